@@ -1,0 +1,1 @@
+//! The one dialer: resolves, judges and pins addresses, connects and speaks TLS upstream.

@@ -1,0 +1,1 @@
+//! The second dialer: what Backstop itself must reach, from the configuration alone.

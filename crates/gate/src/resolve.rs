@@ -1,0 +1,31 @@
+//! Names to addresses: the port `Resolve`, and the resolver of the machine behind a deadline.
+//! Must not know which names are allowed. Next: `exit`.
+
+use crate::BoxFuture;
+use backstop_model::host::HostName;
+use backstop_model::standing::Subject;
+use std::net::IpAddr;
+
+/// Why a name did not resolve.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveFault {
+    /// The name does not exist or has no address.
+    #[error("`{0}` has no address")]
+    NoAddress(HostName),
+    /// No answer came in time.
+    #[error("no answer for `{0}` in time")]
+    TimedOut(HostName),
+    /// The resolver refused or failed.
+    #[error("`{0}` could not be resolved: {1}")]
+    Failed(HostName, String),
+}
+
+/// Turns a permitted name into addresses.
+pub trait Resolve: Send + Sync + 'static {
+    /// All addresses of `name`, asked for on behalf of `who`.
+    fn resolve<'a>(
+        &'a self,
+        name: &'a HostName,
+        who: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>>;
+}

@@ -1,8 +1,8 @@
 //! The one door: ask, decide, record, permit, dial, revoke, respond.
 
 pub mod clock;
-mod exit;
-mod own;
+pub mod exit;
+pub mod own;
 pub mod resolve;
 
 use std::future::Future;

@@ -74,6 +74,8 @@ controls! {
     SsrfLiteral "ssrf.literal" High "the host is an IP literal that no row declares";
     SsrfRedirect "ssrf.redirect" High "the upstream redirects a guarded fetch";
     SsrfRebind "ssrf.rebind" High "the address is not one that was given for this name";
+    UpstreamReach "upstream.reach" Info "the destination does not resolve, or does not answer";
+    UpstreamTls "upstream.tls" Warning "the destination does not prove by its certificate that it is the host";
     EgressTenant "egress.tenant" Warning "host, port and protocol are not on the tenant's list";
     EgressSkill "egress.skill" High "the acting skill does not declare this host";
     EgressUninspected "egress.uninspected" High "the row asks for an inspection that this path cannot give";

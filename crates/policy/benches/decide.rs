@@ -1,0 +1,5 @@
+//! How long a decision takes.
+
+fn main() {
+    divan::main();
+}

@@ -1,11 +1,23 @@
 //! Hosts, parsed and normalised once: a `Host` exists only in its normal form.
 //! Must not know policy. Next: `addr`.
 //!
-//! Sources: WHATWG URL (host parsing), UTS #46 (IDNA), RFC 1035 and RFC 2181 (lengths).
+//! Sources: WHATWG URL (host parsing), UTS #46 (IDNA), RFC 1035 and RFC 2181 (lengths). Stricter
+//! than WHATWG where DNS is: letters, digits, `-` and `_` only, lengths, no empty label.
 
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+
+/// What a text that is no host tried to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// A name.
+    Name,
+    /// An address: brackets, colons, or a last label that is a number.
+    Address,
+}
 
 /// Why a text is not a host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,10 +27,25 @@ pub struct HostFault {
     pub text: String,
     /// The rule it breaks.
     pub why: &'static str,
+    /// What it tried to be.
+    pub shape: Shape,
+}
+
+impl HostFault {
+    fn new(text: &str, shape: Shape, why: &'static str) -> Self {
+        Self { text: printable(text), why, shape }
+    }
+}
+
+/// At most 255 characters, all printable ASCII.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().take(255).flat_map(char::escape_default).take(255).collect()
 }
 
 /// A host name in normal form: ASCII lower case, A-labels (UTS #46, non-transitional), no trailing
 /// dot, labels of 1 to 63 bytes, at most 253 bytes in all, and never something that reads as an address.
+///
+/// The text is absolute: a resolver must not complete it from a search list.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostName(Arc<str>);
 
@@ -31,13 +58,25 @@ impl HostName {
         match Host::parse(text)? {
             Host::Name(name) => Ok(name),
             Host::Address(_) => {
-                Err(HostFault { text: text.to_owned(), why: "it is an IP address, not a name" })
+                Err(HostFault::new(text, Shape::Address, "it is an IP address, not a name"))
             }
         }
     }
     /// The normal form.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+    /// The labels, from the leftmost to the top-level one; never empty, none of them empty.
+    pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        self.0.split('.')
+    }
+    /// Whether it is `zone` or lies below it, label by label.
+    pub fn is_under(&self, zone: &Self) -> bool {
+        self == zone || self.is_strictly_under(zone)
+    }
+    /// Whether it lies below `zone`, at any depth.
+    pub fn is_strictly_under(&self, zone: &Self) -> bool {
+        self.0.strip_suffix(zone.as_str()).is_some_and(|below| below.ends_with('.'))
     }
 }
 
@@ -62,21 +101,61 @@ pub enum Host {
     Address(IpAddr),
 }
 
+/// LIMIT: 253 characters, each at most four bytes in three-character percent-encodings, and room
+/// for code points that UTS #46 drops.
+const LONGEST_TEXT: usize = 4096;
+const LONGEST_NAME: usize = 253;
+const LONGEST_LABEL: usize = 63;
+
+/// Printable ASCII that no host name holds; the rest is letters, digits, `-`, `_` and the dot.
+const REFUSED_ASCII: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
+
 impl Host {
     /// Parses a host as it stands in a URL or an authority (IPv6 in brackets or bare).
     ///
     /// # Errors
     /// [`HostFault`] naming the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, HostFault> {
-        let parsed = url::Host::parse(text).map_err(|_| HostFault {
-            text: text.chars().take(255).collect(),
-            why: "it does not parse",
-        })?;
-        Ok(match parsed {
-            url::Host::Domain(name) => Self::Name(HostName(Arc::from(name.trim_end_matches('.')))),
-            url::Host::Ipv4(address) => Self::Address(IpAddr::V4(address)),
-            url::Host::Ipv6(address) => Self::Address(IpAddr::V6(address)),
-        })
+        let fault = |shape, why| HostFault::new(text, shape, why);
+        if text.is_empty() {
+            return Err(fault(Shape::Name, "it is empty"));
+        }
+        if text.len() > LONGEST_TEXT {
+            return Err(fault(Shape::Name, "it is longer than 4096 bytes"));
+        }
+        if text.starts_with('[') || text.ends_with(']') || text.matches(':').nth(1).is_some() {
+            return parse_ipv6(text)
+                .map(|six| Self::Address(IpAddr::V6(six)))
+                .map_err(|why| fault(Shape::Address, why));
+        }
+        if text.contains(':') {
+            return Err(fault(Shape::Name, "it holds a colon"));
+        }
+        let bytes = percent_decoded(text)
+            .ok_or_else(|| fault(Shape::Name, "it holds a malformed percent-encoding"))?;
+        let ascii = Uts46::new()
+            .to_ascii(&bytes, REFUSED_ASCII, Hyphens::Allow, DnsLength::Ignore)
+            .map_err(|_| fault(Shape::Name, "it holds characters that no host name holds"))?;
+        let name = ascii.strip_suffix('.').unwrap_or(&ascii);
+        if ends_in_a_number(name) {
+            // WHATWG's own reading of octal, hex and short forms.
+            return match url::Host::parse(name) {
+                Ok(url::Host::Ipv4(four)) => Ok(Self::Address(IpAddr::V4(four))),
+                Ok(url::Host::Domain(_) | url::Host::Ipv6(_)) | Err(_) => Err(fault(
+                    Shape::Address,
+                    "its last label is a number, and it is no IPv4 address",
+                )),
+            };
+        }
+        check_name(name).map_err(|why| fault(Shape::Name, why))?;
+        Ok(Self::Name(HostName(Arc::from(name))))
+    }
+    /// The name, if it is one.
+    pub const fn name(&self) -> Option<&HostName> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Address(_) => None,
+        }
     }
 }
 
@@ -89,4 +168,63 @@ impl fmt::Display for Host {
             Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
     }
+}
+
+fn parse_ipv6(text: &str) -> Result<Ipv6Addr, &'static str> {
+    let bare = match (text.strip_prefix('['), text.strip_suffix(']')) {
+        (None, None) => text,
+        (Some(open), Some(_)) => open.strip_suffix(']').unwrap_or(open),
+        (Some(_), None) | (None, Some(_)) => return Err("its brackets do not match"),
+    };
+    if bare.contains('%') {
+        return Err("it carries a zone id or a percent-encoding inside an IPv6 address");
+    }
+    bare.parse().map_err(|_| "it is no IPv6 address")
+}
+
+/// `None` if a `%` is not followed by two hex digits. Encoded percent signs stay and are refused
+/// later, so nothing is decoded twice.
+fn percent_decoded(text: &str) -> Option<Cow<'_, [u8]>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text.as_bytes()));
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        decoded.push(if byte == b'%' {
+            let high = char::from(rest.next()?).to_digit(16)?;
+            let low = char::from(rest.next()?).to_digit(16)?;
+            u8::try_from(high * 16 + low).ok()?
+        } else {
+            byte
+        });
+    }
+    Some(Cow::Owned(decoded))
+}
+
+/// WHATWG URL, "ends in a number checker": only digits, or `0x` and hex digits or nothing.
+fn ends_in_a_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    match last.strip_prefix("0x") {
+        Some(hex) => hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
+fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.len() > LONGEST_NAME {
+        return Err("it is longer than 253 bytes");
+    }
+    for label in name.split('.') {
+        if label.is_empty() {
+            return Err("it has an empty label");
+        }
+        if label.len() > LONGEST_LABEL {
+            return Err("one of its labels is longer than 63 bytes");
+        }
+        if label.starts_with('-') {
+            return Err("one of its labels begins with a hyphen");
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,11 @@
-//! Names to addresses: the port `Resolve`, and the resolver of the machine behind a deadline.
-//! Must not know which names are allowed. Next: `exit`.
+//! Names to addresses: the port `Resolve`, and what stands behind it until the DNS room comes.
+//! Must not know which names are allowed, nor which addresses are. Next: `exit`.
+
+mod hosts;
+mod system;
+
+pub use hosts::StaticResolver;
+pub use system::SystemResolver;
 
 use crate::BoxFuture;
 use backstop_model::host::HostName;

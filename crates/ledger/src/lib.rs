@@ -3,6 +3,7 @@
 mod config;
 mod fault;
 mod ledger;
+pub mod record;
 pub mod views;
 
 pub use config::{Config, Durability, Retention, Witness};

@@ -161,5 +161,14 @@ pub struct GrantView {
     /// When it was given.
     pub issued: Timestamp,
     /// Who took it back, and when.
-    pub revoked: Option<(Principal, Timestamp)>,
+    pub revoked: Option<Revoked>,
+}
+
+/// The end of a grant before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// By whom.
+    pub by: Principal,
+    /// When.
+    pub at: Timestamp,
 }

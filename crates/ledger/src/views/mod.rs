@@ -11,7 +11,8 @@ mod minutes;
 pub(crate) mod state;
 
 pub use kinds::{
-    AlertView, GrantView, HoldView, QuarantineView, Released, Resolved, SessionView, TokenView,
+    AlertView, GrantView, HoldView, QuarantineView, Released, Resolved, Revoked, SessionView,
+    TokenView,
 };
 
 use backstop_model::event::{Event, Resolution};

@@ -4,7 +4,8 @@
 //! commits answer. Must not know storage. Next: `rows`.
 
 use super::kinds::{
-    AlertView, GrantView, HoldView, QuarantineView, Released, Resolved, SessionView, TokenView,
+    AlertView, GrantView, HoldView, QuarantineView, Released, Resolved, Revoked, SessionView,
+    TokenView,
 };
 use super::minutes::Minutes;
 use backstop_model::attempt::Plane;
@@ -192,7 +193,7 @@ impl State {
             }
             Fact::GrantRevoked { id, by } => {
                 if let Some(mut view) = self.grants.get(id).cloned() {
-                    view.revoked.get_or_insert((by.clone(), event.at));
+                    view.revoked.get_or_insert(Revoked { by: by.clone(), at: event.at });
                     self.grant(view);
                 }
                 true
@@ -393,6 +394,6 @@ impl HoldView {
 }
 impl GrantView {
     pub(crate) fn ended(&self) -> Option<Timestamp> {
-        Some(self.revoked.as_ref().map_or(self.grant.until, |(_, at)| *at))
+        Some(self.revoked.as_ref().map_or(self.grant.until, |r| r.at))
     }
 }

@@ -26,7 +26,7 @@ mod tests;
 
 pub use chain::{NoProxy, NoProxyFault, ProxyFault, UpstreamProxy};
 pub use loops::OwnListeners;
-pub use nat64::Nat64Prefix;
+pub use nat64::{Nat64Prefix, Nat64PrefixFault};
 pub use stream::ExitStream;
 pub use tls::{Trust, TrustFault};
 pub use wire::{MappedWire, TcpConfig, TcpWire, Wire};
@@ -104,6 +104,23 @@ impl Exit {
         let own = OwnDialer::new(system, Arc::clone(&wire), listeners.clone(), config.stagger);
         Ok(Self { config, resolver, wire, own, pins: Pins::default(), tls, listeners })
     }
+
+    /// Whether an upstream proxy is the one who looks up and connects for `destination`.
+    pub(crate) fn delegates(&self, destination: &Destination) -> bool {
+        self.proxy_for(destination).is_some()
+    }
+
+    fn proxy_for(&self, destination: &Destination) -> Option<&UpstreamProxy> {
+        self.config.upstream_proxy.as_ref().filter(|proxy| !proxy.is_bypassed(destination))
+    }
+
+    /// A row's exceptions, with the network's own NAT64 prefixes.
+    fn with_own_prefixes(&self, rules: &AddressRules) -> AddressRules {
+        let mut rules = rules.clone();
+        rules.nat64.extend(self.config.nat64.iter().map(Nat64Prefix::cidr));
+        rules
+    }
+
     /// The listeners of this process, to which no way out may lead; more can be added later.
     pub fn listeners(&self) -> &OwnListeners {
         &self.listeners
@@ -163,11 +180,11 @@ pub(crate) async fn dial(
     who: &Subject,
 ) -> Result<Dialled, DialFault> {
     let until = Instant::now() + exit.config.deadline;
-    let proxy = exit.config.upstream_proxy.as_ref();
-    let dialled = match proxy.filter(|proxy| !proxy.is_bypassed(destination)) {
+    let rules = &exit.with_own_prefixes(rules);
+    let dialled = match exit.proxy_for(destination) {
         Some(proxy) => {
             if let Host::Address(address) = destination.host {
-                pins::judge_literal(exit, address, rules)?;
+                pins::judge_literal(address, rules)?;
             }
             let through = proxy.connect(&exit.own, &exit.tls, destination);
             let stream = in_time(until, "the upstream proxy did not answer", through).await?;

@@ -1,36 +1,44 @@
 //! IPv6-only networks: IPv4 addresses are dialled through a translator's prefix (RFC 6052 §2.2).
 //! Must not know names. Next: `race`.
 
-use backstop_model::addr::Cidr;
+use backstop_model::addr::{Cidr, CidrFault, Nat64Fault, nat64_prefix};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A NAT64 prefix of /32, /40, /48, /56, /64 or /96 (RFC 6052 §2.2).
+/// A NAT64 prefix of /32, /40, /48, /56, /64 or /96.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nat64Prefix {
     network: Ipv6Addr,
     length: u8,
 }
 
+/// Why a text is not a NAT64 prefix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Nat64PrefixFault {
+    /// It is no prefix at all.
+    #[error(transparent)]
+    Cidr(#[from] CidrFault),
+    /// No translator could use it.
+    #[error(transparent)]
+    Nat64(#[from] Nat64Fault),
+}
+
 impl Nat64Prefix {
-    /// Parses `prefix/length`; `None` for another length, host bits, or a set bit in 64 to 71.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (network, length) = text.split_once('/')?;
-        let network: Ipv6Addr = network.parse().ok()?;
-        let length = [32, 40, 48, 56, 64, 96].into_iter().find(|l| l.to_string() == length)?;
-        let host_bits = network.to_bits() & (u128::MAX >> length);
-        let reserved = network.to_bits() & RESERVED;
-        (host_bits == 0 && reserved == 0).then_some(Self { network, length })
+    /// Parses `prefix/length`.
+    ///
+    /// # Errors
+    /// [`Nat64PrefixFault`] for what no translator could use.
+    pub fn parse(text: &str) -> Result<Self, Nat64PrefixFault> {
+        let cidr = nat64_prefix(Cidr::parse(text)?)?;
+        match cidr.network() {
+            IpAddr::V6(network) => Ok(Self { network, length: cidr.prefix() }),
+            IpAddr::V4(_) => Err(Nat64Fault::Family.into()),
+        }
     }
 
     /// The same prefix, for the address guard.
-    pub fn cidr(&self) -> Option<Cidr> {
-        Cidr::parse(&self.to_string()).ok()
-    }
-
-    /// Whether an address lies within it.
-    pub fn contains(&self, address: Ipv6Addr) -> bool {
-        (address.to_bits() ^ self.network.to_bits()) >> (128 - u32::from(self.length)) == 0
+    pub fn cidr(&self) -> Cidr {
+        Cidr::around(IpAddr::V6(self.network), self.length)
     }
 
     /// The address by which the translator reaches `address`.
@@ -66,12 +74,10 @@ impl fmt::Display for Nat64Prefix {
     }
 }
 
-/// Bits 64 to 71, which RFC 6052 §2.2 wants to be zero.
-const RESERVED: u128 = 0xff << 56;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use backstop_model::addr::nat64_embedded;
 
     /// RFC 6052 §2.4, table 2.
     #[test]
@@ -85,27 +91,32 @@ mod tests {
             ("2001:db8:122:344::/96", "2001:db8:122:344::192.0.2.33"),
             ("64:ff9b::/96", "64:ff9b::192.0.2.33"),
         ] {
-            let prefix = Nat64Prefix::parse(prefix).unwrap();
-            let embedded = prefix.embed(Ipv4Addr::new(192, 0, 2, 33));
+            let cidr = Cidr::parse(prefix).unwrap();
+            let IpAddr::V6(network) = cidr.network() else { unreachable!() };
+            let prefix = Nat64Prefix { network, length: cidr.prefix() };
+            let four = Ipv4Addr::new(192, 0, 2, 33);
+            let embedded = prefix.embed(four);
             assert_eq!(embedded, expect.parse::<Ipv6Addr>().unwrap(), "{prefix}");
-            assert!(prefix.contains(embedded));
+            assert_eq!(nat64_embedded(prefix.cidr(), embedded.into()), Some(four), "{prefix}");
         }
     }
 
     #[test]
-    fn what_is_no_prefix_of_rfc_6052_is_refused() {
-        for text in [
-            "2001:db8::/33",
-            "2001:db8::1/96",
-            "2001:db8::/0",
-            "2001:db8::/128",
-            "10.0.0.0/32",
-            "2001:db8:0:0:100::/96",
-            "2001:db8::",
-            "2001:db8::/+96",
-            "2001:db8::/096",
-        ] {
-            assert_eq!(Nat64Prefix::parse(text), None, "{text}");
+    fn every_length_embeds_what_the_address_guard_reads() {
+        for length in [32, 40, 48, 56, 64, 96] {
+            let prefix = Nat64Prefix::parse(&format!("2606:2800::/{length}")).unwrap();
+            for four in ["0.0.0.0", "255.255.255.255", "1.2.3.4", "128.0.0.1", "93.184.0.7"] {
+                let four: Ipv4Addr = four.parse().unwrap();
+                let six = IpAddr::V6(prefix.embed(four));
+                assert_eq!(nat64_embedded(prefix.cidr(), six), Some(four), "{six} /{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_translator_could_use_is_refused() {
+        for text in ["2606:2800::/33", "2606:2800::1/96", "::/96", "10.0.0.0/32", "2606:2800::"] {
+            assert!(Nat64Prefix::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::{DialFault, Exit};
 use crate::resolve::ResolveFault;
-use backstop_model::addr::{AddressClass, AddressRules, classify, judge_resolved};
+use backstop_model::addr::{self, AddressRules, judge_resolved};
 use backstop_model::control::Control;
 use backstop_model::host::{Host, HostName};
 use backstop_model::id::SessionId;
@@ -51,7 +51,7 @@ pub(super) async fn pin(
 ) -> Result<Pinned, DialFault> {
     let addresses = match host {
         Host::Address(address) => {
-            judge_literal(exit, *address, rules)?;
+            judge_literal(*address, rules)?;
             vec![*address]
         }
         Host::Name(name) => {
@@ -67,35 +67,10 @@ fn unresolved(fault: ResolveFault) -> DialFault {
     DialFault::new(Control::UpstreamReach, fault.to_string())
 }
 
-/// Judges an address that stands in the request itself. Translated forms are refused whatever
-/// they embed: an honest client has no cause to write them.
-pub(super) fn judge_literal(
-    exit: &Exit,
-    address: IpAddr,
-    rules: &AddressRules,
-) -> Result<(), DialFault> {
-    let translated = match address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(six) => {
-            exit.config.nat64.iter().any(|prefix| prefix.contains(six))
-                || rules.nat64.iter().any(|prefix| prefix.contains(address))
-        }
-    };
-    let judged = match classify(address) {
-        AddressClass::Embedding => Err(AddressClass::Embedding),
-        _ if translated => Err(AddressClass::Embedding),
-        AddressClass::Public
-        | AddressClass::Private
-        | AddressClass::Loopback
-        | AddressClass::LinkLocal
-        | AddressClass::Metadata
-        | AddressClass::SharedSpace
-        | AddressClass::Unspecified
-        | AddressClass::Multicast
-        | AddressClass::Reserved => judge_resolved(address, rules),
-    };
-    judged.map_err(|class| {
-        let reason = format!("`{address}` is {}, which an agent may not reach", in_words(class));
+/// Judges an address that stands in the request itself.
+pub(super) fn judge_literal(address: IpAddr, rules: &AddressRules) -> Result<(), DialFault> {
+    addr::judge_literal(address, rules).map_err(|class| {
+        let reason = format!("`{address}` is {}", class.describe());
         DialFault::new(Control::SsrfAddress, reason)
     })
 }
@@ -115,14 +90,9 @@ fn judge_answer(
         let reason = format!("`{name}` has {} addresses, over {ADDRESSES}", answer.len());
         return Err(DialFault::new(Control::Limit, reason));
     }
-    let own_prefixes = exit.config.nat64.iter().filter_map(super::Nat64Prefix::cidr);
-    let rules = AddressRules {
-        allow_private: rules.allow_private.clone(),
-        nat64: rules.nat64.iter().copied().chain(own_prefixes).collect(),
-    };
     for address in answer {
-        if let Err(class) = judge_resolved(*address, &rules) {
-            let told = format!("`{name}` resolves to `{address}`, which is {}", in_words(class));
+        if let Err(class) = judge_resolved(*address, rules) {
+            let told = format!("`{name}` resolves to `{address}`, which is {}", class.describe());
             return Err(if exit.pins.was_good(who.session.as_ref(), name) {
                 let reason = format!("{told}; it had good addresses before");
                 DialFault::new(Control::SsrfRebind, reason)
@@ -150,21 +120,6 @@ fn prepare(exit: &Exit, judged: &[IpAddr]) -> Pinned {
         }
     }
     Pinned(addresses.into())
-}
-
-fn in_words(class: AddressClass) -> &'static str {
-    match class {
-        AddressClass::Public => "public",
-        AddressClass::Private => "private",
-        AddressClass::Loopback => "loopback",
-        AddressClass::LinkLocal => "link-local",
-        AddressClass::Metadata => "a cloud's metadata service",
-        AddressClass::SharedSpace => "shared address space",
-        AddressClass::Unspecified => "unspecified",
-        AddressClass::Multicast => "multicast",
-        AddressClass::Reserved => "reserved",
-        AddressClass::Embedding => "an IPv6 form that embeds an IPv4 address",
-    }
 }
 
 /// Which names had good addresses, for each session.

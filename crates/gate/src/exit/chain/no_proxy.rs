@@ -48,10 +48,7 @@ impl Places {
     fn hold(&self, host: &Host) -> bool {
         match (self, host) {
             (Self::All, _) => true,
-            (Self::Under(parent), Host::Name(name)) => {
-                let rest = name.as_str().strip_suffix(parent.as_str());
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }
+            (Self::Under(zone), Host::Name(name)) => name.is_under(zone),
             (Self::Network(network), Host::Address(address)) => network.contains(*address),
             (Self::One(one), Host::Address(address)) => one == address,
             (Self::Under(_), Host::Address(_))

@@ -1,9 +1,59 @@
 //! The one door: ask, decide, record, permit, dial, revoke, respond.
+//!
+//! ```text
+//!  identity ─▶ gate ─▶ judge ─▶ (ledger) ─▶ permit ─▶ exit ─▶ flow
+//!                │        │                              ▲
+//!                │        └─▶ holds                   resolve
+//!                ├─▶ live     what lives, asked again by `run` on every change
+//!                ├─▶ record   refusals: singly, then counted
+//!                └─▶ respond  alerts
+//!  admin      what people and runtimes may do        explain   what would be answered
+//! ```
+//! Reading order: `gate`, `permit`, `judge`, `live`, `flow`, `record`, `admin`.
+//! Must not know any wire protocol, and never judges by itself: `policy::decide` does.
 
+mod admin;
+mod bootstrap;
 pub mod clock;
-pub mod exit;
-pub mod own;
+mod config;
+mod exit;
+mod explain;
+mod fault;
+mod flow;
+mod gate;
+mod holds;
+mod identity;
+mod judge;
+mod live;
+mod own;
+mod permit;
+mod readiness;
+mod record;
 pub mod resolve;
+mod respond;
+mod run;
+mod stats;
+mod token;
+
+pub use admin::{
+    Control, ControlFault, GrantRequest, IssuedToken, OpenedSession, SessionRequest, TokenRequest,
+};
+pub use bootstrap::{BootstrapFault, bootstrap_operator};
+pub use clock::{Clock, OsRandom, Random, RandomFault, SystemClock};
+pub use config::{Config, Rate};
+pub use exit::{
+    Config as NetworkConfig, MappedWire, Nat64Prefix, Nat64PrefixFault, NoProxy, NoProxyFault,
+    OwnListeners, ProxyFault, TcpConfig, TcpWire, Trust, TrustFault, UpstreamProxy, Wire,
+};
+pub use explain::{ExplainFault, Explanation, Question, Row, explain};
+pub use fault::GateFault;
+pub use flow::{Flow, FlowHandle, Ride};
+pub use gate::{Gate, Parts};
+pub use identity::{Actor, Credential, Session};
+pub use permit::{Answer, Permit};
+pub use readiness::{Readiness, Ready};
+pub use resolve::{Resolve, ResolveFault, StaticResolver, SystemResolver};
+pub use stats::{Answered, BUCKETS, Latency, Stats};
 
 use std::future::Future;
 use std::pin::Pin;

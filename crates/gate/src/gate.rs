@@ -1,0 +1,361 @@
+//! The gate itself: register, decide, record, permit.
+//!
+//! Must not know any wire protocol. Next: `permit`.
+
+use crate::admin::Control as Acts;
+use crate::clock::{Clock, Random};
+use crate::config::Config;
+use crate::exit::{Exit, OwnListeners, Wire};
+use crate::fault::{Faulted, GateFault};
+use crate::holds;
+use crate::identity::Session;
+use crate::judge::{Judged, Seen};
+use crate::live::{Cord, Live, Registration};
+use crate::permit::{Answer, Permit};
+use crate::readiness::Readiness;
+use crate::record::{Recorder, Refused};
+use crate::resolve::Resolve;
+use crate::respond::Alerts;
+use crate::stats::{Counters, Stats};
+use backstop_ledger::Ledger;
+use backstop_model::attempt::{Act, Attempt, Plane};
+use backstop_model::control::Control;
+use backstop_model::destination::ParseRefusal;
+use backstop_model::event::{Asked, Event, Fact};
+use backstop_model::id::{Digest, ReceiptId};
+use backstop_model::refusal::Refusal;
+use backstop_model::standing::Subject;
+use backstop_model::time::Timestamp;
+use backstop_model::verdict::{Reason, Ruling, Verdict};
+use backstop_policy::Policy;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// What a gate is made of. Time, randomness, resolution and the wire are ports.
+pub struct Parts {
+    /// How it runs.
+    pub config: Config,
+    /// Where everything is recorded.
+    pub ledger: Ledger,
+    /// The policy in force, as it changes.
+    pub policy: watch::Receiver<Arc<Policy>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids and tokens.
+    pub random: Arc<dyn Random>,
+    /// Names to addresses.
+    pub resolver: Arc<dyn Resolve>,
+    /// Addresses to connections.
+    pub wire: Arc<dyn Wire>,
+}
+
+/// The one door. A handle: clones are the same gate.
+#[derive(Clone)]
+pub struct Gate {
+    pub(crate) inner: Arc<Inner>,
+    acts: Acts,
+}
+
+/// What all handles share. No lock in here is held over an `.await`.
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) ledger: Ledger,
+    pub(crate) policy: watch::Receiver<Arc<Policy>>,
+    pub(crate) changes: watch::Receiver<u64>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) exit: Exit,
+    pub(crate) live: Arc<Live>,
+    pub(crate) recorder: Recorder,
+    pub(crate) alerts: Alerts,
+    pub(crate) watched: holds::Watched,
+    pub(crate) counters: Counters,
+    pub(crate) readiness: Readiness,
+    drawn: AtomicU64,
+}
+
+impl Gate {
+    /// Opens the gate.
+    ///
+    /// # Errors
+    /// [`GateFault`] where the trusted roots or randomness are not to be had.
+    pub fn new(parts: Parts) -> Result<Self, GateFault> {
+        let Parts { config, ledger, policy, clock, random, resolver, wire } = parts;
+        random.fill(&mut [0u8; 10])?;
+        let exit = Exit::new(config.network.clone(), resolver, wire, OwnListeners::default())?;
+        let inner = Arc::new(Inner {
+            live: Arc::new(Live::new(&config)),
+            recorder: Recorder::new(&config),
+            alerts: Alerts::new(config.alert_window),
+            changes: ledger.views().changes(),
+            watched: holds::Watched::default(),
+            counters: Counters::default(),
+            readiness: Readiness::default(),
+            drawn: AtomicU64::new(0),
+            config,
+            ledger,
+            policy,
+            clock,
+            random,
+            exit,
+        });
+        Ok(Self { acts: Acts { inner: Arc::clone(&inner) }, inner })
+    }
+
+    /// Asks for an attempt. Never fails: what cannot be answered is refused.
+    pub async fn ask(&self, session: &Session, attempt: Attempt) -> Answer {
+        let began = Instant::now();
+        let answer = self.inner.ask(session, attempt).await;
+        self.inner.counters.asked(began.elapsed());
+        answer
+    }
+
+    /// A plane's own refusal (framing, limit), recorded like any other.
+    pub fn refuse(
+        &self,
+        session: Option<&Session>,
+        asked: Asked,
+        control: Control,
+        reason: String,
+    ) -> Refusal {
+        self.inner.refuse(Refused::new(session.map(Session::subject), asked, control, reason))
+    }
+
+    /// The refusal of a text that never became an attempt.
+    pub fn refuse_unparsable(
+        &self,
+        session: Option<&Session>,
+        plane: Plane,
+        parse: &ParseRefusal,
+    ) -> Refusal {
+        let asked = Asked {
+            plane,
+            host: clean(parse.host.as_deref().unwrap_or_default(), 255),
+            port: 0,
+            act: "parse".to_owned(),
+            path: String::new(),
+        };
+        self.refuse(session, asked, parse.control, parse.reason.clone())
+    }
+
+    /// The acts of people and runtimes.
+    pub fn control(&self) -> &Acts {
+        &self.acts
+    }
+    /// Whether every room is ready; each plane holds one token of it.
+    pub fn readiness(&self) -> &Readiness {
+        &self.inner.readiness
+    }
+    /// This process's own listeners, to which no way out may lead. Each plane adds its own.
+    pub fn listeners(&self) -> &OwnListeners {
+        self.inner.exit.listeners()
+    }
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.inner.policy()
+    }
+    /// The time, by the clock that was passed in.
+    pub fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+    /// This moment's figures.
+    pub fn stats(&self) -> Stats {
+        self.inner.counters.read(self.inner.live.len())
+    }
+    /// Takes readiness back and waits until nothing lives, at most for `deadline`; then cuts what
+    /// is left and writes down what was only counted.
+    pub async fn drain(&self, deadline: Duration) {
+        self.inner.readiness.drain();
+        if tokio::time::timeout(deadline, self.inner.live.until_empty()).await.is_err() {
+            for entry in self.inner.live.entries() {
+                entry.cord.cut(Control::Limit, "the process stops".to_owned());
+            }
+        }
+        self.inner.flush_all();
+    }
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.borrow())
+    }
+
+    async fn ask(self: &Arc<Self>, session: &Session, attempt: Attempt) -> Answer {
+        let root = holds::digest(&session.subject, &attempt);
+        // RACE: registered before it is checked. A change of policy or standing that comes after
+        // the check finds the entry in the registry and cuts it; one that came before is seen by
+        // the check.
+        let registration =
+            match self.register(session, attempt.clone(), root, Arc::new(Cord::default())) {
+                Ok(registration) => registration,
+                Err(fault) => return self.faulted(session, &attempt, fault, None),
+            };
+        let judged = self.judge(registration.entry(), &attempt, Seen::Asked);
+        self.settle(registration, attempt, judged, None).await
+    }
+
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        session: &Session,
+        attempt: Attempt,
+        root: Digest,
+        cord: Arc<Cord>,
+    ) -> Result<Registration, Faulted> {
+        let base = || self.ledger.views().usage(&session.id, self.now()).received.0;
+        self.live.register(session, attempt, root, cord, base).map_err(Faulted::limit)
+    }
+
+    /// From a judgement to an answer: a permit only after its record is committed.
+    pub(crate) async fn settle(
+        self: &Arc<Self>,
+        registration: Registration,
+        attempt: Attempt,
+        judged: Judged,
+        refines: Option<ReceiptId>,
+    ) -> Answer {
+        let session = registration.entry().session.clone();
+        match judged.decision.verdict {
+            Verdict::Allow => {}
+            Verdict::Hold => return self.hold(&session, &attempt, &judged, refines).await,
+            Verdict::Deny => return self.denied(&session, &attempt, &judged, refines),
+        }
+        let fact = Fact::AttemptPermitted {
+            asked: asked(&attempt),
+            reasons: telling(&judged.decision.reasons),
+            duties: judged.decision.duties.clone(),
+            inspected: attempt.sight,
+            refines: refines.clone(),
+            grant: judged.decision.grant.clone(),
+            delegated: self.exit.delegates(&attempt.destination),
+        };
+        let event = self.event(judged.policy.digest(), Some(session.subject.clone()), fact);
+        let receipt = match self.ledger.commit(event).await {
+            Ok(receipt) => receipt,
+            Err(fault) => return self.faulted(&session, &attempt, fault.into(), refines),
+        };
+        // RACE: policy or standing may have changed while the record was written. The registry has
+        // then cut, or is about to cut, this entry; asking again here answers the truth at once
+        // instead of handing out a permit that dies at its first use.
+        if !self.is_current(&judged) {
+            let again = self.judge(registration.entry(), &attempt, Seen::Counted);
+            match again.decision.verdict {
+                Verdict::Allow => {}
+                Verdict::Hold => {
+                    return self.hold(&session, &attempt, &again, Some(receipt.id)).await;
+                }
+                Verdict::Deny => return self.denied(&session, &attempt, &again, Some(receipt.id)),
+            }
+        }
+        if let Some((control, reason)) = registration.cord().why() {
+            return self.faulted(&session, &attempt, Faulted { control, reason }, Some(receipt.id));
+        }
+        self.counters.answer(attempt.plane, None, Verdict::Allow);
+        Answer::Permit(Permit::new(Arc::clone(self), registration, receipt, attempt, judged))
+    }
+
+    pub(crate) fn denied(
+        &self,
+        session: &Session,
+        attempt: &Attempt,
+        judged: &Judged,
+        refines: Option<ReceiptId>,
+    ) -> Answer {
+        let (control, reason) = judged.deciding();
+        let mut refused = Refused::new(Some(&session.subject), asked(attempt), control, reason);
+        refused.refines = refines;
+        Answer::Refusal(self.refuse(refused))
+    }
+
+    pub(crate) fn faulted(
+        &self,
+        session: &Session,
+        attempt: &Attempt,
+        fault: Faulted,
+        refines: Option<ReceiptId>,
+    ) -> Answer {
+        Answer::Refusal(self.fault(session, attempt, fault, refines))
+    }
+
+    pub(crate) fn fault(
+        &self,
+        session: &Session,
+        attempt: &Attempt,
+        fault: Faulted,
+        refines: Option<ReceiptId>,
+    ) -> Refusal {
+        let Faulted { control, reason } = fault;
+        let mut refused = Refused::new(Some(&session.subject), asked(attempt), control, reason);
+        refused.refines = refines;
+        self.refuse(refused)
+    }
+
+    /// A receipt. Ids are not secrets: should randomness fail, a count keeps them apart.
+    pub(crate) fn receipt(&self) -> ReceiptId {
+        ReceiptId::draw(self.now(), self.ten())
+    }
+    pub(crate) fn ten(&self) -> [u8; 10] {
+        let mut bytes = [0u8; 10];
+        if self.random.fill(&mut bytes).is_err() {
+            let count = self.drawn.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+            for (byte, count) in bytes.iter_mut().zip(count.iter().rev()) {
+                *byte = *count;
+            }
+        }
+        bytes
+    }
+    pub(crate) fn event(&self, policy: Digest, subject: Option<Subject>, fact: Fact) -> Event {
+        Event { receipt: self.receipt(), at: self.now(), policy, subject, fact }
+    }
+}
+
+/// An attempt as it is recorded.
+pub(crate) fn asked(attempt: &Attempt) -> Asked {
+    let (act, path) = match &attempt.act {
+        Act::Connect => ("connect".to_owned(), String::new()),
+        Act::Hello { .. } => ("hello".to_owned(), String::new()),
+        Act::Opaque => ("opaque".to_owned(), String::new()),
+        Act::Request { method, path } => (clean(method, 32), clean(path, 1_024)),
+    };
+    Asked {
+        plane: attempt.plane,
+        host: attempt.destination.host.to_string(),
+        port: attempt.destination.port,
+        act,
+        path,
+    }
+}
+
+/// At most `most` bytes of a text, control characters escaped.
+pub(crate) fn clean(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        let mut piece = String::new();
+        if c.is_control() {
+            piece.extend(c.escape_default());
+        } else {
+            piece.push(c);
+        }
+        if out.len() + piece.len() > most {
+            break;
+        }
+        out.push_str(&piece);
+    }
+    out
+}
+
+/// The controls that had something to say.
+fn telling(reasons: &[Reason]) -> Vec<Reason> {
+    reasons
+        .iter()
+        .filter(|reason| match reason.ruling {
+            Ruling::Pass | Ruling::Skipped => false,
+            Ruling::WouldDeny | Ruling::Hold | Ruling::Deny => true,
+        })
+        .cloned()
+        .collect()
+}

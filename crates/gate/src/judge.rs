@@ -1,0 +1,135 @@
+//! One judgement: policy, standing, use, and whether the session itself still stands.
+//!
+//! Must not know how the answer is recorded. Next: `holds`.
+
+use crate::gate::Inner;
+use crate::identity::Session;
+use crate::live::Entry;
+use backstop_model::attempt::Attempt;
+use backstop_model::control::Control;
+use backstop_model::finding::Evidence;
+use backstop_model::id::ByteCount;
+use backstop_model::standing::Usage;
+use backstop_model::time::Timestamp;
+use backstop_model::verdict::{Decision, Reason, Ruling, Verdict};
+use backstop_policy::{Policy, decide};
+use std::sync::Arc;
+
+/// What was decided, and under what.
+pub(crate) struct Judged {
+    pub(crate) decision: Decision,
+    pub(crate) policy: Arc<Policy>,
+    /// The count of standing changes that was seen.
+    changes: u64,
+}
+
+/// Whether the call is in the ledger's count of calls already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It is asked for the first time.
+    Asked,
+    /// It was permitted, so it is one of the calls that are counted.
+    Counted,
+}
+
+impl Judged {
+    /// The control that decided and its reason.
+    pub(crate) fn deciding(&self) -> (Control, String) {
+        self.decision.deciding().map_or_else(
+            || (Control::Fault, "it is refused, and no control says why".to_owned()),
+            |reason| (reason.control, reason.text.clone()),
+        )
+    }
+}
+
+impl Inner {
+    /// Judges one stage of an entry as things stand now.
+    pub(crate) fn judge(&self, entry: &Entry, attempt: &Attempt, seen: Seen) -> Judged {
+        // RACE: the count is read first: a change that comes while we judge shows in `is_current`.
+        let changes = *self.changes.borrow();
+        let (policy, now) = (self.policy(), self.now());
+        let decision = match self.stands(&entry.session, now) {
+            Err(text) => denied(Control::Identity, text),
+            Ok(()) => {
+                let subject = &entry.session.subject;
+                let standing = self.ledger.views().standing(subject, now);
+                let used = self.ledger.views().usage(&entry.session.id, now);
+                let own = match seen {
+                    Seen::Asked => 0,
+                    Seen::Counted => 1,
+                };
+                let usage = Usage {
+                    calls: used.calls.saturating_sub(own),
+                    // Live flows are not on record yet, but what they received counts.
+                    received: ByteCount(used.received.0.max(entry.meter.received())),
+                };
+                let evidence = Evidence::default();
+                let mut decision =
+                    decide(&policy, subject, &standing, &usage, attempt, &evidence, now);
+                self.hold_back(entry, attempt, &mut decision, now);
+                decision
+            }
+        };
+        Judged { decision, policy, changes }
+    }
+
+    /// Whether nothing has changed since the judgement.
+    pub(crate) fn is_current(&self, judged: &Judged) -> bool {
+        *self.changes.borrow() == judged.changes
+            && Arc::ptr_eq(&self.policy.borrow(), &judged.policy)
+    }
+
+    /// Whether the session may act at all.
+    fn stands(&self, session: &Session, now: Timestamp) -> Result<(), String> {
+        if session.expires.is_some_and(|end| end <= now) {
+            return Err("the session has ended".to_owned());
+        }
+        let views = self.ledger.views();
+        match &session.token {
+            Some(hash) => match views.token(hash) {
+                Some(token) if token.is_live(now) => Ok(()),
+                Some(_) => Err("its token was revoked, or its session is closed".to_owned()),
+                None => Err("its token is not known any more".to_owned()),
+            },
+            None => match views.session(&session.id) {
+                Some(view) if view.closed.is_none() => Ok(()),
+                Some(_) => Err("the session is closed".to_owned()),
+                None => Err("the session is not known any more".to_owned()),
+            },
+        }
+    }
+
+    /// Asks everything that lives again, and cuts what may no longer. How many were cut.
+    pub(crate) async fn sweep(&self) -> usize {
+        let mut cut = 0;
+        for (index, entry) in self.live.entries().into_iter().enumerate() {
+            // LIMIT: other tasks of this thread have their turn between batches.
+            if index % 128 == 127 {
+                tokio::task::yield_now().await;
+            }
+            if entry.cord.is_cut() {
+                continue;
+            }
+            for stage in entry.stages() {
+                let judged = self.judge(&entry, &stage, Seen::Counted);
+                match judged.decision.verdict {
+                    Verdict::Allow => {}
+                    Verdict::Hold | Verdict::Deny => {
+                        let (control, reason) = judged.deciding();
+                        if entry.cord.cut(control, reason) {
+                            cut += 1;
+                            self.counters.cut.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+        cut
+    }
+}
+
+fn denied(control: Control, text: String) -> Decision {
+    let reasons = vec![Reason { control, ruling: Ruling::Deny, text }];
+    Decision { verdict: Verdict::Deny, reasons, duties: Vec::new(), grant: None }
+}

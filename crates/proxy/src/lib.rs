@@ -1,1 +1,13 @@
-//! proxy
+//! The forward proxy: HTTP/1.1 absolute-form and CONNECT on one port.
+//!
+//! ```text
+//!  client ─▶ strict ─▶ hyper ─▶ server ─▶ gate.ask ─▶ dial ─▶ upstream
+//!            framing            identity     │
+//!                               tunnel ◀─────┘ hello: SNI before a byte leaves
+//! ```
+//! Reading order: `hello` and `strict` (sans-IO: what may be read at all), `server` (one
+//! connection), `tunnel`, `forward`, `refusal` (how a refusal looks on this wire).
+//! This crate judges nothing: it asks the gate. It must not know its siblings, policy or ledger.
+
+pub mod hello;
+pub mod strict;

@@ -1,5 +1,5 @@
 //! The front of the house: what is judged of a request before anyone asks what it wants.
-//! Host and Origin (DNS rebinding, cross-site requests), framing, media type, body size and
+//! Host and Origin (DNS rebinding, cross-site requests), media type, body size and
 //! pace, and the credential. Must not know routes' meanings. Next: `dispatch`.
 
 use crate::config::Config;
@@ -89,15 +89,6 @@ pub(crate) fn judge(parts: &Parts, names: &Names) -> Result<(), Problem> {
         return Err(Problem::new(
             Kind::ForeignOrigin,
             "the request was made by a page of another site",
-        ));
-    }
-    // RFC 9112 §6.3: who sends both wants two readings. (hyper takes the chunks alone.)
-    if parts.headers.contains_key(header::TRANSFER_ENCODING)
-        && parts.headers.contains_key(header::CONTENT_LENGTH)
-    {
-        return Err(Problem::new(
-            Kind::Malformed,
-            "Content-Length and Transfer-Encoding exclude each other",
         ));
     }
     Ok(())

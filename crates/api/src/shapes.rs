@@ -307,10 +307,19 @@ pub(crate) static GRANTS: Record = Record {
     fields: &[must("grants", many!(GRANT), "The grants.")],
 };
 
-pub(crate) static RESULT_ID: Record = Record {
-    name: "Created",
-    about: "The id of what was made.",
-    fields: &[must("id", NAME, "Its id.")],
+pub(crate) static GRANTED: Record = Record {
+    name: "IssuedGrant",
+    about: "A grant that was given.",
+    fields: &[
+        must("id", GRANT_ID, "Its id."),
+        must("until", INSTANT, "When it ends by itself."),
+    ],
+};
+
+pub(crate) static IMPOSED: Record = Record {
+    name: "ImposedQuarantine",
+    about: "A quarantine that was imposed.",
+    fields: &[must("id", QUARANTINE_ID, "Its id.")],
 };
 
 pub(crate) static DIAGNOSTIC: Record = Record {

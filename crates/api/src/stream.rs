@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -61,14 +61,14 @@ pub(crate) struct Source {
     pub(crate) heartbeat: Duration,
     pub(crate) stop: watch::Receiver<bool>,
     /// Whether the token still opens this stream.
-    pub(crate) may: Box<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) may: Box<dyn Fn() -> bool + Send>,
     /// Its place among the streams.
     pub(crate) place: OwnedSemaphorePermit,
 }
 
 /// A stream of chunks, each of whole events.
 pub(crate) struct EventStream {
-    step: Option<Pin<Box<dyn Future<Output = Step> + Send + Sync>>>,
+    step: Option<Pin<Box<dyn Future<Output = Step> + Send>>>,
 }
 
 type Step = (Option<Reader>, Bytes);
@@ -76,7 +76,7 @@ type Step = (Option<Reader>, Bytes);
 impl EventStream {
     pub(crate) fn open(source: Source) -> Self {
         let greeting = Bytes::from_static(GREETING.as_bytes());
-        let reader = Reader { source, tail: None };
+        let reader = Reader { source, lagged: false, tail: None };
         Self { step: Some(Box::pin(std::future::ready((Some(reader), greeting)))) }
     }
 
@@ -85,7 +85,7 @@ impl EventStream {
         match step.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready((reader, chunk)) => {
-                self.step = reader.map(|r| -> Pin<Box<dyn Future<Output = Step> + Send + Sync>> {
+                self.step = reader.map(|r| -> Pin<Box<dyn Future<Output = Step> + Send>> {
                     Box::pin(r.step())
                 });
                 Poll::Ready(Some(chunk))
@@ -96,6 +96,8 @@ impl EventStream {
 
 struct Reader {
     source: Source,
+    /// Whether the live tail ran away while a chunk was gathered.
+    lagged: bool,
     /// `Some` once the reader has everything up to the moment of its subscription.
     tail: Option<broadcast::Receiver<Arc<Recorded>>>,
 }
@@ -118,6 +120,9 @@ impl Reader {
             }
             if !(self.source.may)() {
                 return self.end("end", "the token opens this stream no longer");
+            }
+            if self.lagged {
+                return self.end("cut", FELL_BEHIND);
             }
             let chunk = match self.tail.take() {
                 None => self.backlog().await,
@@ -148,6 +153,14 @@ impl Reader {
             }
         }
         let mut text = String::new();
+        if let Some(first) = rows.first()
+            && after > 0
+            && first.seq > after.saturating_add(1)
+        {
+            // Retention removed what the reader has not seen: it must know.
+            let data = json!({ "after": after, "before": first.seq });
+            sse::write(&mut text, None, "gap", &data.to_string());
+        }
         for row in &rows {
             self.take(row, &mut text);
         }
@@ -178,7 +191,7 @@ impl Reader {
                 return Chunk::Nothing;
             }
             Woken::Lagged => {
-                return Chunk::End("cut", "the reader fell behind; resume with Last-Event-ID");
+                return Chunk::End("cut", FELL_BEHIND);
             }
             Woken::Closed => return Chunk::End("end", "the ledger is closed"),
         };
@@ -192,8 +205,14 @@ impl Reader {
             if text.len() >= CHUNK {
                 break;
             }
-            // A lag shows again at the next `recv`, once what is here has been handed over.
-            next = tail.try_recv().ok();
+            next = match tail.try_recv() {
+                Ok(row) => Some(row),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+                Err(TryRecvError::Lagged(_)) => {
+                    self.lagged = true;
+                    None
+                }
+            };
         }
         self.tail = Some(tail);
         if text.is_empty() { Chunk::Nothing } else { Chunk::Events(text) }
@@ -225,6 +244,7 @@ enum Chunk {
     End(&'static str, &'static str),
 }
 
+const FELL_BEHIND: &str = "the reader fell behind; resume with Last-Event-ID";
 /// How long a browser waits before it comes back (WHATWG HTML §9.2.6).
 const GREETING: &str = "retry: 1000\n\n";
 /// Rows of one read of the backlog.

@@ -10,7 +10,7 @@ use crate::routes::{self, Access, Caller, Found, Operation, Route};
 use crate::schema::Shape;
 use crate::serve::House;
 use crate::{inquiry, lists, metrics};
-use backstop_gate::{Actor, Credential};
+use backstop_gate::Actor;
 use backstop_model::redacted::Redacted;
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
@@ -137,8 +137,7 @@ fn find(method: &str, path: &str) -> Result<(&'static Route, Option<String>), Pr
 
 /// Who a token stands for.
 pub(crate) fn authenticate(house: &House, token: &Redacted<String>) -> Result<Actor, Problem> {
-    let credential = Credential { session: None, token: token.clone() };
-    house.api.gate.authenticate(&credential).map_err(|refusal| {
+    house.api.gate.authenticate(token).map_err(|refusal| {
         tracing::debug!(receipt = %refusal.receipt, "an API credential was refused");
         Problem::unauthenticated(
             "the token is unknown, expired or revoked",

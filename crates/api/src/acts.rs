@@ -181,8 +181,7 @@ impl Body<'_> {
         name: &str,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, Problem> {
-        self.may(name, read)?
-            .ok_or_else(|| Problem::field(&format!("/{name}"), "it is missing"))
+        self.may(name, read)?.ok_or_else(|| Problem::field(&format!("/{name}"), "it is missing"))
     }
 
     fn reason(&self) -> Result<String, Problem> {

@@ -114,8 +114,8 @@ impl Client {
     /// [`ClientFault`].
     pub async fn text(&self, path: &str) -> Result<String, ClientFault> {
         let (status, body) = self.exchange(Method::GET, path, None).await?;
-        let text = String::from_utf8(body.to_vec())
-            .map_err(|_| ClientFault::Answer("it is not UTF-8"))?;
+        let text =
+            String::from_utf8(body.to_vec()).map_err(|_| ClientFault::Answer("it is not UTF-8"))?;
         if status.is_success() { Ok(text) } else { Err(refused(status, text.as_bytes())) }
     }
 
@@ -125,9 +125,7 @@ impl Client {
     /// [`ClientFault`].
     pub async fn follow(&self, path: &str, after: Option<u64>) -> Result<Events, ClientFault> {
         let mut request = self.request(Method::GET, path, None)?;
-        request
-            .headers_mut()
-            .insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         if let Some(after) = after {
             request.headers_mut().insert("last-event-id", HeaderValue::from(after));
         }
@@ -174,17 +172,17 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Request<Full<Bytes>>, ClientFault> {
-        let mut builder =
-            Request::builder().method(method).uri(path).header(header::HOST, self.address.to_string());
+        let mut builder = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string());
         if let Some(token) = &self.token {
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
                 .map_err(|e| ClientFault::Request(e.into()))?;
             value.set_sensitive(true);
             builder = builder.header(header::AUTHORIZATION, value);
         }
-        let bytes = body.map_or_else(Bytes::new, |value| {
-            Bytes::from(value.to_string())
-        });
+        let bytes = body.map_or_else(Bytes::new, |value| Bytes::from(value.to_string()));
         if body.is_some() {
             builder = builder.header(header::CONTENT_TYPE, "application/json");
         }

@@ -65,8 +65,7 @@ pub(crate) async fn answer(
         check(parameter, &query)?;
     }
     let body = front::body(&parts, body, route.body, &house.api.config).await?;
-    let call =
-        Call { house, actor: &actor, id: id.unwrap_or_default(), query, body };
+    let call = Call { house, actor: &actor, id: id.unwrap_or_default(), query, body };
     match route.operation {
         Operation::FollowEvents => inquiry::events(&call, &parts, token),
         other => perform(&call, other).await,
@@ -96,9 +95,7 @@ async fn perform(call: &Call<'_>, operation: Operation) -> Result<Reply, Problem
         Operation::ShowPolicy => inquiry::policy(call).await,
         Operation::Explain => inquiry::explain(call).await,
         Operation::Metrics => Ok(metrics::reply(call.house)),
-        Operation::Description => {
-            Ok(Reply::Json(StatusCode::OK, call.house.description.clone()))
-        }
+        Operation::Description => Ok(Reply::Json(StatusCode::OK, call.house.description.clone())),
         // Answered before, with what they alone need.
         Operation::FollowEvents | Operation::Health | Operation::Readiness => {
             open(call.house, operation)
@@ -112,10 +109,7 @@ fn open(house: &House, operation: Operation) -> Result<Reply, Problem> {
         let waiting = house.api.gate.readiness().waiting();
         let status =
             if waiting.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        return Ok(Reply::Json(
-            status,
-            json!({ "ready": waiting.is_empty(), "waiting": waiting }),
-        ));
+        return Ok(Reply::Json(status, json!({ "ready": waiting.is_empty(), "waiting": waiting })));
     }
     Ok(Reply::Json(StatusCode::OK, json!({ "status": "ok", "version": house.api.version })))
 }
@@ -124,8 +118,7 @@ fn find(method: &str, path: &str) -> Result<(&'static Route, Option<String>), Pr
     match routes::find(method, path) {
         Found::Route(route, id) => Ok((route, id)),
         Found::OtherMethods(allow) => {
-            let problem =
-                Problem::new(Kind::MethodNotAllowed, format!("this path has: {allow}"));
+            let problem = Problem::new(Kind::MethodNotAllowed, format!("this path has: {allow}"));
             Err(match HeaderValue::try_from(allow) {
                 Ok(value) => problem.with(header::ALLOW, value),
                 Err(_) => problem,
@@ -173,8 +166,7 @@ fn check(parameter: &routes::Parameter, query: &Query) -> Result<(), Problem> {
         | Shape::Word(_)
         | Shape::List { .. }
         | Shape::Flag
-        | Shape::Record(_)
-        | Shape::Any => Value::from(text),
+        | Shape::Record(_) => Value::from(text),
     };
     let mut faults = parameter.shape.faults(&value);
     for fault in &mut faults {

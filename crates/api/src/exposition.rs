@@ -65,8 +65,7 @@ impl Family<'_> {
         let _ = write!(self.text, "{}{suffix}", self.name);
         for (index, (name, content)) in labels.iter().enumerate() {
             let open = if index == 0 { '{' } else { ',' };
-            let content =
-                content.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let content = content.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             let _ = write!(self.text, "{open}{name}=\"{content}\"");
         }
         if !labels.is_empty() {

@@ -46,9 +46,7 @@ impl Names {
     fn knows(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let bare = match host.rsplit_once(':') {
-            Some((name, port))
-                if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) =>
-            {
+            Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
                 name
             }
             Some(_) | None => host.as_str(),

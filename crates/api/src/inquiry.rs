@@ -28,9 +28,9 @@ pub(crate) fn events(
     let house = call.house;
     let newest = house.api.ledger.health().last;
     let after = match (only(&parts.headers, "last-event-id")?, call.query.text("after")) {
-        (Some(text), _) | (None, Some(text)) => text.parse::<u64>().map_err(|_| {
-            Problem::new(Kind::Invalid, "Last-Event-ID is not the number of a row")
-        })?,
+        (Some(text), _) | (None, Some(text)) => text
+            .parse::<u64>()
+            .map_err(|_| Problem::new(Kind::Invalid, "Last-Event-ID is not the number of a row"))?,
         (None, None) => newest,
     };
     if after > newest {
@@ -102,9 +102,7 @@ pub(crate) async fn policy(call: &Call<'_>) -> Result<Reply, Problem> {
         let sources: Vec<Value> = policy
             .sources()
             .iter()
-            .map(|s| {
-                json!({ "name": s.name, "digest": Digest::of(s.text.as_bytes()).to_string() })
-            })
+            .map(|s| json!({ "name": s.name, "digest": Digest::of(s.text.as_bytes()).to_string() }))
             .collect();
         json!({
             "digest": policy.digest().to_string(),
@@ -149,10 +147,7 @@ pub(crate) async fn explain(call: &Call<'_>) -> Result<Reply, Problem> {
     let question = Question {
         text: target.to_owned(),
         tenant: TenantName::parse(tenant).map_err(|e| wrong("tenant", e.to_string()))?,
-        skill: text("skill")
-            .map(forms::acting_skill)
-            .transpose()
-            .map_err(|e| wrong("skill", e))?,
+        skill: text("skill").map(forms::acting_skill).transpose().map_err(|e| wrong("skill", e))?,
         role: text("role")
             .map(RoleName::parse)
             .transpose()

@@ -93,11 +93,8 @@ pub(crate) fn holds(call: &Call<'_>) -> Result<Reply, Problem> {
 pub(crate) fn grants(call: &Call<'_>) -> Result<Reply, Problem> {
     let now = call.house.api.gate.now();
     let grants = call.house.api.ledger.views().grants();
-    let shown: Vec<Value> = grants
-        .iter()
-        .filter(|g| all(call) || show::holds(g, now))
-        .map(show::grant)
-        .collect();
+    let shown: Vec<Value> =
+        grants.iter().filter(|g| all(call) || show::holds(g, now)).map(show::grant).collect();
     ok(json!({ "grants": shown }))
 }
 

@@ -91,7 +91,9 @@ fn operation_id(route: &Route) -> String {
 fn parameters(route: &Route) -> Vec<Value> {
     let mut out = Vec::new();
     if let Some(shape) = &route.id {
-        out.push(json!({ "name": "id", "in": "path", "required": true, "schema": shape.to_schema() }));
+        out.push(
+            json!({ "name": "id", "in": "path", "required": true, "schema": shape.to_schema() }),
+        );
     }
     for Parameter { name, about, shape } in route.query {
         out.push(json!({
@@ -220,8 +222,12 @@ mod tests {
                 route.path
             );
         }
-        let described: usize =
-            document["paths"].as_object().unwrap().values().map(|i| i.as_object().unwrap().len()).sum();
+        let described: usize = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|i| i.as_object().unwrap().len())
+            .sum();
         assert_eq!(described, ROUTES.len());
     }
 
@@ -255,15 +261,25 @@ mod tests {
                     assert!(seen.insert((place, parameter["name"].as_str().unwrap())));
                     if place == "path" {
                         assert_eq!(parameter["required"], true);
-                        assert!(path.contains(&format!("{{{}}}", parameter["name"].as_str().unwrap())));
+                        assert!(
+                            path.contains(&format!("{{{}}}", parameter["name"].as_str().unwrap()))
+                        );
                     }
                 }
-                assert_eq!(path.matches('{').count(), seen.iter().filter(|(p, _)| *p == "path").count());
+                assert_eq!(
+                    path.matches('{').count(),
+                    seen.iter().filter(|(p, _)| *p == "path").count()
+                );
                 for (code, response) in operation["responses"].as_object().unwrap() {
-                    assert!(code == "default" || code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit()));
+                    assert!(
+                        code == "default"
+                            || code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit())
+                    );
                     assert!(response["description"].is_string());
                 }
-                for requirement in operation.get("security").and_then(Value::as_array).into_iter().flatten() {
+                for requirement in
+                    operation.get("security").and_then(Value::as_array).into_iter().flatten()
+                {
                     for name in requirement.as_object().unwrap().keys() {
                         assert!(document["components"]["securitySchemes"][name].is_object());
                     }

@@ -60,9 +60,7 @@ impl Kind {
 
     const fn row(self) -> (&'static str, StatusCode, &'static str) {
         match self {
-            Self::Malformed => {
-                ("malformed", StatusCode::BAD_REQUEST, "The request cannot be read")
-            }
+            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "The request cannot be read"),
             Self::Invalid => (
                 "invalid",
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -71,9 +69,7 @@ impl Kind {
             Self::Unauthenticated => {
                 ("unauthenticated", StatusCode::UNAUTHORIZED, "A valid bearer token is needed")
             }
-            Self::Forbidden => {
-                ("forbidden", StatusCode::FORBIDDEN, "This token may not do that")
-            }
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "This token may not do that"),
             Self::WrongHost => (
                 "wrong-host",
                 StatusCode::MISDIRECTED_REQUEST,
@@ -109,11 +105,9 @@ impl Kind {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The policy or a rule of the gate does not allow that",
             ),
-            Self::Unavailable => (
-                "unavailable",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The gateway cannot do that now",
-            ),
+            Self::Unavailable => {
+                ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "The gateway cannot do that now")
+            }
         }
     }
 

@@ -59,7 +59,9 @@ impl Body for ReplyBody {
 /// Writes an answer.
 pub(crate) fn write(answer: Result<Reply, Problem>) -> Response<ReplyBody> {
     let (status, media, body, own) = match answer {
-        Ok(Reply::Json(status, value)) => (status, Some(JSON), whole(value.to_string()), Vec::new()),
+        Ok(Reply::Json(status, value)) => {
+            (status, Some(JSON), whole(value.to_string()), Vec::new())
+        }
         Ok(Reply::Text(media, text)) => (StatusCode::OK, Some(media), whole(text), Vec::new()),
         Ok(Reply::Empty) => (StatusCode::NO_CONTENT, None, ReplyBody::Whole(None), Vec::new()),
         Ok(Reply::Stream(stream)) => {

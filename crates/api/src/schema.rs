@@ -22,8 +22,6 @@ pub(crate) enum Shape {
     Flag,
     /// An object with fields of its own.
     Record(&'static Record),
-    /// Anything (its own document describes it).
-    Any,
 }
 
 /// A text with a grammar.
@@ -124,7 +122,7 @@ impl Shape {
             (Self::Record(record), Value::Object(fields)) => {
                 record.check(fields, pointer, out);
             }
-            (Self::Flag, Value::Bool(_)) | (Self::Any, _) => {}
+            (Self::Flag, Value::Bool(_)) => {}
             (
                 Self::Text { .. }
                 | Self::Form(_)
@@ -145,7 +143,6 @@ impl Shape {
             Self::List { .. } => "an array",
             Self::Flag => "true or false",
             Self::Record(_) => "an object",
-            Self::Any => "JSON",
         }
     }
 
@@ -172,7 +169,6 @@ impl Shape {
             Self::Record(record) => {
                 json!({ "$ref": format!("#/components/schemas/{}", record.name) })
             }
-            Self::Any => json!({}),
         }
     }
 
@@ -181,12 +177,8 @@ impl Shape {
         match self {
             Self::List { of, .. } => of.collect(out),
             Self::Record(record) => record.collect(out),
-            Self::Text { .. }
-            | Self::Form(_)
-            | Self::Word(_)
-            | Self::Count { .. }
-            | Self::Flag
-            | Self::Any => {}
+            Self::Text { .. } | Self::Form(_) | Self::Word(_) | Self::Count { .. } | Self::Flag => {
+            }
         }
     }
 }

@@ -67,6 +67,8 @@ pub async fn serve(
 ) -> Result<(), ConfigFault> {
     let address = listener.local_addr().map_err(ConfigFault::NoAddress)?;
     api.config.check(address)?;
+    // No way out may lead back in here.
+    api.gate.listeners().add(address);
     let limit = Arc::new(Semaphore::new(api.config.connections));
     let drain = api.config.drain;
     // Streams listen to a stop of their own: it outlives a sender that is dropped without a word.

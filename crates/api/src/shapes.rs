@@ -2,8 +2,8 @@
 //! Must not know how they are answered. Next: `routes`.
 
 use crate::forms::{
-    ACTING_SKILL, ALERT_ID, DIGEST, GRANT_ID, HOLD_ID, HOST, INSTANT, LEVEL, METHOD, PRINCIPAL, QUARANTINE_ID,
-    RECEIPT_ID, ROLE, SESSION_ID, SKILL, SPAN, TENANT, TOKEN_ID, VERSION,
+    ACTING_SKILL, ALERT_ID, DIGEST, GRANT_ID, HOLD_ID, HOST, INSTANT, LEVEL, METHOD, PRINCIPAL,
+    QUARANTINE_ID, RECEIPT_ID, ROLE, SESSION_ID, SKILL, SPAN, TENANT, TOKEN_ID, VERSION,
 };
 use crate::schema::{Record, Shape, may, must};
 
@@ -310,10 +310,7 @@ pub(crate) static GRANTS: Record = Record {
 pub(crate) static GRANTED: Record = Record {
     name: "IssuedGrant",
     about: "A grant that was given.",
-    fields: &[
-        must("id", GRANT_ID, "Its id."),
-        must("until", INSTANT, "When it ends by itself."),
-    ],
+    fields: &[must("id", GRANT_ID, "Its id."), must("until", INSTANT, "When it ends by itself.")],
 };
 
 pub(crate) static IMPOSED: Record = Record {
@@ -360,7 +357,11 @@ pub(crate) static EXPLAIN_REQUEST: Record = Record {
         may("target", Shape::Text { min: 1, max: 8_192 }, "A URL, or host:port."),
         may("receipt", RECEIPT_ID, "A recorded answer to explain; then nothing else."),
         may("tenant", TENANT, "The tenant; needed with a target."),
-        may("skill", ACTING_SKILL, "The acting skill: name@version, or the name of the only version."),
+        may(
+            "skill",
+            ACTING_SKILL,
+            "The acting skill: name@version, or the name of the only version.",
+        ),
         may("role", ROLE, "The role."),
         may("method", METHOD, "The HTTP method, for a URL; GET if left out."),
     ],
@@ -371,7 +372,11 @@ pub(crate) static RULING: Record = Record {
     about: "One control's answer.",
     fields: &[
         must("id", NAME, "The control."),
-        must("answer", Shape::Word(&["pass", "skipped", "would_deny", "hold", "deny"]), "What it says."),
+        must(
+            "answer",
+            Shape::Word(&["pass", "skipped", "would_deny", "hold", "deny"]),
+            "What it says.",
+        ),
         must("reason", SENTENCE, "Why."),
     ],
 };
@@ -389,7 +394,11 @@ pub(crate) static ROW: Record = Record {
     name: "RowTerms",
     about: "What the connection layer takes from a row.",
     fields: &[
-        must("allowPrivate", Shape::List { of: &NAME, max: MANY }, "Private networks that the host may resolve to."),
+        must(
+            "allowPrivate",
+            Shape::List { of: &NAME, max: MANY },
+            "Private networks that the host may resolve to.",
+        ),
         may("idleSeconds", ANY_COUNT, "How long a connection may be idle."),
         must("inspect", SENTENCE, "How deep the traffic is looked into."),
     ],
@@ -404,7 +413,11 @@ pub(crate) static EXPLANATION: Record = Record {
         must("duties", many!(DUTY), "What a permit would oblige to."),
         may("hint", SENTENCE, "How to allow it; for operators alone."),
         must("asked", SENTENCE, "What was asked, in words."),
-        must("row", Shape::Record(&ROW), "What the connection layer takes from the row that matches."),
+        must(
+            "row",
+            Shape::Record(&ROW),
+            "What the connection layer takes from the row that matches.",
+        ),
         must("policy", DIGEST, "The digest of the policy that answers."),
         may("receipt", RECEIPT_ID, "The receipt that is explained."),
         may("at", INSTANT, "When it was given."),

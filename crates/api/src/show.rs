@@ -73,18 +73,17 @@ pub(crate) fn opened(session: &OpenedSession) -> Value {
         .text("expires", &session.expires)
         .with(
             "tokens",
-            list(&session.tokens, |(id, token)| {
-                json!({ "skill": skill(id), "token": token.expose() })
-            }),
+            list(
+                &session.tokens,
+                |(id, token)| json!({ "skill": skill(id), "token": token.expose() }),
+            ),
         )
         .done()
 }
 
 pub(crate) fn session(session: &SessionView) -> Value {
-    let skills = session
-        .tokens
-        .iter()
-        .filter_map(|t| t.bound.as_ref().and_then(|b| b.skill.as_ref()));
+    let skills =
+        session.tokens.iter().filter_map(|t| t.bound.as_ref().and_then(|b| b.skill.as_ref()));
     Fields::default()
         .text("id", &session.id)
         .text("tenant", &session.subject.tenant)

@@ -36,8 +36,7 @@ impl Filter {
             .session
             .as_ref()
             .is_none_or(|id| subject.is_some_and(|s| s.session.as_ref() == Some(id)));
-        let named =
-            self.types.is_empty() || self.types.contains(&record::type_of(&row.event.fact));
+        let named = self.types.is_empty() || self.types.contains(&record::type_of(&row.event.fact));
         tenant && session && named
     }
 }
@@ -85,9 +84,8 @@ impl EventStream {
         match step.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready((reader, chunk)) => {
-                self.step = reader.map(|r| -> Pin<Box<dyn Future<Output = Step> + Send>> {
-                    Box::pin(r.step())
-                });
+                self.step = reader
+                    .map(|r| -> Pin<Box<dyn Future<Output = Step> + Send>> { Box::pin(r.step()) });
                 Poll::Ready(Some(chunk))
             }
         }

@@ -123,10 +123,14 @@ impl Host {
         if text.len() > LONGEST_TEXT {
             return Err(fault(Shape::Name, "it is longer than 4096 bytes"));
         }
-        if text.starts_with('[') || text.ends_with(']') || text.matches(':').nth(1).is_some() {
-            return parse_ipv6(text)
-                .map(|six| Self::Address(IpAddr::V6(six)))
-                .map_err(|why| fault(Shape::Address, why));
+        let bracketed = text.starts_with('[') || text.ends_with(']');
+        if bracketed || text.matches(':').nth(1).is_some() {
+            let shape =
+                if bracketed || looks_like_ipv6(text) { Shape::Address } else { Shape::Name };
+            return match parse_ipv6(text) {
+                Ok(six) => Ok(Self::Address(IpAddr::V6(six))),
+                Err(why) => Err(fault(shape, why)),
+            };
         }
         if text.contains(':') {
             return Err(fault(Shape::Name, "it holds a colon"));
@@ -168,6 +172,12 @@ impl fmt::Display for Host {
             Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
     }
+}
+
+/// Hex digits, colons and dots, whatever stands behind the last `%`.
+fn looks_like_ipv6(text: &str) -> bool {
+    let head = text.rsplit_once('%').map_or(text, |(head, _)| head);
+    head.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'%'))
 }
 
 fn parse_ipv6(text: &str) -> Result<Ipv6Addr, &'static str> {

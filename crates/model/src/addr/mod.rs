@@ -86,8 +86,8 @@ impl AddressClass {
             Self::Loopback => "a loopback address",
             Self::LinkLocal => "a link-local address",
             Self::Metadata => "a cloud metadata or platform address",
-            Self::SharedSpace => "an address of the shared space 100.64.0.0/10",
-            Self::Unspecified => "an unspecified address (this host, this network)",
+            Self::SharedSpace => "an address of the shared space",
+            Self::Unspecified => "an unspecified address",
             Self::Multicast => "a multicast or broadcast address",
             Self::Reserved => "a reserved address",
             Self::Embedding => "an IPv6 form that hides an IPv4 address",
@@ -185,6 +185,3 @@ fn judge_plain(address: IpAddr, rules: &AddressRules) -> Result<(), AddressClass
         class.may_be_allowed() && rules.allow_private.iter().any(|prefix| prefix.contains(address));
     if class == AddressClass::Public || allowed { Ok(()) } else { Err(class) }
 }
-
-#[cfg(test)]
-mod tests {}

@@ -87,7 +87,7 @@ macro_rules! v6 {
 
 v4! {
     // Metadata and platform services of clouds.
-    [169 254 169 254]/32 Metadata "instance metadata (AWS, Azure, Google, Oracle, OpenStack, DigitalOcean, Hetzner)" "EC2 user guide, Azure IMDS, Compute Engine";
+    [169 254 169 254]/32 Metadata "instance metadata of AWS, Azure, Google, Oracle, OpenStack, DigitalOcean, Hetzner" "EC2 user guide, Azure IMDS, Compute Engine";
     [169 254 170 2]/32 Metadata "ECS task credentials" "Amazon ECS developer guide";
     [169 254 170 23]/32 Metadata "EKS Pod Identity agent" "Amazon EKS user guide";
     [169 254 169 253]/32 Metadata "Amazon VPC resolver" "Amazon VPC user guide";
@@ -135,7 +135,6 @@ v6! {
     [0xfd00 0xc1 0 0 0 0 0xa9fe 0xa9fe]/128 Metadata "Oracle Cloud metadata" "Oracle Cloud Infrastructure documentation";
     [0xfd00 0x42 0 0 0 0 0 0x42]/128 Metadata "Scaleway metadata" "Scaleway documentation";
     [0xfe80 0 0 0 0 0 0xa9fe 0xa9fe]/128 Metadata "OpenStack metadata" "OpenStack Nova documentation";
-    [0xfd00 0xec2 0 0 0 0 0 0]/32 Metadata "AWS instance services (metadata ::254, EKS ::23, resolver ::253, time ::123)" "EC2 user guide";
     // IANA IPv6 Special-Purpose Address Registry, and forms that embed IPv4.
     [0x2001 1 0 0 0 0 0 1]/128 Reserved "Port Control Protocol anycast" "RFC 7723";
     [0x2001 1 0 0 0 0 0 2]/128 Reserved "TURN anycast" "RFC 8155";
@@ -150,6 +149,7 @@ v6! {
     [0x2001 2 0 0 0 0 0 0]/48 Reserved "benchmarking" "RFC 5180";
     [0x2001 4 0x112 0 0 0 0 0]/48 Reserved "AS112-v6" "RFC 7535";
     [0x2620 0x4f 0x8000 0 0 0 0 0]/48 Reserved "direct delegation AS112" "RFC 7534";
+    [0xfd00 0xec2 0 0 0 0 0 0]/32 Metadata "AWS instance services: metadata ::254, EKS ::23, resolver ::253, time ::123" "EC2 user guide";
     [0x2001 0 0 0 0 0 0 0]/32 Embedding "Teredo" "RFC 4380";
     [0x2001 3 0 0 0 0 0 0]/32 Reserved "AMT" "RFC 7450";
     [0x2001 0xdb8 0 0 0 0 0 0]/32 Reserved "documentation" "RFC 3849";

@@ -14,7 +14,7 @@ pub(super) enum Fault {
     /// Its host is none.
     Host(HostFault),
     /// Its host is refused; the sentence.
-    Refused(String),
+    Refused(Host, String),
 }
 
 /// The parts of a URL, as they stand.
@@ -234,10 +234,16 @@ pub(super) fn read_again(text: &str, destination: &Destination) -> bool {
     same_host && url.port_or_known_default() == Some(destination.port)
 }
 
+/// The host that the standard finds in a URL of any scheme.
+pub(super) fn standard_host(text: &str) -> Option<Host> {
+    let url = url::Url::parse(text).ok()?;
+    Host::parse(url.host_str()?).ok()
+}
+
 /// The host that a lenient reader would find, for a text whose form is refused anyway.
 pub(super) fn lenient_host(text: &str) -> Option<Result<Host, HostFault>> {
-    if let Some(host) = url::Url::parse(text).ok().as_ref().and_then(url::Url::host_str) {
-        return Some(Host::parse(host));
+    if let Some(host) = standard_host(text) {
+        return Some(Ok(host));
     }
     let cleaned: String = text.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
     let after_scheme = match cleaned.split_once(':') {
@@ -247,12 +253,10 @@ pub(super) fn lenient_host(text: &str) -> Option<Result<Host, HostFault>> {
     let rest = after_scheme.trim_start_matches(['/', '\\']);
     let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or(rest);
     let place = authority.rsplit('@').next().unwrap_or(authority);
-    let whole = || Host::parse(place);
     let host = match split_port(place) {
         Ok((host, _)) => Host::parse(host),
-        Err(_) => whole().or_else(|fault| match place.rsplit_once(':') {
-            Some((host, _)) => Host::parse(host),
-            None => Err(fault),
+        Err(_) => Host::parse(place).or_else(|fault| {
+            place.rsplit_once(':').and_then(|(host, _)| Host::parse(host).ok()).ok_or(fault)
         }),
     };
     (!place.is_empty()).then_some(host)

@@ -170,6 +170,3 @@ fn too_long() -> ParseRefusal {
     let reason = format!("it is longer than {LONGEST_URL} bytes");
     ParseRefusal { control: Control::Limit, reason, host: None }
 }
-
-#[cfg(test)]
-mod tests {}

@@ -1,1 +1,40 @@
-//! testkit
+//! Worlds, servers and clients for tests: the real binary is tested from outside, against real
+//! sockets, on a network that ends at this machine. Never shipped.
+//!
+//! ```text
+//!  world      a thread's own network and its own /etc/hosts: real names, public-looking addresses
+//!  backstop   the real binary: start, session, stop, kill          client   raw HTTP from a test
+//!  upstream   HTTP and TLS servers that record                     attacker counts what reaches it
+//!  load       tunnels, requests, slow clients, refusals            ca       certificates for TLS
+//!  kin        the same servers in processes of their own (`testkit …`)
+//! ```
+//! Reading order: `world`, `backstop`, `upstream`, `load`. A fault here panics with the reason:
+//! a test tool that goes on after a fault tests nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "a test tool must stop its test loudly, and it dials, starts programs and reads the environment by trade"
+)]
+
+pub mod attacker;
+pub mod backstop;
+pub mod ca;
+pub mod client;
+pub mod hello;
+pub mod kin;
+pub mod load;
+pub mod message;
+mod serving;
+pub mod upstream;
+pub mod world;
+
+pub use attacker::Attacker;
+pub use backstop::{Backstop, Session, Setup};
+pub use ca::Ca;
+pub use kin::Kin;
+pub use upstream::{Answer, Upstream};
+pub use world::World;

@@ -92,14 +92,14 @@ mod tests {
                 Hello { padding: 300, ..Hello::for_name("api.weather.example") }.records(record);
             let mut acceptor = rustls::server::Acceptor::default();
             let mut rest = hello.as_slice();
-            while !rest.is_empty() {
+            let accepted = loop {
+                assert!(!rest.is_empty(), "no hello in records of {record}");
                 acceptor.read_tls(&mut rest).expect("read");
                 if let Ok(Some(accepted)) = acceptor.accept() {
-                    assert_eq!(accepted.client_hello().server_name(), Some("api.weather.example"));
-                    return;
+                    break accepted;
                 }
-            }
-            panic!("no hello in records of {record}");
+            };
+            assert_eq!(accepted.client_hello().server_name(), Some("api.weather.example"));
         }
     }
 }

@@ -293,14 +293,19 @@ where
         };
         let raw: Vec<u8> = buffer.drain(..length).collect();
         let answer = site.keep(&raw, connection, sni.as_deref());
-        if give(&mut stream, &raw, answer).await.is_err() {
+        if give(&mut stream, &raw, &buffer, answer).await.is_err() {
             return;
         }
     }
 }
 
-/// Answers; an error means that the connection is over.
-async fn give<S>(stream: &mut S, request: &[u8], answer: Answer) -> std::io::Result<()>
+/// Answers; an error means that the connection is over. `early` came right behind the request.
+async fn give<S>(
+    stream: &mut S,
+    request: &[u8],
+    early: &[u8],
+    answer: Answer,
+) -> std::io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -364,6 +369,7 @@ where
         Answer::Close => return Err(over()),
         Answer::Mirror => {
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            stream.write_all(early).await?;
             mirror(stream, |_| ()).await?;
             return Err(over());
         }

@@ -101,8 +101,19 @@ impl World {
     }
 
     /// The next unused public-looking IPv6 address: 2606:2800::101, …
+    #[track_caller]
     pub fn address_v6(&self) -> IpAddr {
-        IpAddr::V6(Ipv6Addr::new(0x2606, 0x2800, 0, 0, 0, 0, 0, self.next()))
+        let ip = Ipv6Addr::new(0x2606, 0x2800, 0, 0, 0, 0, 0, self.next());
+        // For IPv6 a local route lets packets in, but only an address can be bound.
+        self.output(self.command("ip").args([
+            "addr",
+            "add",
+            &format!("{ip}/128"),
+            "dev",
+            "lo",
+            "nodad",
+        ]));
+        IpAddr::V6(ip)
     }
 
     fn next(&self) -> u16 {
@@ -210,8 +221,8 @@ impl World {
         // that is not 127.0.0.1 or ::1 is also what makes getaddrinfo ask for that family at all.
         let batch = "link set lo up\n\
              addr add 93.184.0.1/16 dev lo\n\
-             -6 addr add 2606:2800::1/128 dev lo nodad\n\
-             -6 route add local 2606:2800::/32 dev lo\n";
+             addr add 2606:2800::1/128 dev lo nodad\n\
+             route add local 2606:2800::/32 dev lo\n";
         let path = self.path().join("ip-batch");
         fs::write(&path, batch).expect("write the batch for ip");
         self.output(self.command("ip").arg("-batch").arg(&path));
@@ -221,7 +232,10 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let (net, mnt, directory) = &self.home;
-        let back = setns(net, CloneFlags::CLONE_NEWNET)
+        // Threads made here share their root and working directory with this one until it takes its
+        // own; setns(2) asks for that.
+        let back = unshare(CloneFlags::CLONE_FS)
+            .and_then(|()| setns(net, CloneFlags::CLONE_NEWNET))
             .and_then(|()| setns(mnt, CloneFlags::CLONE_NEWNS))
             .map_err(std::io::Error::from)
             .and_then(|()| std::env::set_current_dir(directory));

@@ -3,14 +3,18 @@
 
 use crate::gate::{Gate, clean};
 use backstop_model::attempt::{Act, Attempt, Inspection, Plane};
-use backstop_model::destination::{ParseRefusal, Protocol, parse_authority, parse_url};
+use backstop_model::destination::{
+    Destination, ParseRefusal, Protocol, parse_authority, parse_url,
+};
+use backstop_model::event::{Asked, Event, Fact};
 use backstop_model::finding::Evidence;
+use backstop_model::host::Host;
 use backstop_model::id::{
     Digest, ReceiptId, RoleName, SkillId, SkillName, SkillVersion, TenantName,
 };
 use backstop_model::standing::{Standing, Subject, Usage};
 use backstop_model::time::Timestamp;
-use backstop_model::verdict::{Duty, Reason, Verdict};
+use backstop_model::verdict::{Decision, Duty, Reason, Ruling, Verdict};
 use backstop_policy::{InspectMode, Policy, RowTerms, decide, decide_unparsable};
 use std::time::Duration;
 
@@ -46,6 +50,8 @@ pub struct Explanation {
     pub row: Row,
     /// How to allow it.
     pub hint: Option<String>,
+    /// What else the asker should know: a skill that is not loaded, for one.
+    pub note: Option<String>,
     /// The policy that answered.
     pub policy: Digest,
     /// The receipt that is explained, with when it was given.
@@ -70,8 +76,8 @@ pub enum ExplainFault {
     #[error("receipt `{0}` is not on record")]
     Unknown(ReceiptId),
     /// It is the receipt of something that is not an answer.
-    #[error("receipt `{0}` is of `{1}`, which is not an answer to an attempt")]
-    NotAnAnswer(ReceiptId, &'static str),
+    #[error("receipt `{0}` is on record, but is not of an answer to an attempt")]
+    NotAnAnswer(ReceiptId),
     /// The ledger cannot be read.
     #[error("the ledger cannot be read")]
     Ledger(#[from] backstop_ledger::LedgerFault),
@@ -84,14 +90,23 @@ pub fn explain(
     standing: impl FnOnce(&Subject) -> Standing,
     now: Timestamp,
 ) -> Explanation {
+    let acting =
+        question.skill.as_ref().and_then(|(name, version)| skill(policy, name, version.as_ref()));
+    let note = match (&question.skill, &acting) {
+        (Some((name, Some(version))), None) => {
+            Some(format!("the skill `{name}@{version}` is not loaded"))
+        }
+        (Some((name, None)), None) => {
+            Some(format!("name the version of the skill: `{name}@VERSION`"))
+        }
+        (Some(_), Some(_)) => None,
+        (None, _) => Some("no skill acts: without one `egress.skill` denies".to_owned()),
+    };
     let subject = Subject {
         session: None,
         tenant: question.tenant.clone(),
         role: question.role.clone(),
-        skill: question
-            .skill
-            .as_ref()
-            .and_then(|(name, version)| skill(policy, name, version.as_ref())),
+        skill: acting,
         ceiling: None,
     };
     let attempt = match read(&question.text, question.method.as_deref()) {
@@ -106,6 +121,7 @@ pub fn explain(
                 duties: decision.duties,
                 row: Row::default(),
                 hint: None,
+                note: None,
                 policy: policy.digest(),
                 receipt: None,
             };
@@ -125,6 +141,7 @@ pub fn explain(
         duties: decision.duties,
         row: row(&terms),
         hint,
+        note,
         policy: policy.digest(),
         receipt: None,
         attempt: Some(attempt),
@@ -172,11 +189,96 @@ impl Gate {
         explain(&self.policy(), question, standing, now)
     }
 
-    /// What a receipt says.
+    /// What a receipt says, judged as it was: by the words on record, not by today's policy.
     ///
     /// # Errors
     /// [`ExplainFault`] where it is not on record, or not of an answer.
     pub fn explain_receipt(&self, receipt: &ReceiptId) -> Result<Explanation, ExplainFault> {
-        Err(ExplainFault::Unknown(receipt.clone()))
+        let recorded = self.inner.ledger.find(receipt)?;
+        let event = recorded.ok_or_else(|| ExplainFault::Unknown(receipt.clone()))?.event;
+        explain_event(&self.policy(), event)
     }
+}
+
+/// What an event on record says; `policy` gives the hint how to allow it now.
+///
+/// # Errors
+/// [`ExplainFault::NotAnAnswer`].
+pub fn explain_event(policy: &Policy, event: Event) -> Result<Explanation, ExplainFault> {
+    let Event { receipt, at, policy: digest, subject, fact } = event;
+    let (asked, decision, sight) = match fact {
+        Fact::AttemptPermitted { asked, reasons, duties, inspected, grant, .. } => {
+            let decision = Decision { verdict: Verdict::Allow, reasons, duties, grant };
+            (asked, decision, inspected)
+        }
+        Fact::AttemptRefused { asked, control, reason, hold, .. } => {
+            let (verdict, ruling) = match hold {
+                Some(_) => (Verdict::Hold, Ruling::Hold),
+                None => (Verdict::Deny, Ruling::Deny),
+            };
+            let reasons = vec![Reason { control, ruling, text: reason }];
+            let decision = Decision { verdict, reasons, duties: Vec::new(), grant: None };
+            (asked, decision, Inspection::None)
+        }
+        Fact::ProcessStarted { .. }
+        | Fact::ProcessStopped
+        | Fact::PolicyLoaded { .. }
+        | Fact::PolicyRejected { .. }
+        | Fact::TokenIssued(_)
+        | Fact::TokenRevoked { .. }
+        | Fact::SessionOpened { .. }
+        | Fact::SessionClosed
+        | Fact::RefusalsCounted { .. }
+        | Fact::FlowEnded { .. }
+        | Fact::HoldPlaced { .. }
+        | Fact::HoldResolved { .. }
+        | Fact::QuarantineImposed { .. }
+        | Fact::QuarantineReleased { .. }
+        | Fact::AlertRaised { .. }
+        | Fact::GrantIssued { .. }
+        | Fact::GrantRevoked { .. } => return Err(ExplainFault::NotAnAnswer(receipt)),
+    };
+    let attempt = recorded_attempt(&asked, sight);
+    let about = attempt.as_ref().zip(subject.as_ref());
+    let row = about
+        .map(|(attempt, who)| row(&policy.row_terms(&who.tenant, &attempt.destination)))
+        .unwrap_or_default();
+    let hint = about
+        .filter(|_| decision.verdict != Verdict::Allow)
+        .and_then(|(attempt, who)| policy.hint(who, &decision, attempt));
+    let port = if asked.port == 0 { String::new() } else { format!(":{}", asked.port) };
+    Ok(Explanation {
+        asked: format!("{} {}{port}{}", asked.act, asked.host, asked.path),
+        attempt,
+        verdict: decision.verdict,
+        controls: decision.reasons,
+        duties: decision.duties,
+        row,
+        hint,
+        note: None,
+        policy: digest,
+        receipt: Some((receipt, at)),
+    })
+}
+
+/// The attempt that a record is of, as far as the record tells.
+fn recorded_attempt(asked: &Asked, sight: Inspection) -> Option<Attempt> {
+    let host = Host::parse(&asked.host).ok()?;
+    let act = match asked.act.as_str() {
+        "connect" | "hello" | "opaque" => Act::Connect,
+        "parse" | "sign_in" | "authenticate" => return None,
+        method => Act::Request { method: method.to_owned(), path: asked.path.clone() },
+    };
+    // LIMIT: a record has no protocol: a request is taken for plain HTTP, but on port 443.
+    let protocol = match &act {
+        Act::Request { .. } if asked.port != Protocol::Https.default_port() => Protocol::Http,
+        Act::Request { .. } | Act::Connect | Act::Hello { .. } | Act::Opaque => Protocol::Https,
+    };
+    let port = (asked.port != 0).then_some(asked.port)?;
+    Some(Attempt {
+        plane: asked.plane,
+        destination: Destination { protocol, host, port },
+        act,
+        sight,
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! Must not know any wire protocol. Next: `permit`.
 
-use crate::admin::Control as Acts;
+use crate::admin::{Claims, Control as Acts};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::exit::{Exit, OwnListeners, Wire};
@@ -22,7 +22,7 @@ use backstop_model::attempt::{Act, Attempt, Plane};
 use backstop_model::control::Control;
 use backstop_model::destination::ParseRefusal;
 use backstop_model::event::{Asked, Event, Fact};
-use backstop_model::id::{Digest, ReceiptId};
+use backstop_model::id::{Digest, ReceiptId, SessionId};
 use backstop_model::refusal::Refusal;
 use backstop_model::standing::Subject;
 use backstop_model::time::Timestamp;
@@ -71,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) recorder: Recorder,
     pub(crate) alerts: Alerts,
     pub(crate) watched: holds::Watched,
+    pub(crate) claims: Claims,
     pub(crate) counters: Counters,
     pub(crate) readiness: Readiness,
     drawn: AtomicU64,
@@ -91,6 +92,7 @@ impl Gate {
             alerts: Alerts::new(config.alert_window),
             changes: ledger.views().changes(),
             watched: holds::Watched::default(),
+            claims: Claims::default(),
             counters: Counters::default(),
             readiness: Readiness::default(),
             drawn: AtomicU64::new(0),
@@ -172,6 +174,8 @@ impl Gate {
             for entry in self.inner.live.entries() {
                 entry.cord.cut(Control::Limit, "the process stops".to_owned());
             }
+            // What was cut ends at once; its record should still be written.
+            let _ = tokio::time::timeout(LAST_BREATH, self.inner.live.until_empty()).await;
         }
         self.inner.flush_all();
     }
@@ -221,7 +225,9 @@ impl Inner {
         let session = registration.entry().session.clone();
         match judged.decision.verdict {
             Verdict::Allow => {}
-            Verdict::Hold => return self.hold(&session, &attempt, &judged, refines).await,
+            Verdict::Hold => {
+                return self.hold(registration.entry(), &attempt, &judged, refines).await;
+            }
             Verdict::Deny => return self.denied(&session, &attempt, &judged, refines),
         }
         let fact = Fact::AttemptPermitted {
@@ -246,7 +252,9 @@ impl Inner {
             match again.decision.verdict {
                 Verdict::Allow => {}
                 Verdict::Hold => {
-                    return self.hold(&session, &attempt, &again, Some(receipt.id)).await;
+                    return self
+                        .hold(registration.entry(), &attempt, &again, Some(receipt.id))
+                        .await;
                 }
                 Verdict::Deny => return self.denied(&session, &attempt, &again, Some(receipt.id)),
             }
@@ -294,6 +302,13 @@ impl Inner {
         self.refuse(refused)
     }
 
+    /// A session is closed: what was only counted of it is written down, the rest forgotten.
+    pub(crate) fn forget(&self, session: &SessionId) {
+        self.flush(Some(session));
+        self.exit.forget(session);
+        self.live.forget(session);
+    }
+
     /// A receipt. Ids are not secrets: should randomness fail, a count keeps them apart.
     pub(crate) fn receipt(&self) -> ReceiptId {
         ReceiptId::draw(self.now(), self.ten())
@@ -312,6 +327,9 @@ impl Inner {
         Event { receipt: self.receipt(), at: self.now(), policy, subject, fact }
     }
 }
+
+/// How long cut flows are waited for when the process stops.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// An attempt as it is recorded.
 pub(crate) fn asked(attempt: &Attempt) -> Asked {

@@ -4,7 +4,6 @@
 //! digest. Must not know who the person is. Next: `record`.
 
 use crate::gate::{Inner, asked};
-use crate::identity::Session;
 use crate::judge::Judged;
 use crate::live::{Entry, lock};
 use crate::permit::Answer;
@@ -67,6 +66,15 @@ pub(crate) fn digest(subject: &Subject, attempt: &Attempt) -> Digest {
     Digest::of(&out)
 }
 
+/// The digest that a hold of this stage is bound to: the first flight of a tunnel is the same
+/// operation as the tunnel, a request is one of its own.
+fn bound_to(entry: &Entry, attempt: &Attempt) -> Digest {
+    match attempt.act {
+        Act::Connect | Act::Hello { .. } | Act::Opaque => entry.root,
+        Act::Request { .. } => digest(&entry.session.subject, attempt),
+    }
+}
+
 impl Inner {
     /// Adds the hold that standing asks for, and lets pass what a person has approved.
     pub(crate) fn hold_back(
@@ -103,12 +111,8 @@ impl Inner {
         }
     }
 
-    /// The first flight of a tunnel is the same operation as the tunnel; a request is one of its own.
     fn is_approved(&self, entry: &Entry, attempt: &Attempt, now: Timestamp) -> bool {
-        let asked = match attempt.act {
-            Act::Connect | Act::Hello { .. } | Act::Opaque => entry.root,
-            Act::Request { .. } => digest(&entry.session.subject, attempt),
-        };
+        let asked = bound_to(entry, attempt);
         self.ledger.views().approval(&entry.session.id, &asked, now).is_some()
     }
 
@@ -151,14 +155,15 @@ impl Inner {
     /// Answers a hold: the one that stands for the same thing, or a new one, on record first.
     pub(crate) async fn hold(
         &self,
-        session: &Session,
+        entry: &Entry,
         attempt: &Attempt,
         judged: &Judged,
         refines: Option<ReceiptId>,
     ) -> Answer {
         let (control, reason) = judged.deciding();
+        let session = &entry.session;
         let subject = &session.subject;
-        let wanted = digest(subject, attempt);
+        let wanted = bound_to(entry, attempt);
         let now = self.now();
         let open: Vec<_> = self
             .ledger
@@ -208,7 +213,9 @@ impl Inner {
         let holds = self.ledger.views().holds();
         noted.retain(|id| holds.iter().any(|hold| hold.id == *id && hold.resolved.is_none()));
         for hold in holds {
-            if hold.resolved.is_some() || now < hold.until || noted.contains(&hold.id) {
+            // RACE: a person who is deciding right now came before the clock.
+            let deciding = self.claims.is_claimed(hold.id.as_str());
+            if hold.resolved.is_some() || now < hold.until || deciding || noted.contains(&hold.id) {
                 continue;
             }
             let fact = Fact::HoldResolved {

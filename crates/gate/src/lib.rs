@@ -45,7 +45,7 @@ pub use exit::{
     Config as NetworkConfig, MappedWire, Nat64Prefix, Nat64PrefixFault, NoProxy, NoProxyFault,
     OwnListeners, ProxyFault, TcpConfig, TcpWire, Trust, TrustFault, UpstreamProxy, Wire,
 };
-pub use explain::{ExplainFault, Explanation, Question, Row, explain};
+pub use explain::{ExplainFault, Explanation, Question, Row, explain, explain_event};
 pub use fault::GateFault;
 pub use flow::{Flow, FlowHandle, Ride};
 pub use gate::{Gate, Parts};

@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use tempfile::TempDir;
@@ -25,7 +26,9 @@ pub const PREFIX_V4: (Ipv4Addr, u8) = (Ipv4Addr::new(93, 184, 0, 0), 16);
 /// The IPv6 prefix that is local in every world.
 pub const PREFIX_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2606, 0x2800, 0, 0, 0, 0, 0, 0), 32);
 
-/// One thread's own network. Dropping it takes the thread back to where it came from.
+/// One thread's own network. Dropping it takes the thread back to where it came from, if the
+/// thread may: root in a user namespace may not enter a network that it does not own, and stays in
+/// the dead end until its next world or its end. `World::run` never has to go back.
 #[derive(Debug)]
 pub struct World {
     directory: TempDir,
@@ -236,13 +239,15 @@ impl Drop for World {
         // own; setns(2) asks for that.
         let back = unshare(CloneFlags::CLONE_FS)
             .and_then(|()| setns(net, CloneFlags::CLONE_NEWNET))
-            .and_then(|()| setns(mnt, CloneFlags::CLONE_NEWNS))
-            .map_err(std::io::Error::from)
-            .and_then(|()| std::env::set_current_dir(directory));
-        if let Err(error) = back
-            && !std::thread::panicking()
-        {
-            panic!("leave the world: {error}");
+            .and_then(|()| setns(mnt, CloneFlags::CLONE_NEWNS));
+        match back {
+            Ok(()) => {
+                // Entering a mount namespace also changes the directory to its root.
+                let _ = std::env::set_current_dir(directory);
+            }
+            Err(Errno::EPERM) => {}
+            Err(error) if std::thread::panicking() => eprintln!("leave the world: {error}"),
+            Err(error) => panic!("leave the world: {error}"),
         }
     }
 }

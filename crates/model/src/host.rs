@@ -38,7 +38,7 @@ impl HostFault {
 }
 
 /// At most 255 characters, all printable ASCII.
-pub(crate) fn printable(text: &str) -> String {
+fn printable(text: &str) -> String {
     text.chars().take(255).flat_map(char::escape_default).take(255).collect()
 }
 
@@ -50,7 +50,8 @@ pub(crate) fn printable(text: &str) -> String {
 pub struct HostName(Arc<str>);
 
 impl HostName {
-    /// Parses and normalises a name.
+    /// Parses and normalises a name as people and URLs write it: percent-encodings are decoded and
+    /// characters mapped as UTS #46 says. For bytes that are passed on, use [`HostName::from_wire`].
     ///
     /// # Errors
     /// [`HostFault`] for anything that is not a name, spelled addresses included.
@@ -60,6 +61,21 @@ impl HostName {
             Host::Address(_) => {
                 Err(HostFault::new(text, Shape::Address, "it is an IP address, not a name"))
             }
+        }
+    }
+    /// Parses a name whose bytes go to somebody else as they are: a TLS server name (RFC 6066 §3), a
+    /// name in a DNS message. Nothing is decoded or mapped but upper case, so what is judged here
+    /// and what the other side reads cannot differ.
+    ///
+    /// # Errors
+    /// As [`HostName::parse`], and for everything but letters, digits, `-`, `_` and dots.
+    pub fn from_wire(text: &str) -> Result<Self, HostFault> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if text.bytes().all(plain) {
+            Self::parse(text)
+        } else {
+            let why = "it holds characters that no name on the wire holds";
+            Err(HostFault::new(text, Shape::Name, why))
         }
     }
     /// The normal form.
@@ -212,12 +228,15 @@ fn percent_decoded(text: &str) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(decoded))
 }
 
-/// WHATWG URL, "ends in a number checker": only digits, or `0x` and hex digits or nothing.
+/// WHATWG URL, "ends in a number checker": only digits, or `0x` and hex digits or nothing. `0b` and
+/// `0o`, which newer number readers know (C23), count too; no top-level domain looks like that.
 fn ends_in_a_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
-    match last.strip_prefix("0x") {
-        Some(hex) => hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match (last.strip_prefix("0x"), last.strip_prefix("0b").or(last.strip_prefix("0o"))) {
+        (Some(hex), _) => hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        (None, Some(rest)) => digits(rest),
+        (None, None) => !last.is_empty() && digits(last),
     }
 }
 

@@ -44,6 +44,9 @@ pub(super) fn refuse(text: &str, fault: Fault) -> ParseRefusal {
     let (control, reason, host) = match fault {
         Fault::Scheme(reason) => (Control::SsrfScheme, reason, shown(text, standard_host(text))),
         Fault::Refused(host, reason) => (Control::SsrfAddress, reason, Some(host.to_string())),
+        Fault::Host(fault) if may_be_userinfo(text) => {
+            (control_of(&fault), format!("its host is not valid: {}", fault.why), None)
+        }
         Fault::Host(fault) => (control_of(&fault), fault.to_string(), Some(fault.text)),
         Fault::Form(why) => return refuse_form(text, why),
     };

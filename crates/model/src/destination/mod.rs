@@ -78,8 +78,8 @@ impl fmt::Display for Destination {
 pub struct WebAddress {
     /// Where.
     pub destination: Destination,
-    /// The path without query and fragment, never empty; percent-encoding as sent, and characters
-    /// beyond ASCII encoded. Dot segments stand as sent: see [`path_ambiguity`].
+    /// The path without query and fragment, never empty; percent-encoding as sent, and what
+    /// a path may not hold encoded. Dot segments stand as sent: see [`path_ambiguity`].
     pub path: String,
     /// Whether there is a query string (its content is nobody's business here).
     pub has_query: bool,

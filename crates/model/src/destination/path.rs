@@ -1,7 +1,8 @@
 //! Paths: kept as sent, and what in them two servers could read in two ways.
 //! Must not know policy. Next: `attempt`.
 
-/// The path of a URL as it goes on the wire: never empty, characters beyond ASCII percent-encoded.
+/// The path of a URL as it goes on the wire: never empty; what a path may not hold (RFC 3986 §3.3;
+/// WHATWG URL, "path percent-encode set") is percent-encoded.
 pub(super) fn as_sent(path: &str) -> String {
     if path.is_empty() {
         return "/".to_owned();
@@ -9,7 +10,8 @@ pub(super) fn as_sent(path: &str) -> String {
     let mut sent = String::with_capacity(path.len());
     let mut bytes = [0; 4];
     for character in path.chars() {
-        if character.is_ascii() {
+        let encoded = matches!(character, '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}');
+        if character.is_ascii() && !encoded {
             sent.push(character);
         } else {
             for byte in character.encode_utf8(&mut bytes).bytes() {

@@ -51,6 +51,7 @@ fn honest_urls_pass() {
             "https://example.com/?next=http://127.0.0.1/",
             "https://example.com/@user/x",
             "https://example.com/a:b",
+            "https://example.com/{id}/<x>|^\"`?{}",
         ],
         &expect![[r#"
             "https://api.weather.example/points/1,2?units=si#frag" → https://api.weather.example:443/points/1,2 with a query
@@ -69,6 +70,7 @@ fn honest_urls_pass() {
             "https://example.com/?next=http://127.0.0.1/" → https://example.com:443/ with a query
             "https://example.com/@user/x" → https://example.com:443/@user/x
             "https://example.com/a:b" → https://example.com:443/a:b
+            "https://example.com/{id}/<x>|^\"`?{}" → https://example.com:443/%7Bid%7D/%3Cx%3E%7C%5E%22%60 with a query
         "#]],
     );
 }
@@ -371,6 +373,8 @@ fn refusals_never_show_userinfo_or_query() {
         "http://example.com:hunter2/?q=sekrit",
         "http://hunter2:80:sekrit@example.com/",
         "http://hunter2@sekrit@example.com/",
+        "http://hunter2!/sekrit@example.com/",
+        "http://hunter2!:80/sekrit@example.com/",
     ] {
         for refusal in [
             parse_url(text).unwrap_err(),

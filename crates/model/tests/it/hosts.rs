@@ -78,6 +78,8 @@ fn what_reads_as_an_address_is_never_a_name() {
             "1%32%37。0。0。1",
             "0",
             "0x",
+            "0b1111",
+            "0.0o1",
             "1.2.3.4.5",
             "256.0.0.1",
             "08.0.0.1",
@@ -120,6 +122,8 @@ fn what_reads_as_an_address_is_never_a_name() {
             "1%32%37。0。0。1" → address 127.0.0.1
             "0" → address 0.0.0.0
             "0x" → address 0.0.0.0
+            "0b1111" ✗ Address: its last label is a number, and it is no IPv4 address
+            "0.0o1" ✗ Address: its last label is a number, and it is no IPv4 address
             "1.2.3.4.5" ✗ Address: its last label is a number, and it is no IPv4 address
             "256.0.0.1" ✗ Address: its last label is a number, and it is no IPv4 address
             "08.0.0.1" ✗ Address: its last label is a number, and it is no IPv4 address
@@ -263,6 +267,29 @@ fn a_name_knows_its_labels_and_its_zones() {
         assert_eq!(name.is_strictly_under(&zone), strictly, "{zone}");
     }
     assert!(HostName::parse("127.0.0.1").is_err());
+}
+
+#[test]
+fn names_on_the_wire_are_not_decoded() {
+    for (text, name) in [
+        ("Api.Example.COM", "api.example.com"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("_sip.example.com.", "_sip.example.com"),
+    ] {
+        assert_eq!(HostName::from_wire(text).unwrap().as_str(), name);
+    }
+    for text in [
+        "exa%6dple.com",
+        "bücher.example",
+        "ｅxample.com",
+        "example。com",
+        "127.0.0.1",
+        "[::1]",
+        "",
+        "a b",
+    ] {
+        assert!(HostName::from_wire(text).is_err(), "{text}");
+    }
 }
 
 #[test]

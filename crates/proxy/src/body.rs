@@ -1,0 +1,151 @@
+//! The bodies that pass: a request's to the upstream, an answer's to the client.
+//! Streams with backpressure; nothing is collected. Must not know policy. Next: `pool`.
+
+use crate::pool::Lease;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// A request body on its way to an upstream.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// None, or one that has been seen to be empty.
+    Empty,
+    /// The client's, as it comes.
+    Client(Incoming),
+}
+
+impl From<Incoming> for Inbound {
+    fn from(body: Incoming) -> Self {
+        if body.is_end_stream() { Self::Empty } else { Self::Client(body) }
+    }
+}
+
+impl Body for Inbound {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Client(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client(body) => body.is_end_stream(),
+        }
+    }
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client(body) => body.size_hint(),
+        }
+    }
+}
+
+/// An answer's body on its way to the client.
+pub(crate) enum Outbound {
+    /// Our own text.
+    Full(Bytes),
+    /// An upstream's, as it comes.
+    Relayed(Box<Relayed>),
+}
+
+impl Outbound {
+    pub(crate) const fn empty() -> Self {
+        Self::Full(Bytes::new())
+    }
+    pub(crate) const fn full(bytes: Bytes) -> Self {
+        Self::Full(bytes)
+    }
+}
+
+/// An upstream's body. When it has ended well, the connection goes back to the pool; when
+/// nothing moves for too long, or the client goes away, the connection is closed.
+pub(crate) struct Relayed {
+    body: Incoming,
+    lease: Option<Lease>,
+    idle: Duration,
+    moved: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Relayed {
+    pub(crate) fn new(body: Incoming, lease: Lease, idle: Duration) -> Self {
+        let mut lease = Some(lease);
+        if body.is_end_stream() {
+            give_back(&mut lease);
+        }
+        Self { body, lease, idle, moved: Instant::now(), timer: None }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                self.moved = Instant::now();
+                if frame.is_none() || self.body.is_end_stream() {
+                    give_back(&mut self.lease);
+                }
+                return Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)));
+            }
+            Poll::Pending => {}
+        }
+        let due = self.moved + self.idle;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= due {
+                self.lease = None;
+                return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+            }
+            timer.as_mut().reset(due);
+        }
+    }
+}
+
+fn give_back(lease: &mut Option<Lease>) {
+    if let Some(lease) = lease.take() {
+        lease.give_back();
+    }
+}
+
+impl Body for Outbound {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Relayed(relayed) => relayed.poll(cx),
+        }
+    }
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Relayed(relayed) => relayed.body.is_end_stream(),
+        }
+    }
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
+            Self::Relayed(relayed) => relayed.body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! A request in absolute form (RFC 9112 §3.2.2): ask, connect or ride, send, pass the answer back.
+//!
+//! INVARIANT: what is sent upstream is what was judged: host and path come from the one parse that
+//! the gate saw. Redirects pass back untouched; the next request is judged for itself.
+//! Must not know tunnels. Next: `fields`, `pool`.
+
+use crate::body::{Inbound, Outbound, Relayed};
+use crate::connection::{Desk, Next, after, asked};
+use crate::fields::{self, Hop};
+use crate::pool::{Key, Lease, Upgrade};
+use crate::refusal::{self, After, RECEIPT};
+use backstop_gate::{Answer, Permit, Session};
+use backstop_model::attempt::{Act, Attempt, Inspection, Plane};
+use backstop_model::control::Control;
+use backstop_model::destination::{Destination, parse_url};
+use backstop_model::event::Asked;
+use backstop_model::id::ReceiptId;
+use backstop_model::refusal::Refusal;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Answers one request.
+pub(crate) async fn forward(
+    desk: &Desk,
+    session: Session,
+    request: Request<Incoming>,
+) -> Response<Outbound> {
+    let after = after(&request);
+    let mut order = match Order::read(desk, session, request) {
+        Ok(order) => order,
+        Err(refusal) => return refusal::answer(&refusal, after),
+    };
+    match order.run().await {
+        Ok(response) => response,
+        Err(Stop::Refused(refusal)) => refusal::answer(&refusal, after),
+        Err(Stop::Failed { status, why }) => {
+            // The client's own bad framing comes before whatever it made the upstream say.
+            if let Some(fault) = desk.sight.fault() {
+                let refusal = desk.refuse_fault(&fault, Some(order.asked));
+                return refusal::answer_with(&refusal, fault.status, Some(fault.why), After::Close);
+            }
+            let refusal =
+                desk.gate.refuse(Some(&order.session), order.asked, Control::Fault, why.to_owned());
+            refusal::answer_with(&refusal, status, Some(why), after)
+        }
+    }
+}
+
+/// One request and all that is needed to carry it out.
+struct Order<'a> {
+    desk: &'a Desk,
+    session: Session,
+    attempt: Attempt,
+    asked: Asked,
+    key: Key,
+    hop: Hop,
+    /// How the client spoke, for `Via` of the answer.
+    request: Option<Request<Inbound>>,
+    /// The client's side of a WebSocket.
+    client: Option<hyper::upgrade::OnUpgrade>,
+}
+
+enum Stop {
+    Refused(Refusal),
+    /// The upstream broke off or spoke no HTTP.
+    Failed {
+        status: StatusCode,
+        why: &'static str,
+    },
+}
+
+/// A connection to send one request on.
+struct Line {
+    lease: Lease,
+    receipt: ReceiptId,
+    idle: Duration,
+    reused: bool,
+}
+
+impl<'a> Order<'a> {
+    fn read(
+        desk: &'a Desk,
+        session: Session,
+        mut request: Request<Incoming>,
+    ) -> Result<Self, Refusal> {
+        let address = parse_url(&request.uri().to_string())
+            .map_err(|fault| desk.gate.refuse_unparsable(Some(&session), Plane::Proxy, &fault))?;
+        let asked = asked(&request);
+        let unsendable = |desk: &Desk| {
+            let why = "the request cannot be written as it was judged".to_owned();
+            desk.gate.refuse(Some(&session), asked.clone(), Control::WireFraming, why)
+        };
+        let hop = fields::hop(request.method(), request.version(), request.headers());
+        let client = hop.websocket.then(|| hyper::upgrade::on(&mut request));
+        let (mut head, body) = request.into_parts();
+        let target = match head.uri.query() {
+            Some(query) => format!("{}?{query}", address.path),
+            None => address.path.clone(),
+        };
+        let target = if head.method == Method::OPTIONS && head.uri.path_and_query().is_none() {
+            "*".to_owned()
+        } else {
+            target
+        };
+        let host = host_field(&address.destination).ok_or_else(|| unsendable(desk))?;
+        fields::to_upstream(&mut head.headers, hop, host, head.version);
+        let body = Inbound::from(body);
+        if !body.is_end_stream() && !head.headers.contains_key(CONTENT_LENGTH) {
+            // hyper would send a GET without its body otherwise.
+            head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        head.uri = Uri::try_from(target).map_err(|_| unsendable(desk))?;
+        head.version = Version::HTTP_11;
+        let act = Act::Request { method: head.method.as_str().to_owned(), path: address.path };
+        let key = Key::new(&session, &address.destination);
+        let attempt = Attempt {
+            plane: Plane::Proxy,
+            destination: address.destination,
+            act,
+            sight: Inspection::Headers,
+        };
+        let request = Some(Request::from_parts(head, body));
+        Ok(Self { desk, session, attempt, asked, key, hop, request, client })
+    }
+
+    async fn run(&mut self) -> Result<Response<Outbound>, Stop> {
+        let mut line = self.connect(Reuse::May).await?;
+        let mut request = self.request.take().ok_or(GONE)?;
+        // RFC 9110 §9.2.2: a connection that was idle may have been closed under the request. Only
+        // what can be said twice without harm is, and only once.
+        let again =
+            (line.reused && request.body().is_end_stream() && is_idempotent(request.method()))
+                .then(|| copy(&request));
+        let answer =
+            tokio::time::timeout(line.idle, line.lease.sender.try_send_request(request)).await;
+        match answer {
+            Err(_) => Err(SLOW),
+            Ok(Ok(response)) => Ok(self.answer(line, response).await),
+            Ok(Err(mut fault)) => {
+                // Given back: not a byte of it was sent.
+                request = match (fault.take_message(), again) {
+                    (Some(unsent), _) if line.reused => unsent,
+                    (None, Some(copy)) if is_broken_off(fault.error()) => copy,
+                    (_, _) => return Err(failed(fault.error())),
+                };
+                drop(line);
+                let mut line = self.connect(Reuse::Never).await?;
+                match tokio::time::timeout(line.idle, line.lease.sender.send_request(request)).await
+                {
+                    Err(_) => Err(SLOW),
+                    Ok(Ok(response)) => Ok(self.answer(line, response).await),
+                    Ok(Err(fault)) => Err(failed(&fault)),
+                }
+            }
+        }
+    }
+
+    /// Asks, and finds or makes a connection. Each try has a permit of its own.
+    async fn connect(&self, reuse: Reuse) -> Result<Line, Stop> {
+        let permit = match self.desk.gate.ask(&self.session, self.attempt.clone()).await {
+            Answer::Permit(permit) => permit,
+            Answer::Refusal(refusal) | Answer::Hold(refusal) => {
+                return Err(Stop::Refused(refusal));
+            }
+        };
+        let receipt = permit.receipt().clone();
+        let idle = permit.idle().unwrap_or(self.desk.config.idle);
+        let pool = Arc::clone(&self.desk.pool);
+        let kept = match (reuse, self.hop.websocket) {
+            (Reuse::May, false) => pool.take(&self.key).await,
+            (Reuse::May | Reuse::Never, _) => None,
+        };
+        let key = self.key.clone();
+        if let Some(kept) = kept {
+            let ride = permit.ride(&kept.handle).await.map_err(Stop::Refused)?;
+            let lease =
+                Lease { sender: kept.sender, handle: kept.handle, ride: Some(ride), key, pool };
+            return Ok(Line { lease, receipt, idle, reused: true });
+        }
+        let (sender, handle) = self.dial(permit).await?;
+        let lease = Lease { sender, handle, ride: None, key, pool };
+        Ok(Line { lease, receipt, idle, reused: false })
+    }
+
+    async fn dial(
+        &self,
+        permit: Permit,
+    ) -> Result<(hyper::client::conn::http1::SendRequest<Inbound>, backstop_gate::FlowHandle), Stop>
+    {
+        let flow = permit.dial().await.map_err(Stop::Refused)?;
+        let handle = flow.handle();
+        let upgrade = if self.hop.websocket { Upgrade::May } else { Upgrade::Never };
+        let sender = self.desk.pool.start(flow, upgrade).await.map_err(|fault| failed(&fault))?;
+        Ok((sender, handle))
+    }
+
+    /// The upstream's answer as the client gets it.
+    async fn answer(&mut self, line: Line, mut response: Response<Incoming>) -> Response<Outbound> {
+        let receipt = HeaderValue::from_str(line.receipt.as_str()).ok();
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(client) = self.client.take()
+        {
+            return self.switch(client, line, response, receipt);
+        }
+        let upstream_spoke = response.version();
+        let headers = response.headers_mut();
+        fields::strip(headers);
+        fields::via(headers, upstream_spoke);
+        stamp(headers, receipt);
+        *response.version_mut() = Version::HTTP_11;
+        response.map(|body| Outbound::Relayed(Box::new(Relayed::new(body, line.lease, line.idle))))
+    }
+
+    /// RFC 9110 §15.2.2: from here on the connection is a tunnel under the same permit.
+    fn switch(
+        &self,
+        client: hyper::upgrade::OnUpgrade,
+        line: Line,
+        mut response: Response<Incoming>,
+        receipt: Option<HeaderValue>,
+    ) -> Response<Outbound> {
+        let upstream = hyper::upgrade::on(&mut response);
+        self.desk.sight.pass_everything();
+        self.desk.leave(Next::Switched { client, upstream, idle: line.idle });
+        let headers = response.headers_mut();
+        fields::strip(headers);
+        headers.insert(http::header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        stamp(headers, receipt);
+        response.map(|_| Outbound::empty())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reuse {
+    May,
+    Never,
+}
+
+const GONE: Stop = Stop::Failed { status: StatusCode::BAD_GATEWAY, why: "the request is gone" };
+const SLOW: Stop = Stop::Failed {
+    status: StatusCode::GATEWAY_TIMEOUT,
+    why: "the upstream did not answer in time",
+};
+
+fn failed(fault: &hyper::Error) -> Stop {
+    let why = if fault.is_parse() {
+        "the upstream's answer is not HTTP/1.1"
+    } else if is_broken_off(fault) {
+        "the upstream closed the connection before it answered"
+    } else {
+        "the connection to the upstream failed"
+    };
+    Stop::Failed { status: StatusCode::BAD_GATEWAY, why }
+}
+
+fn is_broken_off(fault: &hyper::Error) -> bool {
+    fault.is_incomplete_message() || fault.is_canceled() || fault.is_closed()
+}
+
+/// RFC 9110 §9.2.2.
+fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE]
+        .contains(method)
+}
+
+/// A request without a body, a second time.
+fn copy(request: &Request<Inbound>) -> Request<Inbound> {
+    let mut copy = Request::new(Inbound::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+/// `Host` as the judged destination says it (RFC 9112 §3.2), without the scheme's own port.
+fn host_field(place: &Destination) -> Option<HeaderValue> {
+    let text = if place.port == place.protocol.default_port() {
+        place.host.to_string()
+    } else {
+        place.to_string()
+    };
+    HeaderValue::from_str(&text).ok()
+}
+
+/// No upstream can speak of receipts.
+fn stamp(headers: &mut HeaderMap, receipt: Option<HeaderValue>) {
+    headers.remove(RECEIPT);
+    if let Some(receipt) = receipt {
+        headers.insert(RECEIPT, receipt);
+    }
+    headers.remove(HOST);
+}

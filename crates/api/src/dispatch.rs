@@ -27,6 +27,10 @@ pub(crate) struct Call<'a> {
     pub(crate) query: Query,
     /// The body, of the right shape.
     pub(crate) body: Value,
+    /// What the caller showed; a stream asks now and then whether it still holds.
+    pub(crate) token: Redacted<String>,
+    /// `Last-Event-ID`.
+    pub(crate) resume: Option<String>,
 }
 
 /// Answers a request.
@@ -64,12 +68,11 @@ pub(crate) async fn answer(
     for parameter in route.query {
         check(parameter, &query)?;
     }
+    let resume = front::only(&parts.headers, "last-event-id")?.map(str::to_owned);
     let body = front::body(&parts, body, route.body, &house.api.config).await?;
-    let call = Call { house, actor: &actor, id: id.unwrap_or_default(), query, body };
-    match route.operation {
-        Operation::FollowEvents => inquiry::events(&call, &parts, token),
-        other => perform(&call, other).await,
-    }
+    let id = id.unwrap_or_default();
+    let call = Call { house, actor: &actor, id, query, body, token, resume };
+    perform(&call, route.operation).await
 }
 
 async fn perform(call: &Call<'_>, operation: Operation) -> Result<Reply, Problem> {
@@ -81,6 +84,8 @@ async fn perform(call: &Call<'_>, operation: Operation) -> Result<Reply, Problem
         Operation::IssueToken => acts::issue_token(call).await,
         Operation::ListTokens => lists::tokens(call),
         Operation::RevokeToken => acts::revoke_token(call).await,
+        Operation::FollowEvents => inquiry::events(call),
+        Operation::ShowEvent => inquiry::event(call).await,
         Operation::ListAlerts => lists::alerts(call),
         Operation::ListQuarantines => lists::quarantines(call),
         Operation::ImposeQuarantine => acts::impose_quarantine(call).await,
@@ -91,15 +96,11 @@ async fn perform(call: &Call<'_>, operation: Operation) -> Result<Reply, Problem
         Operation::ListGrants => lists::grants(call),
         Operation::IssueGrant => acts::issue_grant(call).await,
         Operation::RevokeGrant => acts::revoke_grant(call).await,
-        Operation::ShowEvent => inquiry::event(call).await,
         Operation::ShowPolicy => inquiry::policy(call).await,
         Operation::Explain => inquiry::explain(call).await,
+        Operation::Health | Operation::Readiness => open(call.house, operation),
         Operation::Metrics => Ok(metrics::reply(call.house)),
         Operation::Description => Ok(Reply::Json(StatusCode::OK, call.house.description.clone())),
-        // Answered before, with what they alone need.
-        Operation::FollowEvents | Operation::Health | Operation::Readiness => {
-            open(call.house, operation)
-        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Names {
             }
             Some(_) | None => host.as_str(),
         };
-        self.exact.iter().any(|n| *n == host) || self.any_port.iter().any(|n| n == bare)
+        self.exact.contains(&host) || self.any_port.iter().any(|n| n == bare)
     }
 }
 

@@ -4,7 +4,6 @@
 use crate::acts::id;
 use crate::dispatch::{Call, authenticate};
 use crate::forms;
-use crate::front::only;
 use crate::problem::{Kind, Problem};
 use crate::reply::Reply;
 use crate::show;
@@ -12,26 +11,20 @@ use crate::stream::{EventStream, Filter, Follow, Source};
 use backstop_gate::{ExplainFault, Question};
 use backstop_ledger::record;
 use backstop_model::id::{Digest, ReceiptId, RoleName, SessionId, TenantName};
-use backstop_model::redacted::Redacted;
 use backstop_policy::{Library, LoadContext};
-use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-pub(crate) fn events(
-    call: &Call<'_>,
-    parts: &Parts,
-    token: Redacted<String>,
-) -> Result<Reply, Problem> {
+pub(crate) fn events(call: &Call<'_>) -> Result<Reply, Problem> {
     let house = call.house;
     let newest = house.api.ledger.health().last;
-    let after = match (only(&parts.headers, "last-event-id")?, call.query.text("after")) {
-        (Some(text), _) | (None, Some(text)) => text
+    let after = match call.resume.as_deref().or_else(|| call.query.text("after")) {
+        Some(text) => text
             .parse::<u64>()
             .map_err(|_| Problem::new(Kind::Invalid, "Last-Event-ID is not the number of a row"))?,
-        (None, None) => newest,
+        None => newest,
     };
     if after > newest {
         return Err(Problem::new(
@@ -54,7 +47,7 @@ pub(crate) fn events(
         Some("false") => Follow::Backlog,
         Some(_) | None => Follow::Live,
     };
-    let asking = Arc::clone(house);
+    let (asking, token) = (Arc::clone(house), call.token.clone());
     Ok(Reply::Stream(EventStream::open(Source {
         ledger: house.api.ledger.clone(),
         filter,

@@ -157,6 +157,13 @@ fn api(out: &mut Exposition, house: &House) {
     ] {
         out.single(name, Type::Counter, help, whole(count.load(Ordering::Relaxed)));
     }
+    let streams = house.api.config.streams.saturating_sub(house.streams.available_permits());
+    out.single(
+        "backstop_api_streams",
+        Type::Gauge,
+        "Event streams that are open.",
+        whole(u64::try_from(streams).unwrap_or(u64::MAX)),
+    );
 }
 
 /// What Linux says of this process (proc(5)); left out where it says nothing.

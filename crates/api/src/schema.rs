@@ -147,7 +147,7 @@ impl Shape {
     }
 
     /// As JSON Schema 2020-12; records become references into the components.
-    pub(crate) fn to_schema(&self) -> Value {
+    pub(crate) fn to_schema(self) -> Value {
         match self {
             Self::Text { min, max } => {
                 json!({ "type": "string", "minLength": min, "maxLength": max })

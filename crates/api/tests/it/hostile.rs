@@ -23,9 +23,9 @@ async fn a_name_that_is_rebound_to_loopback_gets_nothing() {
     }
     let absent = house.raw("GET /healthz", &[], "").await;
     assert_eq!(absent.status, 400);
-    let absolute =
-        house.raw("GET http://evil.example/healthz", &[("Host", &house.address.to_string())], "");
-    assert_eq!(absolute.await.problem(), "malformed");
+    let host = house.address.to_string();
+    let absolute = house.raw("GET http://evil.example/healthz", &[("Host", &host)], "").await;
+    assert_eq!(absolute.problem(), "malformed");
 }
 
 #[tokio::test]

@@ -83,3 +83,100 @@ impl fmt::Display for Diagnostic {
         }
     }
 }
+
+/// A place in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
+}
+
+impl Span {
+    /// The first character of a text.
+    pub(crate) const START: Self = Self { line: 1, column: 1, offset: 0, length: 0 };
+}
+
+/// LIMIT: how many diagnostics of one file are kept; the last says that there are more.
+pub(crate) const MAX_FAULTS: usize = 1_000;
+
+/// Collects all faults of one file.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    source: String,
+    list: Vec<Diagnostic>,
+    errors: usize,
+}
+
+impl Faults {
+    pub(crate) fn of(source: &str) -> Self {
+        Self { source: source.to_owned(), list: Vec::new(), errors: 0 }
+    }
+    /// How many errors were found so far, kept or not.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+    pub(crate) fn error(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: String,
+        hint: Option<&str>,
+    ) {
+        self.errors += 1;
+        self.push(Level::Error, code, span, message, hint);
+    }
+    pub(crate) fn warn(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: String,
+        hint: Option<&str>,
+    ) {
+        self.push(Level::Warning, code, span, message, hint);
+    }
+    pub(crate) fn note(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: String,
+        hint: Option<&str>,
+    ) {
+        self.push(Level::Note, code, span, message, hint);
+    }
+    fn push(
+        &mut self,
+        level: Level,
+        code: &'static str,
+        span: Span,
+        message: String,
+        hint: Option<&str>,
+    ) {
+        if self.list.len() > MAX_FAULTS {
+            return;
+        }
+        let (code, level, message, hint) = if self.list.len() == MAX_FAULTS {
+            let more = format!("more than {MAX_FAULTS} faults; the rest is not shown");
+            ("policy.many_faults", Level::Error, more, None)
+        } else {
+            (code, level, message, hint.map(str::to_owned))
+        };
+        self.list.push(Diagnostic {
+            level,
+            code,
+            source: self.source.clone(),
+            line: span.line,
+            column: span.column,
+            offset: span.offset,
+            length: span.length,
+            message,
+            hint,
+        });
+    }
+    /// All of them, in the order of the text.
+    pub(crate) fn into_list(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|d| d.offset);
+        self.list
+    }
+}

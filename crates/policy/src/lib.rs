@@ -1,18 +1,37 @@
 //! Policy: text → typed documents → a pure, total decision.
 //!
-//! Must not know detectors, the ledger, sockets or the clock.
+//! ```text
+//!  text ─ yaml ─▶ tree ─ decode(schema) ─▶ shape is right ─ read ─▶ document
+//!                                                                      │ library (last good)
+//!  attempt, subject, standing, usage, evidence ─▶ decide ◀─ policy ◀───┘ compile
+//!                                                   │
+//!                                          exam (tests:) · hint
+//! ```
+//! Every fault of a file is reported at once, with its place; nothing is half loaded; what this
+//! build cannot enforce is refused. Must not know detectors, the ledger, sockets or the clock.
+//!
+//! Reading order: `schema` (what may be written), `document` (what it becomes), `library` (what
+//! happens on reload), `decide` (what it all means).
 
+mod canonical;
 mod decide;
+mod decode;
 mod diagnostic;
+mod document;
+mod exam;
+mod hint;
+mod index;
 mod library;
+mod path;
 mod policy;
+mod read;
+mod reference;
+mod schema;
+mod yaml;
 
 pub use decide::{decide, decide_unparsable};
 pub use diagnostic::{Diagnostic, Level, LoadContext, Source};
+pub use exam::{PolicyTest, TestOutcome};
 pub use library::{Applied, Library};
-pub use policy::{InspectMode, Policy, PolicyTest, RowTerms, TestOutcome};
-
-/// The Markdown reference of every policy key, for `docs/reference/policy.md`.
-pub fn reference() -> String {
-    String::new()
-}
+pub use policy::{InspectMode, Policy, RowTerms};
+pub use reference::reference;

@@ -1,16 +1,18 @@
 //! The compiled policy: immutable, quick to ask.
+//! Must not know YAML. Next: `decide`.
 
+use crate::canonical::skill_digest;
 use crate::diagnostic::Source;
+use crate::document::{Classification, Document, Role, Row, Skill, Target, Tenant};
+use crate::index::TargetIndex;
+use crate::library::Library;
 use backstop_model::addr::Cidr;
-use backstop_model::attempt::Attempt;
-use backstop_model::control::Control;
 use backstop_model::destination::Destination;
 use backstop_model::id::{
     Digest, LevelName, RoleName, SkillId, SkillName, SkillVersion, TenantName,
 };
-use backstop_model::standing::Subject;
-use backstop_model::time::Timestamp;
-use backstop_model::verdict::{Decision, Verdict};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// All documents in force, compiled.
@@ -18,6 +20,27 @@ use std::time::Duration;
 pub struct Policy {
     digest: Digest,
     sources: Vec<Source>,
+    tenants: BTreeMap<TenantName, TenantRules>,
+    skills: BTreeMap<SkillName, Vec<SkillRules>>,
+    roles: HashMap<RoleName, Arc<Role>>,
+    /// Where documents stand, for hints and test outcomes: `Tenant/research` → file.
+    places: BTreeMap<String, String>,
+}
+
+/// A tenant and the look-up over its rows.
+#[derive(Debug)]
+pub(crate) struct TenantRules {
+    pub(crate) document: Arc<Tenant>,
+    pub(crate) scheme: Option<Arc<Classification>>,
+    index: TargetIndex,
+}
+
+/// A skill and the look-up over its requirements.
+#[derive(Debug)]
+pub(crate) struct SkillRules {
+    pub(crate) document: Arc<Skill>,
+    pub(crate) id: SkillId,
+    index: TargetIndex,
 }
 
 /// How deep a row's traffic is looked into.
@@ -27,7 +50,7 @@ pub enum InspectMode {
     Tunnel,
 }
 
-/// What the connection layer needs of the row that matches.
+/// What the connection layer needs of the rows that match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowTerms {
     /// Private networks that this host may resolve to.
@@ -38,49 +61,56 @@ pub struct RowTerms {
     pub inspect: InspectMode,
 }
 
-/// One test that a document carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyTest {
-    /// The document (`Skill/weather-1.2.0`).
-    pub document: String,
-    /// The file.
-    pub source: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// The column, from 1.
-    pub column: usize,
-    /// What is tried, as written.
-    pub connect: String,
-    /// The tenant for which it runs.
-    pub tenant: TenantName,
-    /// The skill that acts.
-    pub skill: Option<SkillId>,
-    /// The verdict expected.
-    pub expect: Verdict,
-    /// The control expected to decide, if named.
-    pub control: Option<Control>,
-}
-
-/// What came of one test.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TestOutcome {
-    /// The test.
-    pub test: PolicyTest,
-    /// Whether it came out as expected.
-    pub passed: bool,
-    /// The verdict it got.
-    pub verdict: Verdict,
-    /// The control that decided, where it is not an allow.
-    pub control: Option<Control>,
-    /// The reason of that control.
-    pub reason: String,
-}
-
 impl Policy {
     /// A policy without documents: everything is denied.
     pub fn empty() -> Self {
-        Self { digest: Digest::of(b""), sources: Vec::new() }
+        Self::compile(&Library::default())
     }
+
+    pub(crate) fn compile(library: &Library) -> Self {
+        let mut policy = Self {
+            digest: library.digest(),
+            sources: library.texts(),
+            tenants: BTreeMap::new(),
+            skills: BTreeMap::new(),
+            roles: HashMap::new(),
+            places: BTreeMap::new(),
+        };
+        for stored in library.documents() {
+            let place = match &stored.document {
+                Document::Tenant(tenant) => {
+                    let rules = TenantRules {
+                        document: Arc::clone(tenant),
+                        scheme: stored.scheme.clone(),
+                        index: TargetIndex::of(tenant.egress.iter().map(|row| &row.target)),
+                    };
+                    policy.tenants.insert(tenant.name.clone(), rules);
+                    format!("Tenant/{}", tenant.name)
+                }
+                Document::Skill(skill) => {
+                    let rules = SkillRules {
+                        document: Arc::clone(skill),
+                        id: SkillId {
+                            name: skill.name.clone(),
+                            version: skill.version.clone(),
+                            digest: skill_digest(skill),
+                        },
+                        index: TargetIndex::of(skill.requirements.iter()),
+                    };
+                    policy.skills.entry(skill.name.clone()).or_default().push(rules);
+                    format!("Skill/{}", skill.document)
+                }
+                Document::Role(role) => {
+                    policy.roles.insert(role.name.clone(), Arc::clone(role));
+                    continue;
+                }
+                Document::Classification(_) => continue,
+            };
+            policy.places.insert(place, stored.source.clone());
+        }
+        policy
+    }
+
     /// SHA-256 over the canonical typed documents: equal meaning, equal digest.
     pub fn digest(&self) -> Digest {
         self.digest
@@ -91,14 +121,18 @@ impl Policy {
     }
     /// The skill of that name and version.
     pub fn skill(&self, name: &SkillName, version: &SkillVersion) -> Option<&SkillId> {
-        let _ = (name, version);
-        None
+        self.skill_rules(name, version).map(|rules| &rules.id)
+    }
+    /// All skills, sorted by name.
+    pub fn skills(&self) -> impl Iterator<Item = &SkillId> {
+        self.skills.values().flatten().map(|rules| &rules.id)
     }
     /// All tenants, sorted.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantName> {
-        std::iter::empty()
+        self.tenants.keys()
     }
-    /// Whether a session with these may be opened.
+
+    /// Whether a session with these may be opened. The skills' identities come in the order asked.
     ///
     /// # Errors
     /// A sentence for the operator.
@@ -109,31 +143,129 @@ impl Policy {
         skills: &[(SkillName, SkillVersion)],
         ceiling: Option<&LevelName>,
     ) -> Result<Vec<SkillId>, String> {
-        let _ = (role, skills, ceiling);
-        Err(format!("no policy document names the tenant `{tenant}`"))
+        let rules = self
+            .tenant(tenant)
+            .ok_or_else(|| format!("no Tenant document is called `{tenant}`"))?;
+        if let Some(ceiling) = ceiling {
+            let known = rules.scheme.as_ref().is_some_and(|s| s.levels.contains(ceiling));
+            if !known {
+                return Err(format!(
+                    "`{ceiling}` is not a level of the classification of tenant `{tenant}`"
+                ));
+            }
+        }
+        if skills.is_empty()
+            && let Some(role) = role
+            && self.role(role).is_none()
+        {
+            return Err(format!("no Role document is called `{role}`"));
+        }
+        skills
+            .iter()
+            .map(|(name, version)| {
+                let standing = self.skill_of(rules, role, name, version);
+                standing.map(|rules| rules.id.clone())
+            })
+            .collect()
     }
-    /// What the connection layer needs of the row that matches; defaults when none does.
+
+    /// What the connection layer needs of the rows that match; defaults when none does.
+    /// Rows only add: exceptions of all matching rows hold, `idle` is the most specific one's.
     pub fn row_terms(&self, tenant: &TenantName, destination: &Destination) -> RowTerms {
-        let _ = (tenant, destination);
-        RowTerms { allow_private: Vec::new(), idle: None, inspect: InspectMode::Tunnel }
+        let mut terms =
+            RowTerms { allow_private: Vec::new(), idle: None, inspect: InspectMode::Tunnel };
+        let Some(rules) = self.tenant(tenant) else { return terms };
+        for row in rules.rows(destination) {
+            terms.allow_private.extend(row.allow_private.iter().map(|(cidr, _)| *cidr));
+            terms.idle = terms.idle.or(row.idle);
+        }
+        terms
     }
-    /// Every test of every document, once for each tenant that it concerns.
-    pub fn tests(&self) -> Vec<PolicyTest> {
-        Vec::new()
+
+    pub(crate) fn tenant(&self, name: &TenantName) -> Option<&TenantRules> {
+        self.tenants.get(name)
     }
-    /// Runs every test through `decide`.
-    pub fn run_tests(&self, now: Timestamp) -> Vec<TestOutcome> {
-        let _ = now;
-        Vec::new()
+    pub(crate) fn tenant_rules(&self) -> impl Iterator<Item = &TenantRules> {
+        self.tenants.values()
     }
-    /// How to allow what was refused: a YAML diff and a command. For the operator only.
-    pub fn hint(
+    pub(crate) fn role(&self, name: &RoleName) -> Option<&Role> {
+        self.roles.get(name).map(Arc::as_ref)
+    }
+    pub(crate) fn all_skill_rules(&self) -> impl Iterator<Item = &SkillRules> {
+        self.skills.values().flatten()
+    }
+    pub(crate) fn skill_rules(
         &self,
-        subject: &Subject,
-        decision: &Decision,
-        attempt: &Attempt,
-    ) -> Option<String> {
-        let _ = (subject, decision, attempt);
-        None
+        name: &SkillName,
+        version: &SkillVersion,
+    ) -> Option<&SkillRules> {
+        self.skills.get(name)?.iter().find(|rules| rules.id.version == *version)
     }
+    /// The file in which a document stands.
+    pub(crate) fn place(&self, document: &str) -> Option<&str> {
+        self.places.get(document).map(String::as_str)
+    }
+
+    /// The skill, if tenant and role let it act: listed, loaded, approved.
+    pub(crate) fn skill_of(
+        &self,
+        tenant: &TenantRules,
+        role: Option<&RoleName>,
+        name: &SkillName,
+        version: &SkillVersion,
+    ) -> Result<&SkillRules, String> {
+        let of = &tenant.document.name;
+        let listed = tenant
+            .document
+            .skills
+            .iter()
+            .find(|s| s.name == *name && s.version == *version)
+            .ok_or_else(|| {
+                format!("the tenant `{of}` does not list the skill `{name}` version `{version}`")
+            })?;
+        if let Some(role) = role {
+            let document =
+                self.role(role).ok_or_else(|| format!("no Role document is called `{role}`"))?;
+            if !document.skills.iter().any(|(skill, _)| skill == name) {
+                return Err(format!("the role `{role}` does not hold the skill `{name}`"));
+            }
+        }
+        let rules = self
+            .skill_rules(name, version)
+            .ok_or_else(|| format!("no Skill document is called `{name}` version `{version}`"))?;
+        if listed.digest.is_some_and(|approved| approved != rules.id.digest) {
+            return Err(format!(
+                "the manifest of `{name}` version `{version}` is not the one that the tenant `{of}` approves"
+            ));
+        }
+        Ok(rules)
+    }
+}
+
+impl TenantRules {
+    /// All rows that name the destination, the most specific first.
+    pub(crate) fn rows<'r>(&'r self, destination: &Destination) -> impl Iterator<Item = &'r Row> {
+        self.index
+            .find(&destination.host)
+            .filter_map(|number| self.document.egress.get(number))
+            .filter(|row| covers(&row.target, destination))
+    }
+}
+
+impl SkillRules {
+    /// All requirements that name the destination.
+    pub(crate) fn requirements<'r>(
+        &'r self,
+        destination: &Destination,
+    ) -> impl Iterator<Item = &'r Target> {
+        self.index
+            .find(&destination.host)
+            .filter_map(|number| self.document.requirements.get(number))
+            .filter(|target| covers(target, destination))
+    }
+}
+
+/// Port and protocol; the host is known to match.
+fn covers(target: &Target, destination: &Destination) -> bool {
+    target.protocol == destination.protocol && target.ports.contains(&destination.port)
 }

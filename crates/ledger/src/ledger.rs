@@ -1,14 +1,28 @@
-//! The handle that everyone holds.
+//! The handle that everyone holds. Next: `reader`.
 
-use crate::{Config, LedgerFault, Views};
+use crate::queue::{Entry, Queue};
+use crate::store::{self, Store, rows};
+use crate::views::state::{LINGER, State};
+use crate::writer::{Abandon, Writer, sweep};
+use crate::{Config, LedgerFault, Views, chain, record};
 use backstop_model::event::Event;
 use backstop_model::id::{ByteCount, Digest, ReceiptId};
 use backstop_model::time::Timestamp;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::broadcast;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use tokio::sync::{broadcast, oneshot, watch};
 
 /// Where the ledger takes the time from.
 pub type NowFn = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The most rows that the tail keeps for a listener that is slow; past it the listener is told
+/// that it lags and reads on with [`Ledger::events_after`].
+const TAIL: usize = 4_096;
+/// The longest gap between two checkpoints that `verify` accepts.
+pub(crate) const CHECKPOINT_AT_LEAST: u64 = 65_536;
 
 /// The proof that an event is on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,97 +55,295 @@ pub struct Health {
     pub rows: u64,
     /// The newest row.
     pub last: u64,
-    /// Bytes of the database in use.
+    /// Bytes of the database in use, as last measured (at each checkpoint).
     pub bytes: ByteCount,
     /// Whether more than 80 % of `retention.size` is in use.
     pub nearly_full: bool,
     /// Events that wait.
     pub queued: usize,
+    /// Noted events that could not be recorded.
+    pub lost: u64,
     /// The last thing that went wrong and still stands.
     pub last_error: Option<String>,
 }
 
-/// The ledger. A handle: clones write to the same one.
+/// What the handles and the writer share.
+pub(crate) struct Shared {
+    pub(crate) queue: Queue,
+    pub(crate) views: Views,
+    pub(crate) tail: broadcast::Sender<Arc<Recorded>>,
+    pub(crate) closed: watch::Sender<bool>,
+    pub(crate) last: AtomicU64,
+    pub(crate) base: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) nearly_full: AtomicBool,
+    pub(crate) lost: AtomicU64,
+    pub(crate) log_pages: AtomicU64,
+    writable: AtomicBool,
+    error: Mutex<Option<String>>,
+}
+
+impl Shared {
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable.load(Ordering::Acquire)
+    }
+    pub(crate) fn fail(&self, fault: &LedgerFault) {
+        self.complain(fault.to_string());
+        self.writable.store(false, Ordering::Release);
+    }
+    pub(crate) fn complain(&self, what: String) {
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    }
+    pub(crate) fn recovered(&self) {
+        if !self.writable.swap(true, Ordering::AcqRel) {
+            *self.error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+}
+
+/// The ledger. A handle: clones write to the same one; the last one that goes closes it.
 #[derive(Clone)]
 pub struct Ledger {
-    views: Views,
-    rows: Arc<Mutex<Vec<Recorded>>>,
-    tail: broadcast::Sender<Arc<Recorded>>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    disk: Arc<Mutex<Connection>>,
+    config: Config,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Ledger {
-    /// Opens or makes the ledger.
+    /// Opens or makes the ledger: takes the directory's lock, migrates, restores what stands and
+    /// starts the writer.
     ///
     /// # Errors
-    /// [`LedgerFault`] where the directory cannot be used.
-    pub fn open(_config: Config, _now: NowFn) -> Result<Self, LedgerFault> {
-        Ok(Self {
-            views: Views::new(Default::default()),
-            rows: Arc::default(),
-            tail: broadcast::Sender::new(4096),
+    /// [`LedgerFault`] where the directory cannot be used, another process holds it, or what is
+    /// on disk contradicts itself.
+    pub fn open(mut config: Config, now: NowFn) -> Result<Self, LedgerFault> {
+        config.checkpoint_every = config.checkpoint_every.clamp(1, CHECKPOINT_AT_LEAST);
+        let path = config.directory.clone();
+        let store = Store::open(&path, config.durability)?;
+        let state = restore(&store, now())?;
+        let disk = open_read(&path).map_err(|e| store.fault(&e))?;
+        let disk = Arc::new(Mutex::new(disk));
+        let views = Views::new(state, Arc::clone(&disk));
+        let shared = Arc::new(Shared {
+            queue: Queue::new(config.queue, config.lane),
+            views,
+            tail: broadcast::Sender::new(TAIL),
+            closed: watch::Sender::new(false),
+            last: AtomicU64::new(store.head().seq),
+            base: AtomicU64::new(store.base()),
+            bytes: AtomicU64::new(store.bytes().map_err(|e| store.fault(&e))?),
+            nearly_full: AtomicBool::new(false),
+            lost: AtomicU64::new(0),
+            log_pages: AtomicU64::new(0),
+            writable: AtomicBool::new(true),
+            error: Mutex::default(),
+        });
+        let reduced = (!store.directory().keep_reserve(config.reserve.0)).then(|| {
+            let what = format!("no space for the reserve of {} bytes", config.reserve.0);
+            LedgerFault::Full { directory: path.clone(), what }
+        });
+        if let Some(fault) = &reduced {
+            shared.fail(fault);
+        }
+        let sweeping = Connection::open_with_flags(path.join(store::directory::DATABASE), {
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
         })
+        .map_err(|e| store.fault(&e))?;
+        let (sweeper, nudges) = mpsc::sync_channel(1);
+        let writer = Writer {
+            purging: store.base() > 0,
+            store,
+            shared: Arc::clone(&shared),
+            config: config.clone(),
+            retained: now(),
+            now,
+            sweeper,
+            uncovered_since: None,
+            reduced,
+            unswept: 0,
+        };
+        let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+            thread.map_err(|error| LedgerFault::Unusable {
+                directory: path.clone(),
+                what: format!("no thread could be started: {error}"),
+            })
+        };
+        let of_sweeper = Arc::clone(&shared);
+        let sweeper =
+            spawn("ledger-sweeper", Box::new(move || sweep(&sweeping, &nudges, &of_sweeper)))?;
+        let abandon = Abandon(Arc::clone(&shared));
+        let writer = spawn(
+            "ledger-writer",
+            Box::new(move || {
+                // Dropped last: who waits for the end finds the lock released.
+                let _abandon = abandon;
+                writer.run();
+            }),
+        )?;
+        let threads = Mutex::new(vec![writer, sweeper]);
+        Ok(Self { inner: Arc::new(Inner { shared, disk, config, threads }) })
     }
-    /// Commits the event, then answers.
+
+    /// Commits the event, then answers. Once queued the event is written even if the caller goes
+    /// away.
     ///
     /// # Errors
     /// [`LedgerFault`]: then nothing was recorded.
     pub async fn commit(&self, event: Event) -> Result<Receipt, LedgerFault> {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let seq = rows.len() as u64 + 1;
-        self.views.fold(std::iter::once(&event));
-        let id = event.receipt.clone();
-        let row = Recorded { seq, hash: Digest::ZERO, event };
-        rows.push(row.clone());
-        let _ = self.tail.send(Arc::new(row));
-        Ok(Receipt { id, seq, hash: Digest::ZERO })
+        let (answer, answered) = oneshot::channel();
+        self.queue(event, Some(answer))?;
+        answered.await.unwrap_or(Err(LedgerFault::Closed))
     }
-    /// Queues the event without waiting.
+
+    /// Queues the event without waiting: for refusals, ends of flows and alerts.
     ///
     /// # Errors
-    /// [`LedgerFault::QueueFull`] past the bound.
+    /// [`LedgerFault::QueueFull`] past the bound of the session or of all: the caller counts.
     pub fn note(&self, event: Event) -> Result<(), LedgerFault> {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let seq = rows.len() as u64 + 1;
-        self.views.fold(std::iter::once(&event));
-        rows.push(Recorded { seq, hash: Digest::ZERO, event });
-        Ok(())
+        self.queue(event, None)
     }
+
+    fn queue(
+        &self,
+        event: Event,
+        answer: Option<oneshot::Sender<Result<Receipt, LedgerFault>>>,
+    ) -> Result<(), LedgerFault> {
+        let body = record::encode(&event).map_err(|fault| LedgerFault::Unusable {
+            directory: self.inner.config.directory.clone(),
+            what: fault.to_string(),
+        })?;
+        let digest = Digest::of(&body);
+        self.inner.shared.queue.push(Entry { event, body, digest, answer })
+    }
+
     /// What stands.
     pub fn views(&self) -> &Views {
-        &self.views
+        &self.inner.shared.views
     }
-    /// Committed events from now on, in order.
+
+    /// Committed events from now on, in order. A listener that lags reads on with
+    /// [`Ledger::events_after`].
     pub fn tail(&self) -> broadcast::Receiver<Arc<Recorded>> {
-        self.tail.subscribe()
+        self.inner.shared.tail.subscribe()
     }
-    /// At most `limit` events after row `seq`.
+
+    /// At most `limit` events after row `seq`, in order.
     ///
     /// # Errors
     /// [`LedgerFault`] where the database cannot be read.
     pub fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<Recorded>, LedgerFault> {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(rows.iter().filter(|r| r.seq > seq).take(limit).cloned().collect())
+        let disk = self.disk();
+        let raw = rows::after(&disk, seq, limit).map_err(|e| self.fault(&e))?;
+        drop(disk);
+        raw.into_iter().map(|row| rows::recorded(row).map_err(|what| self.broken(what))).collect()
     }
+
     /// The event with this receipt.
     ///
     /// # Errors
     /// [`LedgerFault`] where the database cannot be read.
     pub fn find(&self, receipt: &ReceiptId) -> Result<Option<Recorded>, LedgerFault> {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(rows.iter().find(|r| r.event.receipt == *receipt).cloned())
+        let row = rows::by_receipt(&self.disk(), receipt.as_str()).map_err(|e| self.fault(&e))?;
+        row.map(|row| rows::recorded(row).map_err(|what| self.broken(what))).transpose()
     }
+
     /// How it fares.
     pub fn health(&self) -> Health {
+        let shared = &self.inner.shared;
+        let (last, base) =
+            (shared.last.load(Ordering::Acquire), shared.base.load(Ordering::Relaxed));
         Health {
-            writable: true,
-            rows: 0,
-            last: 0,
-            bytes: ByteCount(0),
-            nearly_full: false,
-            queued: 0,
-            last_error: None,
+            writable: shared.is_writable() && !*shared.closed.borrow(),
+            rows: last.saturating_sub(base),
+            last,
+            bytes: ByteCount(shared.bytes.load(Ordering::Relaxed)),
+            nearly_full: shared.nearly_full.load(Ordering::Relaxed),
+            queued: shared.queue.len(),
+            lost: shared.lost.load(Ordering::Relaxed),
+            last_error: shared.error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
-    /// Writes what waits, signs a last checkpoint and stops.
-    pub async fn close(&self) {}
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.inner.config.directory
+    }
+
+    /// Takes no more events, writes what waits, signs a last checkpoint and stops. Whoever
+    /// commits later gets [`LedgerFault::Closed`].
+    pub async fn close(&self) {
+        self.inner.shared.queue.close();
+        let mut closed = self.inner.shared.closed.subscribe();
+        // The sender lives in `shared`: this cannot fail while we hold it.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Connection> {
+        self.inner.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn fault(&self, error: &rusqlite::Error) -> LedgerFault {
+        store::fault(&self.inner.config.directory, error)
+    }
+    fn broken(&self, what: String) -> LedgerFault {
+        LedgerFault::Broken { directory: self.inner.config.directory.clone(), what }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What stood at the last flush, and what came after it. The rows replayed are checked against
+/// the chain.
+fn restore(store: &Store, now: Timestamp) -> Result<State, LedgerFault> {
+    let conn = store.conn();
+    let fault = |error: rusqlite::Error| store.fault(&error);
+    let broken =
+        |what: String| LedgerFault::Broken { directory: store.directory().path().to_owned(), what };
+    let mut state = State::default();
+    let since = now.unix_micros().saturating_sub(i64::try_from(LINGER.as_micros()).unwrap_or(0));
+    rows::standing(conn, since, |kind, id, body| {
+        state.restore(kind, id, body).map_err(|fault| broken(fault.to_string()))
+    })
+    .map_err(fault)??;
+    let mut place = rows::place(conn, store.folded()).map_err(fault)?;
+    rows::each_after(conn, store.folded(), |row| {
+        let digest = Digest::of(&row.body);
+        if let Some(previous) = place
+            && (row.seq != previous.seq + 1
+                || chain::link(&previous.hash, row.seq, &digest) != row.hash)
+        {
+            return Err(broken(format!("row {} does not follow row {}", row.seq, previous.seq)));
+        }
+        place = Some(store::Place { seq: row.seq, hash: row.hash });
+        let recorded = rows::recorded(row).map_err(broken)?;
+        state.fold(&recorded.event);
+        Ok(())
+    })
+    .map_err(fault)??;
+    state.evict(now);
+    Ok(state)
+}
+
+/// Opens the database for reading.
+pub(crate) fn open_read(directory: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(
+        directory.join(store::directory::DATABASE),
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(conn)
 }

@@ -8,6 +8,7 @@
 
 mod kinds;
 mod minutes;
+pub(crate) mod rows;
 pub(crate) mod state;
 
 pub use kinds::{
@@ -19,20 +20,24 @@ use backstop_model::event::{Event, Resolution};
 use backstop_model::id::{Digest, SessionId, TokenId};
 use backstop_model::standing::{Approval, Quarantined, Standing, Subject, Usage};
 use backstop_model::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
 use state::{Live, State};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
 /// What stands, by the events committed so far. A handle: clones show the same.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Views {
     state: Arc<RwLock<State>>,
+    /// Where what has been evicted is still found.
+    disk: Arc<Mutex<Connection>>,
     changes: Arc<watch::Sender<u64>>,
 }
 
 impl Views {
-    pub(crate) fn new(state: State) -> Self {
-        Self { state: Arc::new(RwLock::new(state)), changes: Arc::new(watch::Sender::new(0)) }
+    pub(crate) fn new(state: State, disk: Arc<Mutex<Connection>>) -> Self {
+        let state = Arc::new(RwLock::new(state));
+        Self { state, disk, changes: Arc::new(watch::Sender::new(0)) }
     }
 
     /// The token with this hash, live or not.
@@ -59,10 +64,21 @@ impl Views {
         tokens
     }
 
-    /// The session with this id, open or not.
+    /// The session with this id, open or not, until retention forgets it.
     pub fn session(&self, id: &SessionId) -> Option<SessionView> {
-        let state = self.read();
-        state.sessions.get(id).map(|live| shown(&state, live))
+        {
+            let state = self.read();
+            if let Some(live) = state.sessions.get(id) {
+                return Some(shown(&state, live));
+            }
+        }
+        let disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let body: Option<String> = disk
+            .prepare_cached("SELECT body FROM standing WHERE kind = 'session' AND id = ?1")
+            .and_then(|mut query| query.query_row([id.as_str()], |row| row.get(0)).optional())
+            .ok()
+            .flatten();
+        rows::session(&body?)
     }
 
     /// All sessions that are open or ended within the last hour, oldest first.

@@ -1,0 +1,201 @@
+//! What waits to be written: one lane a session, drained round-robin, so that a session that
+//! floods its own lane delays nobody else's commits.
+//!
+//! Order is kept within a lane: what one session had queued first is written first. Between
+//! lanes there is no order but that of answers: who waits for a commit before the next event has
+//! them in that order. Next: `writer`.
+
+use crate::LedgerFault;
+use crate::ledger::Receipt;
+use backstop_model::event::Event;
+use backstop_model::id::{Digest, SessionId};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// An event, encoded by who queued it, and who waits for it.
+pub(crate) struct Entry {
+    pub(crate) event: Event,
+    pub(crate) body: Vec<u8>,
+    pub(crate) digest: Digest,
+    /// `None` for what was noted.
+    pub(crate) answer: Option<oneshot::Sender<Result<Receipt, LedgerFault>>>,
+}
+
+type Lane = Option<SessionId>;
+
+#[derive(Default)]
+struct Lanes {
+    lanes: HashMap<Lane, VecDeque<Entry>>,
+    /// Whose turn it is; a lane stands here exactly once while it is not empty.
+    turn: VecDeque<Lane>,
+    waiting: usize,
+    /// No more is taken; what waits is still written.
+    closed: bool,
+}
+
+/// The queue between everybody and the writer.
+pub(crate) struct Queue {
+    lanes: Mutex<Lanes>,
+    wake: Condvar,
+    bound: usize,
+    lane_bound: usize,
+}
+
+/// What the writer takes at once.
+pub(crate) struct Taken {
+    pub(crate) batch: Vec<Entry>,
+    /// The queue is closed and empty.
+    pub(crate) finished: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(bound: usize, lane_bound: usize) -> Self {
+        Self { lanes: Mutex::default(), wake: Condvar::new(), bound, lane_bound }
+    }
+
+    /// Queues an entry without waiting.
+    pub(crate) fn push(&self, entry: Entry) -> Result<(), LedgerFault> {
+        let lane = entry.event.subject.as_ref().and_then(|s| s.session.clone());
+        let mut guard = self.lock();
+        let lanes = &mut *guard;
+        if lanes.closed {
+            return Err(LedgerFault::Closed);
+        }
+        if lanes.waiting >= self.bound {
+            return Err(LedgerFault::QueueFull);
+        }
+        let queue = lanes.lanes.entry(lane.clone()).or_default();
+        if queue.len() >= self.lane_bound {
+            return Err(LedgerFault::QueueFull);
+        }
+        if queue.is_empty() {
+            lanes.turn.push_back(lane);
+        }
+        queue.push_back(entry);
+        lanes.waiting += 1;
+        drop(guard);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Takes at most `most` entries, one a lane in turn; waits at most `wait` for the first.
+    pub(crate) fn take(&self, most: usize, wait: Duration) -> Taken {
+        let guard = self.lock();
+        let (mut guard, _) = self
+            .wake
+            .wait_timeout_while(guard, wait, |lanes| lanes.waiting == 0 && !lanes.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        let lanes = &mut *guard;
+        let mut batch = Vec::with_capacity(most.min(lanes.waiting));
+        while batch.len() < most
+            && let Some(lane) = lanes.turn.pop_front()
+        {
+            let Some(queue) = lanes.lanes.get_mut(&lane) else { continue };
+            if let Some(entry) = queue.pop_front() {
+                lanes.waiting = lanes.waiting.saturating_sub(1);
+                batch.push(entry);
+            }
+            if queue.is_empty() {
+                lanes.lanes.remove(&lane);
+            } else {
+                lanes.turn.push_back(lane);
+            }
+        }
+        Taken { batch, finished: lanes.closed && lanes.waiting == 0 }
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().waiting
+    }
+
+    /// Takes no more; wakes the writer.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.wake.notify_all();
+    }
+
+    /// Closes and drops what waits: the writer is gone, its waiters see a closed channel.
+    pub(crate) fn abandon(&self) {
+        let mut lanes = self.lock();
+        *lanes = Lanes { closed: true, ..Lanes::default() };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backstop_model::event::Fact;
+    use backstop_model::id::{ReceiptId, TenantName};
+    use backstop_model::standing::Subject;
+    use backstop_model::time::Timestamp;
+
+    fn entry(session: u8, number: u8) -> Entry {
+        let at = Timestamp::from_unix_micros(1_000_000);
+        let subject = Subject {
+            session: Some(SessionId::draw(at, [session; 10])),
+            tenant: TenantName::parse("t").unwrap(),
+            role: None,
+            skill: None,
+            ceiling: None,
+        };
+        Entry {
+            event: Event {
+                receipt: ReceiptId::draw(at, [session, number, 0, 0, 0, 0, 0, 0, 0, 0]),
+                at,
+                policy: Digest::ZERO,
+                subject: Some(subject),
+                fact: Fact::SessionClosed,
+            },
+            body: vec![session, number],
+            digest: Digest::ZERO,
+            answer: None,
+        }
+    }
+
+    fn taken(queue: &Queue, most: usize) -> Vec<Vec<u8>> {
+        queue.take(most, Duration::ZERO).batch.into_iter().map(|e| e.body).collect()
+    }
+
+    #[test]
+    fn lanes_take_turns_and_keep_their_order() {
+        let queue = Queue::new(100, 100);
+        for number in 0..5 {
+            queue.push(entry(1, number)).unwrap();
+        }
+        queue.push(entry(2, 0)).unwrap();
+        queue.push(entry(3, 0)).unwrap();
+        assert_eq!(taken(&queue, 4), [[1, 0], [2, 0], [3, 0], [1, 1]]);
+        queue.push(entry(2, 1)).unwrap();
+        assert_eq!(taken(&queue, 9), [[1, 2], [2, 1], [1, 3], [1, 4]]);
+        assert_eq!(queue.len(), 0);
+        assert!(taken(&queue, 9).is_empty());
+    }
+
+    #[test]
+    fn a_flooded_lane_is_full_and_the_others_are_not() {
+        let queue = Queue::new(4, 2);
+        queue.push(entry(1, 0)).unwrap();
+        queue.push(entry(1, 1)).unwrap();
+        assert_eq!(queue.push(entry(1, 2)), Err(LedgerFault::QueueFull));
+        queue.push(entry(2, 0)).unwrap();
+        queue.push(entry(3, 0)).unwrap();
+        assert_eq!(queue.push(entry(4, 0)), Err(LedgerFault::QueueFull));
+    }
+
+    #[test]
+    fn a_closed_queue_gives_what_it_has() {
+        let queue = Queue::new(4, 4);
+        queue.push(entry(1, 0)).unwrap();
+        queue.close();
+        assert_eq!(queue.push(entry(1, 1)), Err(LedgerFault::Closed));
+        let taken = queue.take(9, Duration::MAX);
+        assert_eq!((taken.batch.len(), taken.finished), (1, true));
+    }
+}

@@ -1,0 +1,317 @@
+//! The database: rows in, in order, in transactions. Held by the writer alone.
+//!
+//! ```text
+//!  directory  lock, key, reserve      schema     versions and migrations
+//!  rows       reading rows            retention  removing the oldest segments
+//! ```
+//! Must not know queues or views' meaning: standing is text with a key here. Next: `directory`.
+
+pub(crate) mod directory;
+pub(crate) mod retention;
+pub(crate) mod rows;
+pub(crate) mod schema;
+
+use crate::checkpoint::Checkpoint;
+use crate::key::SigningKey;
+use crate::{Durability, LedgerFault, chain};
+use backstop_model::id::Digest;
+use backstop_model::time::Timestamp;
+use directory::{DATABASE, Directory};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
+use std::path::Path;
+
+/// One row before it has its place.
+pub(crate) struct NewRow<'a> {
+    pub(crate) receipt: &'a str,
+    pub(crate) kind: &'static str,
+    pub(crate) session: Option<&'a str>,
+    pub(crate) tenant: Option<&'a str>,
+    pub(crate) at: Timestamp,
+    pub(crate) body: &'a [u8],
+    pub(crate) digest: Digest,
+}
+
+/// One thing that stands, as text; `body` is `None` where it is to be forgotten.
+pub(crate) struct StandingRow {
+    pub(crate) kind: &'static str,
+    pub(crate) id: String,
+    pub(crate) ended: Option<Timestamp>,
+    pub(crate) body: String,
+}
+
+/// The place of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) seq: u64,
+    pub(crate) hash: Digest,
+}
+
+/// What one transaction adds beside rows.
+#[derive(Default)]
+pub(crate) struct Extra {
+    /// What stands as of the head before this transaction.
+    pub(crate) standing: Option<Vec<StandingRow>>,
+    /// Sign the new head at this time.
+    pub(crate) checkpoint: Option<Timestamp>,
+    /// The new base, with the checkpoint.
+    pub(crate) base: Option<u64>,
+}
+
+pub(crate) struct Store {
+    conn: Connection,
+    directory: Directory,
+    key: SigningKey,
+    ledger: String,
+    head: Place,
+    base: u64,
+    /// The newest row that a checkpoint covers.
+    covered: u64,
+    /// The row as of which `standing` holds.
+    folded: u64,
+}
+
+impl Store {
+    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, LedgerFault> {
+        let directory = Directory::hold(path)?;
+        let key = directory.key()?;
+        let fault = |error: rusqlite::Error| fault(path, &error);
+        let mut conn = Connection::open(path.join(DATABASE)).map_err(fault)?;
+        configure(&conn, durability).map_err(fault)?;
+        schema::migrate(&mut conn, path)?;
+        let ledger = ledger_id(&conn, path)?;
+        let newest = rows::newest_checkpoint(&conn).map_err(fault)?;
+        let base = rows::base(&conn).map_err(fault)?;
+        let head = rows::head(&conn).map_err(fault)?;
+        let covered = newest.as_ref().map_or(0, |c| c.seq);
+        let folded = meta(&conn, "folded").map_err(fault)?;
+        let folded = folded.and_then(|text| text.parse().ok()).unwrap_or(0);
+        // An empty table after retention removed everything goes on from the base checkpoint.
+        let head = match (head, &newest) {
+            (Some(place), _) => place,
+            (None, Some(c)) => Place { seq: c.seq, hash: c.hash },
+            (None, None) => Place { seq: 0, hash: Digest::ZERO },
+        };
+        let store = Self { conn, directory, key, ledger, head, base, covered, folded };
+        store.check(newest.as_ref())?;
+        Ok(store)
+    }
+
+    /// What can be checked in no time: the newest checkpoint and the head agree.
+    fn check(&self, newest: Option<&Checkpoint>) -> Result<(), LedgerFault> {
+        let broken = |what: String| {
+            Err(LedgerFault::Broken { directory: self.directory.path().to_owned(), what })
+        };
+        if self.folded > self.head.seq {
+            return broken(format!(
+                "rows {} to {} are missing: what stands was folded up to there",
+                self.head.seq + 1,
+                self.folded
+            ));
+        }
+        let Some(newest) = newest else { return Ok(()) };
+        if newest.ledger != self.ledger || !newest.is_signed_by(&self.key.public()) {
+            return broken(format!("the checkpoint at row {} is not ours", newest.seq));
+        }
+        if newest.seq > self.head.seq {
+            return broken(format!(
+                "rows {} to {} are missing: a checkpoint has signed them",
+                self.head.seq + 1,
+                newest.seq
+            ));
+        }
+        let place = rows::place(&self.conn, newest.seq).map_err(|e| self.fault(&e))?;
+        if place.is_some_and(|place| place.hash != newest.hash) {
+            return broken(format!("row {} is not the one that was signed", newest.seq));
+        }
+        Ok(())
+    }
+
+    /// Writes the rows and what comes with them in one transaction.
+    ///
+    /// A receipt that is there already fails alone; any other fault fails all, and nothing is
+    /// written.
+    pub(crate) fn write(
+        &mut self,
+        new: &[NewRow<'_>],
+        extra: Extra,
+    ) -> Result<(Vec<Result<Place, LedgerFault>>, Option<Checkpoint>), LedgerFault> {
+        let path = self.directory.path().to_owned();
+        let fault = |error: rusqlite::Error| fault(&path, &error);
+        let tx =
+            self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        let mut folded = self.folded;
+        if let Some(standing) = &extra.standing {
+            put_standing(&tx, standing, self.head.seq).map_err(fault)?;
+            folded = self.head.seq;
+        }
+        let mut head = self.head;
+        let mut places = Vec::with_capacity(new.len());
+        {
+            let mut insert = tx
+                .prepare_cached(
+                    "INSERT INTO events (seq, receipt, type, session, tenant, at, body, hash)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )
+                .map_err(fault)?;
+            for row in new {
+                let seq = head.seq + 1;
+                let hash = chain::link(&head.hash, seq, &row.digest);
+                let done = insert.execute(params![
+                    number(seq),
+                    row.receipt,
+                    row.kind,
+                    row.session,
+                    row.tenant,
+                    row.at.unix_micros(),
+                    row.body,
+                    hash.0
+                ]);
+                places.push(match done {
+                    Ok(_) => {
+                        head = Place { seq, hash };
+                        Ok(head)
+                    }
+                    Err(error)
+                        if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) =>
+                    {
+                        Err(LedgerFault::Twice(row.receipt.to_owned()))
+                    }
+                    Err(error) => return Err(fault(error)),
+                });
+            }
+        }
+        let base = extra.base.unwrap_or(self.base);
+        let checkpoint = match extra.checkpoint {
+            Some(at) if head.seq > 0 => {
+                let signed =
+                    Checkpoint::sign(&self.key, &self.ledger, head.seq, head.hash, base, at);
+                put_checkpoint(&tx, &signed).map_err(fault)?;
+                Some(signed)
+            }
+            Some(_) | None => None,
+        };
+        tx.commit().map_err(fault)?;
+        self.head = head;
+        self.base = base;
+        self.folded = folded;
+        if let Some(signed) = &checkpoint {
+            self.covered = signed.seq;
+        }
+        Ok((places, checkpoint))
+    }
+
+    pub(crate) fn head(&self) -> Place {
+        self.head
+    }
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+    /// Rows that no checkpoint covers yet.
+    pub(crate) fn uncovered(&self) -> u64 {
+        self.head.seq.saturating_sub(self.covered)
+    }
+    pub(crate) fn folded(&self) -> u64 {
+        self.folded
+    }
+    pub(crate) fn conn(&self) -> &Connection {
+        &self.conn
+    }
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+    pub(crate) fn fault(&self, error: &rusqlite::Error) -> LedgerFault {
+        fault(self.directory.path(), error)
+    }
+    /// Bytes of the database in use.
+    pub(crate) fn bytes(&self) -> rusqlite::Result<u64> {
+        self.conn.query_row(
+            "SELECT (page_count - freelist_count) * page_size
+             FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+            [],
+            |row| rows::unsigned(row, 0),
+        )
+    }
+    /// Moves all of the write-ahead log into the database and cuts it.
+    pub(crate) fn truncate_log(&self) {
+        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+}
+
+fn put_standing(conn: &Connection, rows: &[StandingRow], folded: u64) -> rusqlite::Result<()> {
+    let mut put = conn.prepare_cached(
+        "INSERT INTO standing (kind, id, ended, body) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (kind, id) DO UPDATE SET ended = excluded.ended, body = excluded.body",
+    )?;
+    for row in rows {
+        put.execute(params![row.kind, row.id, row.ended.map(Timestamp::unix_micros), row.body])?;
+    }
+    conn.execute(
+        "INSERT INTO meta (name, value) VALUES ('folded', ?1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [folded.to_string()],
+    )?;
+    Ok(())
+}
+
+fn put_checkpoint(conn: &Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT INTO checkpoints (seq, at, line) VALUES (?1, ?2, ?3)")?.execute(
+        params![number(checkpoint.seq), checkpoint.at.unix_micros(), checkpoint.to_line()],
+    )?;
+    Ok(())
+}
+
+fn configure(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    // Before the first table: it cannot be changed without a full vacuum later.
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    conn.pragma_update(
+        None,
+        "synchronous",
+        match durability {
+            Durability::Os => "NORMAL",
+            Durability::Disk => "FULL",
+        },
+    )?;
+    // The sweeper moves the log into the database, off the path of commits.
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    conn.pragma_update(None, "cache_size", -8_192)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.busy_timeout(std::time::Duration::from_secs(5))
+}
+
+/// The ledger's id, drawn on first open.
+fn ledger_id(conn: &Connection, path: &Path) -> Result<String, LedgerFault> {
+    let fault = |error: rusqlite::Error| fault(path, &error);
+    if let Some(id) = meta(conn, "ledger").map_err(fault)? {
+        return Ok(id);
+    }
+    let mut random = [0u8; 16];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| LedgerFault::Unusable {
+        directory: path.to_owned(),
+        what: "the system has no randomness".into(),
+    })?;
+    let id = format!("ldg_{}", crate::key::hex(&random));
+    conn.execute("INSERT INTO meta (name, value) VALUES ('ledger', ?1)", [&id]).map_err(fault)?;
+    Ok(id)
+}
+
+pub(crate) fn meta(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    conn.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()
+}
+
+/// A row number as SQLite has it.
+pub(crate) fn number(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// What a database error means for who writes.
+pub(crate) fn fault(directory: &Path, error: &rusqlite::Error) -> LedgerFault {
+    let (directory, what) = (directory.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => LedgerFault::Full { directory, what },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            LedgerFault::Broken { directory, what }
+        }
+        _ => LedgerFault::Unusable { directory, what },
+    }
+}

@@ -1,0 +1,430 @@
+//! The writer: one thread that owns the database and turns what waits into rows.
+//!
+//! Each round takes a batch, writes it in one transaction, folds it into the views, shows it to
+//! the tail and only then answers who waits: no permit is answered before its row is committed.
+//! Between rounds it signs checkpoints, keeps retention and looks whether a full disk has space
+//! again.
+//!
+//! When the disk is full the reserve is given up: refusals, alerts and whatever else takes
+//! something away are still recorded in it, while what opens something (permits, sessions,
+//! tokens, grants, approvals, releases) fails until the reserve can be filled again.
+//! Next: `ledger`.
+
+use crate::checkpoint::Checkpoint;
+use crate::ledger::{NowFn, Receipt, Recorded, Shared};
+use crate::queue::Entry;
+use crate::record;
+use crate::store::directory::append;
+use crate::store::{Extra, NewRow, Store};
+use crate::{Config, LedgerFault, Witness};
+use backstop_model::event::{Fact, Resolution};
+use backstop_model::time::Timestamp;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Rows in one transaction: enough to spread its cost, few enough to keep everybody's wait short.
+const BATCH: usize = 64;
+/// Rows between two flushes of what stands: bounds what opening must replay.
+const FLUSH_EVERY: u64 = 8_192;
+/// How often retention is looked at.
+const RETENTION_EVERY: Duration = Duration::from_secs(60);
+/// How often a full disk is looked at while nobody asks.
+const RETRY: Duration = Duration::from_millis(500);
+/// Bytes written between two nudges of the sweeper.
+const SWEEP_EVERY: u64 = 4 << 20;
+/// Pages in the write-ahead log past which the writer itself waits for it to be moved.
+const LOG_PAGES: u64 = 16_384;
+
+pub(crate) struct Writer {
+    pub(crate) store: Store,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) config: Config,
+    pub(crate) now: NowFn,
+    pub(crate) sweeper: std::sync::mpsc::SyncSender<()>,
+    /// Since when rows wait for a checkpoint.
+    pub(crate) uncovered_since: Option<Instant>,
+    /// When retention was last looked at, by the ledger's clock.
+    pub(crate) retained: Timestamp,
+    pub(crate) purging: bool,
+    /// Why the reserve was given up.
+    pub(crate) reduced: Option<LedgerFault>,
+    pub(crate) unswept: u64,
+}
+
+impl Writer {
+    /// Runs until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        if self.store.uncovered() > 0 {
+            self.checkpoint();
+        }
+        self.retain();
+        loop {
+            let taken = self.shared.queue.take(BATCH, self.patience());
+            if !taken.batch.is_empty() {
+                self.batch(taken.batch);
+            }
+            if taken.finished {
+                break;
+            }
+            self.chores();
+        }
+        let _ = self.flush();
+        if self.store.uncovered() > 0 {
+            self.checkpoint();
+        }
+        self.store.truncate_log();
+        self.publish();
+    }
+
+    fn patience(&self) -> Duration {
+        if self.purging {
+            return Duration::ZERO;
+        }
+        let due = self.uncovered_since.map_or(RETENTION_EVERY, |since| {
+            self.config.checkpoint_within.saturating_sub(since.elapsed())
+        });
+        if self.shared.is_writable() { due.min(RETENTION_EVERY) } else { due.min(RETRY) }
+    }
+
+    fn batch(&mut self, batch: Vec<Entry>) {
+        if self.reduced.is_some() && batch.iter().any(|e| opens(&e.event.fact)) {
+            self.restore();
+        }
+        let batch = self.turn_away(batch);
+        if batch.is_empty() {
+            return;
+        }
+        match self.write(&batch) {
+            Ok(done) => self.done(batch, done),
+            Err(fault @ LedgerFault::Full { .. }) if self.reduced.is_none() => {
+                tracing::error!(%fault, "the disk is full: permits are refused");
+                self.store.directory().release_reserve();
+                self.shared.fail(&fault);
+                self.reduced = Some(fault);
+                let batch = self.turn_away(batch);
+                if batch.is_empty() {
+                    return;
+                }
+                match self.write(&batch) {
+                    Ok(done) => self.done(batch, done),
+                    Err(fault) => self.failed(batch, &fault),
+                }
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "events could not be recorded");
+                self.shared.fail(&fault);
+                self.failed(batch, &fault);
+            }
+        }
+    }
+
+    /// While the disk is full, answers what opens something with the fault and keeps the rest.
+    fn turn_away(&self, batch: Vec<Entry>) -> Vec<Entry> {
+        let Some(fault) = &self.reduced else { return batch };
+        let (turned, kept): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|entry| opens(&entry.event.fact));
+        self.failed(turned, fault);
+        kept
+    }
+
+    fn failed(&self, batch: Vec<Entry>, fault: &LedgerFault) {
+        for entry in batch {
+            match entry.answer {
+                Some(answer) => drop(answer.send(Err(fault.clone()))),
+                None => drop(self.shared.lost.fetch_add(1, Ordering::Relaxed)),
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &[Entry]) -> Result<Done, LedgerFault> {
+        let rows: Vec<_> = batch.iter().map(row).collect();
+        let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        let flush = self.store.head().seq + count - self.store.folded() >= FLUSH_EVERY;
+        let sign = self.store.uncovered() + count >= self.config.checkpoint_every;
+        let standing = flush.then(|| self.shared.views.write().dirty_rows());
+        let extra = Extra { standing, checkpoint: sign.then(|| (self.now)()), base: None };
+        let (places, checkpoint) = self.store.write(&rows, extra)?;
+        Ok(Done { places, checkpoint, flushed: flush })
+    }
+
+    fn done(&mut self, batch: Vec<Entry>, done: Done) {
+        if done.flushed {
+            self.flushed();
+        }
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut recorded = Vec::with_capacity(batch.len());
+        for (entry, place) in batch.into_iter().zip(done.places) {
+            self.unswept += u64::try_from(entry.body.len()).unwrap_or(0) + 256;
+            let id = entry.event.receipt.clone();
+            match place {
+                Ok(place) => {
+                    let (seq, hash) = (place.seq, place.hash);
+                    recorded.push(Arc::new(Recorded { seq, hash, event: entry.event }));
+                    answers.push((entry.answer, Ok(Receipt { id, seq, hash })));
+                }
+                Err(fault) => answers.push((entry.answer, Err(fault))),
+            }
+        }
+        self.shared.views.fold(recorded.iter().map(|r| &r.event));
+        self.shared.last.store(self.store.head().seq, Ordering::Release);
+        for row in recorded {
+            // Nobody may be listening.
+            let _ = self.shared.tail.send(row);
+        }
+        for (answer, result) in answers {
+            match (answer, result) {
+                // Who asked may have gone away; the row stays.
+                (Some(answer), result) => drop(answer.send(result)),
+                (None, Ok(_)) => {}
+                (None, Err(_)) => drop(self.shared.lost.fetch_add(1, Ordering::Relaxed)),
+            }
+        }
+        if self.reduced.is_none() {
+            self.shared.recovered();
+        }
+        match done.checkpoint {
+            Some(checkpoint) => self.signed(&checkpoint),
+            None => drop(self.uncovered_since.get_or_insert_with(Instant::now)),
+        }
+        if self.unswept >= SWEEP_EVERY {
+            self.unswept = 0;
+            let _ = self.sweeper.try_send(());
+        }
+        if self.shared.log_pages.load(Ordering::Relaxed) > LOG_PAGES {
+            self.shared.log_pages.store(0, Ordering::Relaxed);
+            self.store.truncate_log();
+        }
+    }
+
+    fn chores(&mut self) {
+        if self.reduced.is_some() {
+            self.restore();
+        } else if !self.shared.is_writable() {
+            self.probe();
+        }
+        let due =
+            self.uncovered_since.is_some_and(|s| s.elapsed() >= self.config.checkpoint_within);
+        if due {
+            self.checkpoint();
+        }
+        if (self.now)().since(self.retained) >= RETENTION_EVERY {
+            self.retain();
+        }
+        if self.purging {
+            self.purging = self.store.purge().unwrap_or_else(|error| {
+                tracing::warn!(%error, "old events could not be removed");
+                false
+            });
+        }
+    }
+
+    /// Fills the reserve again; with it, permits are recorded again.
+    fn restore(&mut self) {
+        if self.store.directory().keep_reserve(self.config.reserve.0) {
+            tracing::info!("the disk has space again: permits are recorded");
+            self.reduced = None;
+            self.shared.recovered();
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        let extra = Extra { checkpoint: Some((self.now)()), ..Extra::default() };
+        match self.store.write(&[], extra) {
+            Ok((_, Some(checkpoint))) => self.signed(&checkpoint),
+            Ok((_, None)) => {}
+            Err(fault) => {
+                tracing::error!(%fault, "no checkpoint could be signed");
+                self.shared.fail(&fault);
+                self.uncovered_since = Some(Instant::now());
+            }
+        }
+    }
+
+    /// A checkpoint is committed: it goes to the witness, and retention is looked at.
+    fn signed(&mut self, checkpoint: &Checkpoint) {
+        self.uncovered_since = None;
+        self.witness(checkpoint);
+        if self.measure() {
+            self.retain();
+        }
+    }
+
+    fn witness(&self, checkpoint: &Checkpoint) {
+        let line = checkpoint.to_line();
+        let sent = match &self.config.witness {
+            Witness::None => Ok(()),
+            Witness::File(path) => append(path, &line),
+            Witness::Stdout => writeln!(std::io::stdout().lock(), "{line}"),
+        };
+        if let Err(error) = sent {
+            tracing::error!(%error, "the witness could not be written");
+            self.shared.complain(format!("the witness could not be written: {error}"));
+        }
+    }
+
+    /// Reads the size; says whether it is past what is kept.
+    fn measure(&self) -> bool {
+        let Ok(bytes) = self.store.bytes() else { return false };
+        let limit = self.config.retention.size.0;
+        self.shared.bytes.store(bytes, Ordering::Relaxed);
+        let near = bytes / 4 > limit / 5;
+        if near && !self.shared.nearly_full.swap(near, Ordering::Relaxed) {
+            tracing::warn!(
+                bytes,
+                limit,
+                "the ledger has used over 80 % of `ledger.retention.size`"
+            );
+        }
+        self.shared.nearly_full.store(near, Ordering::Relaxed);
+        bytes > limit
+    }
+
+    fn retain(&mut self) {
+        self.retained = (self.now)();
+        self.publish();
+        if self.purging {
+            return;
+        }
+        let age = i64::try_from(self.config.retention.age.as_micros()).unwrap_or(i64::MAX);
+        let before = self.retained.unix_micros().saturating_sub(age);
+        let before = Timestamp::from_unix_micros(before);
+        let size = self.config.retention.size.0;
+        let due = self.store.overdue(before, size).ok().flatten();
+        if let Some(base) = due {
+            // What stands must be on disk before the events that made it are gone.
+            if self.flush().is_err() {
+                return;
+            }
+            self.checkpoint_base(base);
+        }
+        if let Err(error) = self.store.forget(before) {
+            tracing::warn!(%error, "what ended long ago could not be forgotten");
+        }
+        self.measure();
+    }
+
+    fn checkpoint_base(&mut self, base: u64) {
+        let extra = Extra { checkpoint: Some((self.now)()), base: Some(base), ..Extra::default() };
+        match self.store.write(&[], extra) {
+            Ok((_, Some(checkpoint))) => {
+                self.uncovered_since = None;
+                tracing::info!(base, seq = checkpoint.seq, "old events are being removed");
+                self.witness(&checkpoint);
+                self.purging = true;
+            }
+            Ok((_, None)) => {}
+            Err(fault) => self.shared.fail(&fault),
+        }
+    }
+
+    /// Looks whether a write goes through again.
+    fn probe(&mut self) {
+        if self.flush().is_ok() {
+            self.shared.recovered();
+        }
+    }
+
+    /// Brings what stands up to the head.
+    fn flush(&mut self) -> Result<(), LedgerFault> {
+        let standing = self.shared.views.write().dirty_rows();
+        let extra = Extra { standing: Some(standing), ..Extra::default() };
+        match self.store.write(&[], extra) {
+            Ok(_) => {
+                self.flushed();
+                Ok(())
+            }
+            Err(fault) => {
+                self.shared.fail(&fault);
+                Err(fault)
+            }
+        }
+    }
+
+    /// INVARIANT: this thread alone changes the state, so that what was flushed is all that was
+    /// dirty.
+    fn flushed(&self) {
+        let now = (self.now)();
+        let mut state = self.shared.views.write();
+        state.dirty.clear();
+        state.evict(now);
+    }
+
+    fn publish(&self) {
+        self.shared.base.store(self.store.base(), Ordering::Relaxed);
+        self.shared.last.store(self.store.head().seq, Ordering::Release);
+        self.measure();
+    }
+}
+
+struct Done {
+    places: Vec<Result<crate::store::Place, LedgerFault>>,
+    checkpoint: Option<Checkpoint>,
+    flushed: bool,
+}
+
+/// However the writer's thread ends, nobody may wait for it.
+pub(crate) struct Abandon(pub(crate) Arc<Shared>);
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.queue.abandon();
+        self.0.closed.send_replace(true);
+    }
+}
+
+fn row(entry: &Entry) -> NewRow<'_> {
+    let subject = entry.event.subject.as_ref();
+    NewRow {
+        receipt: entry.event.receipt.as_str(),
+        kind: record::type_of(&entry.event.fact),
+        session: subject.and_then(|s| s.session.as_ref()).map(|id| id.as_str()),
+        tenant: subject.map(|s| s.tenant.as_str()),
+        at: entry.event.at,
+        body: &entry.body,
+        digest: entry.digest,
+    }
+}
+
+/// Whether the fact lets somebody do more than before: such facts leave the reserve alone.
+fn opens(fact: &Fact) -> bool {
+    match fact {
+        Fact::PolicyLoaded { .. }
+        | Fact::TokenIssued(_)
+        | Fact::SessionOpened { .. }
+        | Fact::AttemptPermitted { .. }
+        | Fact::HoldPlaced { .. }
+        | Fact::QuarantineReleased { .. }
+        | Fact::GrantIssued { .. } => true,
+        Fact::HoldResolved { resolution, .. } => *resolution == Resolution::Approved,
+        Fact::ProcessStarted { .. }
+        | Fact::ProcessStopped
+        | Fact::PolicyRejected { .. }
+        | Fact::TokenRevoked { .. }
+        | Fact::SessionClosed
+        | Fact::AttemptRefused { .. }
+        | Fact::RefusalsCounted { .. }
+        | Fact::FlowEnded { .. }
+        | Fact::QuarantineImposed { .. }
+        | Fact::AlertRaised { .. }
+        | Fact::GrantRevoked { .. } => false,
+    }
+}
+
+/// The sweeper: moves the write-ahead log into the database off the writer's path.
+pub(crate) fn sweep(
+    conn: &rusqlite::Connection,
+    nudges: &std::sync::mpsc::Receiver<()>,
+    shared: &Shared,
+) {
+    while nudges.recv().is_ok() {
+        let pages =
+            conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(1));
+        match pages {
+            Ok(pages) => {
+                shared.log_pages.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed)
+            }
+            Err(error) => tracing::warn!(%error, "the write-ahead log could not be moved"),
+        }
+    }
+}

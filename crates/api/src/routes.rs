@@ -273,7 +273,7 @@ pub(crate) static ROUTES: &[Route] = &[
         "/v1/events/{id}",
         Operation::ShowEvent,
         OPERATOR,
-        Answer::Json(Status::Ok, &shapes::EVENT),
+        Answer::AnyJson("The event, as `ledger export` writes it."),
         "Show one event by its receipt",
     )
     .id(forms::RECEIPT_ID),

@@ -27,7 +27,7 @@ mod tests;
 pub use chain::{NoProxy, NoProxyFault, ProxyFault, UpstreamProxy};
 pub use loops::OwnListeners;
 pub use nat64::{Nat64Prefix, Nat64PrefixFault};
-pub use stream::ExitStream;
+pub(crate) use stream::ExitStream;
 pub use tls::{Trust, TrustFault};
 pub use wire::{MappedWire, TcpConfig, TcpWire, Wire};
 
@@ -78,7 +78,7 @@ impl Default for Config {
 }
 
 /// The way out, made once.
-pub struct Exit {
+pub(crate) struct Exit {
     config: Config,
     resolver: Arc<dyn Resolve>,
     wire: Arc<dyn Wire>,
@@ -93,7 +93,7 @@ impl Exit {
     ///
     /// # Errors
     /// [`TrustFault`] where a file of roots cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         config: Config,
         resolver: Arc<dyn Resolve>,
         wire: Arc<dyn Wire>,
@@ -122,18 +122,18 @@ impl Exit {
     }
 
     /// The listeners of this process, to which no way out may lead; more can be added later.
-    pub fn listeners(&self) -> &OwnListeners {
+    pub(crate) fn listeners(&self) -> &OwnListeners {
         &self.listeners
     }
     /// Forgets which addresses a session was given, once it is closed.
-    pub fn forget(&self, session: &SessionId) {
+    pub(crate) fn forget(&self, session: &SessionId) {
         self.pins.forget(session);
     }
 }
 
 /// Who speaks TLS on the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsMode {
+pub(crate) enum TlsMode {
     /// The client itself, through the tunnel, or nobody: bytes pass as they are.
     Client,
     /// Backstop: the upstream is verified before a byte of the request is sent.
@@ -142,23 +142,23 @@ pub enum TlsMode {
 
 /// A connection that stands.
 #[derive(Debug)]
-pub struct Dialled {
+pub(crate) struct Dialled {
     /// Its bytes.
-    pub stream: ExitStream,
+    pub(crate) stream: ExitStream,
     /// The address reached; `None` if an upstream proxy chose it.
-    pub address: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
     /// Whether an upstream proxy looked the name up and connected.
-    pub delegated: bool,
+    pub(crate) delegated: bool,
 }
 
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{control}: {reason}")]
-pub struct DialFault {
+pub(crate) struct DialFault {
     /// The control that refuses.
-    pub control: Control,
+    pub(crate) control: Control,
     /// Why, for the operator alone.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl DialFault {

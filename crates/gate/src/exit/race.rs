@@ -6,7 +6,6 @@ use crate::BoxFuture;
 use backstop_model::control::Control;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll};
@@ -32,7 +31,7 @@ pub(crate) fn interleave(places: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 /// Tries `places` in order, the next one after `stagger` or as soon as one has failed.
 ///
 /// # Errors
-/// `upstream.reach` when none is left, with what each said.
+/// `upstream.reach` when none is left, with what each said; any other fault at once.
 pub(crate) async fn race<'a, T, F>(
     mut places: VecDeque<SocketAddr>,
     stagger: Duration,
@@ -40,9 +39,9 @@ pub(crate) async fn race<'a, T, F>(
 ) -> Result<(SocketAddr, T), DialFault>
 where
     T: Send,
-    F: Future<Output = io::Result<T>> + Send + 'a,
+    F: Future<Output = Result<T, DialFault>> + Send + 'a,
 {
-    let mut tries: Vec<(SocketAddr, BoxFuture<'a, io::Result<T>>)> = Vec::new();
+    let mut tries: Vec<(SocketAddr, BoxFuture<'a, Result<T, DialFault>>)> = Vec::new();
     let mut faults: Vec<String> = Vec::new();
     let mut timer = pin!(sleep(Duration::ZERO));
     let mut start_next = true;
@@ -60,10 +59,11 @@ where
             biased;
             (place, done) = poll_fn(|context| poll_tries(&mut tries, context)) => match done {
                 Ok(stream) => return Ok((place, stream)),
-                Err(fault) => {
-                    faults.push(format!("{}: {fault}", place.ip()));
+                Err(fault) if fault.control == Control::UpstreamReach => {
+                    faults.push(format!("{}: {}", place.ip(), fault.reason));
                     start_next = true;
                 }
+                Err(fault) => return Err(fault),
             },
             () = &mut timer, if !places.is_empty() => start_next = true,
         }
@@ -71,9 +71,9 @@ where
 }
 
 fn poll_tries<T>(
-    tries: &mut Vec<(SocketAddr, BoxFuture<'_, io::Result<T>>)>,
+    tries: &mut Vec<(SocketAddr, BoxFuture<'_, Result<T, DialFault>>)>,
     context: &mut Context<'_>,
-) -> Poll<(SocketAddr, io::Result<T>)> {
+) -> Poll<(SocketAddr, Result<T, DialFault>)> {
     let done = tries.iter_mut().enumerate().find_map(|(index, (place, attempt))| {
         match attempt.as_mut().poll(context) {
             Poll::Ready(done) => Some((index, *place, done)),

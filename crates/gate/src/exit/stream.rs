@@ -10,7 +10,7 @@ use tokio_rustls::client::TlsStream;
 
 /// An outgoing stream. TLS may lie within TLS: an `https` request through an HTTPS proxy.
 #[derive(Debug)]
-pub enum ExitStream {
+pub(crate) enum ExitStream {
     /// Bytes as they are.
     Tcp(TcpStream),
     /// TLS that ends here.
@@ -18,18 +18,9 @@ pub enum ExitStream {
 }
 
 impl ExitStream {
-    /// The socket itself, so that a tunnel can be copied within the kernel.
-    ///
-    /// # Errors
-    /// The stream unchanged, where TLS ends here.
-    pub fn try_into_tcp(self) -> Result<TcpStream, Self> {
-        match self {
-            Self::Tcp(stream) => Ok(stream),
-            Self::Tls(_) => Err(self),
-        }
-    }
-    /// The socket itself, where no TLS ends here.
-    pub fn as_tcp(&self) -> Option<&TcpStream> {
+    /// The socket itself where no TLS ends here: a tunnel's bytes can be moved within the kernel.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the copy loop of tunnels"))]
+    pub(crate) fn as_tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(stream) => Some(stream),
             Self::Tls(_) => None,

@@ -26,20 +26,20 @@ pub trait Wire: Send + Sync + 'static {
 }
 
 /// Connects by `wire`, and trusts the socket alone for what came of it.
-pub(crate) async fn connect(wire: &dyn Wire, address: SocketAddr) -> io::Result<TcpStream> {
+///
+/// # Errors
+/// `upstream.reach` in the operating system's words; `ssrf.rebind` for a connection that leads to
+/// another address than `address`, `ssrf.address` for one that leads to itself.
+pub(crate) async fn connect(wire: &dyn Wire, address: SocketAddr) -> Result<TcpStream, DialFault> {
     let stream = wire.connect(address).await?;
     if !wire.has_reached(address, &stream)? {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "the connection leads to another address than the one that was judged",
-        ));
+        let reason = format!("the connection does not lead to `{address}`, which was judged");
+        return Err(DialFault::new(Control::SsrfRebind, reason));
     }
     // RFC 9293 §3.5: a simultaneous open with oneself, when a free local port is dialled.
     if same_place(stream.local_addr()?, stream.peer_addr()?) {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "the connection leads to itself",
-        ));
+        let reason = format!("the connection to `{address}` leads to itself");
+        return Err(DialFault::new(Control::SsrfAddress, reason));
     }
     Ok(stream)
 }

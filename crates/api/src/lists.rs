@@ -36,8 +36,13 @@ pub(crate) fn session(call: &Call<'_>) -> Result<Reply, Problem> {
     {
         return Err(Problem::forbidden("an agent token shows its own session alone"));
     }
-    match call.house.api.ledger.views().session(&id) {
-        Some(view) if may_see(call, &view) => ok(show::session(&view)),
+    ok(show::session(&visible(call, &id)?))
+}
+
+/// The session, if there is one that the caller may see.
+pub(crate) fn visible(call: &Call<'_>, id: &SessionId) -> Result<SessionView, Problem> {
+    match call.house.api.ledger.views().session(id) {
+        Some(view) if may_see(call, &view) => Ok(view),
         Some(_) | None => Err(Problem::new(Kind::NotFound, "there is no such session")),
     }
 }
@@ -50,7 +55,10 @@ fn may_see(call: &Call<'_>, session: &SessionView) -> bool {
         Actor::Runtime { bound, .. } => {
             let subject = &session.subject;
             let role = bound.role.is_none() || bound.role == subject.role;
-            subject.tenant == bound.tenant && role
+            // Which of two levels is the lower one is the policy's knowledge: equal or nothing,
+            // as the gate does when a session is opened.
+            let ceiling = bound.ceiling.is_none() || bound.ceiling == subject.ceiling;
+            subject.tenant == bound.tenant && role && ceiling
         }
         Actor::Agent(own) => *own.id() == session.id,
     }

@@ -137,7 +137,7 @@ fn responses(route: &Route) -> Value {
             out.insert("204".to_owned(), json!({ "description": "It is done, and on record." }));
         }
         Answer::Stream => {
-            let about = "`id` is the row, `event` is `recorded`, `data` the event as `ledger export` writes it. \
+            let about = "Each event: `id` is the row, `event` is `recorded`, `data` an `Event`. \
                  The last event says why the stream ends: `cut` (the reader fell behind; resume with \
                  `Last-Event-ID`) or `end`.";
             out.insert(

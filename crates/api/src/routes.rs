@@ -273,7 +273,7 @@ pub(crate) static ROUTES: &[Route] = &[
         "/v1/events/{id}",
         Operation::ShowEvent,
         OPERATOR,
-        Answer::AnyJson("The event, as `ledger export` writes it."),
+        Answer::Json(Status::Ok, &shapes::EVENT),
         "Show one event by its receipt",
     )
     .id(forms::RECEIPT_ID),

@@ -22,6 +22,8 @@ pub(crate) enum Shape {
     Flag,
     /// An object with fields of its own.
     Record(&'static Record),
+    /// An object whose fields another document lists.
+    Open,
 }
 
 /// A text with a grammar.
@@ -122,7 +124,7 @@ impl Shape {
             (Self::Record(record), Value::Object(fields)) => {
                 record.check(fields, pointer, out);
             }
-            (Self::Flag, Value::Bool(_)) => {}
+            (Self::Flag, Value::Bool(_)) | (Self::Open, Value::Object(_)) => {}
             (
                 Self::Text { .. }
                 | Self::Form(_)
@@ -130,7 +132,8 @@ impl Shape {
                 | Self::Count { .. }
                 | Self::List { .. }
                 | Self::Flag
-                | Self::Record(_),
+                | Self::Record(_)
+                | Self::Open,
                 _,
             ) => out.push(Fault::new(pointer, format!("it must be {}", self.noun()))),
         }
@@ -142,7 +145,7 @@ impl Shape {
             Self::Count { .. } => "a whole number",
             Self::List { .. } => "an array",
             Self::Flag => "true or false",
-            Self::Record(_) => "an object",
+            Self::Record(_) | Self::Open => "an object",
         }
     }
 
@@ -166,6 +169,7 @@ impl Shape {
                 json!({ "type": "array", "items": of.to_schema(), "maxItems": max })
             }
             Self::Flag => json!({ "type": "boolean" }),
+            Self::Open => json!({ "type": "object" }),
             Self::Record(record) => {
                 json!({ "$ref": format!("#/components/schemas/{}", record.name) })
             }
@@ -177,8 +181,12 @@ impl Shape {
         match self {
             Self::List { of, .. } => of.collect(out),
             Self::Record(record) => record.collect(out),
-            Self::Text { .. } | Self::Form(_) | Self::Word(_) | Self::Count { .. } | Self::Flag => {
-            }
+            Self::Text { .. }
+            | Self::Form(_)
+            | Self::Word(_)
+            | Self::Count { .. }
+            | Self::Flag
+            | Self::Open => {}
         }
     }
 }

@@ -319,6 +319,22 @@ pub(crate) static IMPOSED: Record = Record {
     fields: &[must("id", QUARANTINE_ID, "Its id.")],
 };
 
+pub(crate) static EVENT: Record = Record {
+    name: "Event",
+    about: "An event of the ledger, as `ledger export` writes it and event streams carry it.",
+    fields: &[
+        must("seq", ANY_COUNT, "Its row."),
+        must("hash", DIGEST, "The row's hash in the chain."),
+        must("version", ANY_COUNT, "The version of the record's form."),
+        must("receipt", RECEIPT_ID, "Its receipt."),
+        must("at", NAME, "When it happened (RFC 3339)."),
+        must("policy", DIGEST, "The digest of the policy in force."),
+        may("subject", Shape::Open, "Whom it concerns: session, tenant, role, skill, ceiling."),
+        must("type", Shape::Word(backstop_ledger::record::TYPES), "What happened."),
+        must("fact", Shape::Open, "The fact; its fields hang on the type."),
+    ],
+};
+
 pub(crate) static DIAGNOSTIC: Record = Record {
     name: "Diagnostic",
     about: "What was found in a policy text.",

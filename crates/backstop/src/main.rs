@@ -1,2 +1,101 @@
-//! x
-fn main() {}
+//! The binary: command line and wiring, no rule of its own.
+//!
+//! ```text
+//!  cli ─▶ config ─▶ commands ─▶ run (wiring) ─▶ tasks
+//!                      │          policies ──watch──▶ gate
+//!                      └─▶ demo
+//! ```
+//! Reading order: `cli`, `run`, `policies`, then one of `commands`.
+
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod policies;
+mod printer;
+mod run;
+mod tasks;
+
+use anyhow::Result;
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+/// 0 allowed or clean, 1 refused or findings, 2 usage or bad policy, 3 fault.
+const FAULT: u8 = 3;
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli) {
+        Ok(code) => code,
+        Err(fault) => {
+            // A reader that went away (`| head`) is no fault.
+            if fault.chain().any(|cause| {
+                cause
+                    .downcast_ref::<std::io::Error>()
+                    .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+            }) {
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("backstop: {fault:#}");
+            ExitCode::from(if fault.is::<commands::Usage>() { USAGE } else { FAULT })
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    if let Command::Completions { shell } = &cli.command {
+        return commands::completions::run(*shell);
+    }
+    let resolved = config::resolve(cli).map_err(commands::usage)?;
+    if let Command::Config(cli::ConfigCommand::Show) = &cli.command {
+        return commands::config::show(&resolved, cli.format);
+    }
+    let config = config::Config::parse(&resolved).map_err(commands::usage)?;
+    start_log(&resolved, matches!(cli.command, Command::Serve(_)))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Demo => demo::run(cli.format).await,
+            Command::Serve(_) => commands::serve::run(config, cli.format).await,
+            Command::Check(check) => commands::check::run(&config, check, cli.format).await,
+            Command::Explain(explain) => commands::explain::run(&config, explain, cli.format),
+            Command::Allow(allow) => commands::allow::run(&config, allow, cli.format).await,
+            Command::Sessions(sessions) => {
+                commands::sessions::run(&config, sessions, cli.format).await
+            }
+            Command::Tokens(tokens) => commands::tokens::run(&config, tokens, cli.format).await,
+            Command::Alerts(alerts) => commands::alerts::run(&config, alerts, cli.format).await,
+            Command::Quarantine(quarantine) => {
+                commands::quarantine::run(&config, quarantine, cli.format).await
+            }
+            Command::Holds(holds) => commands::holds::run(&config, holds, cli.format).await,
+            Command::Ledger(ledger) => commands::ledger::run(&config, ledger, cli.format),
+            Command::Config(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+/// The log goes to standard error: results alone go to standard output.
+fn start_log(resolved: &config::Resolved, serving: bool) -> Result<()> {
+    let level = match (resolved.one("log.level"), serving) {
+        // A command that ends is quiet about its inner life unless asked.
+        ("info", false) => "off",
+        (level, _) => level,
+    };
+    let filter = tracing_subscriber::EnvFilter::try_new(level).map_err(|_| {
+        commands::usage(anyhow::anyhow!("`log.level`: `{level}` is no level or filter"))
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match resolved.one("log.format") {
+        "json" => builder.json().init(),
+        "text" => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        other => {
+            return Err(commands::usage(anyhow::anyhow!(
+                "`log.format`: `{other}` is neither `text` nor `json`"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -100,21 +100,35 @@ impl Reader {
         Ok(out)
     }
 
-    /// Writes the events that the filter lets through as JSON lines, each with `seq` and `hash`
-    /// before the fields of the record; one row is in memory at a time. Says how many.
+    /// Writes the events after row `after` that the filter lets through as JSON lines, each with
+    /// `seq` and `hash` before the fields of the record; one row is in memory at a time. Says how
+    /// many.
     ///
     /// # Errors
     /// [`LedgerFault`] where the database cannot be read, or `out` written.
-    pub fn export(&self, filter: &Filter, out: &mut dyn Write) -> Result<u64, LedgerFault> {
-        let sql = select("true", "ASC");
+    pub fn export_after(
+        &self,
+        filter: &Filter,
+        after: u64,
+        out: &mut dyn Write,
+    ) -> Result<u64, LedgerFault> {
+        let sql = select("seq > ?4", "ASC");
         let [session, tenant, types] = values(filter);
         let mut count = 0;
-        self.each(&sql, params![session, tenant, types], |row| {
+        self.each(&sql, params![session, tenant, types, store::number(after)], |row| {
             line(&row, out).map_err(|error| self.unusable(format!("export: {error}")))?;
             count += 1;
             Ok(())
         })?;
         Ok(count)
+    }
+
+    /// [`Reader::export_after`] from the first row.
+    ///
+    /// # Errors
+    /// As [`Reader::export_after`].
+    pub fn export(&self, filter: &Filter, out: &mut dyn Write) -> Result<u64, LedgerFault> {
+        self.export_after(filter, 0, out)
     }
 
     /// Proves the whole chain, or names the first row that breaks it.

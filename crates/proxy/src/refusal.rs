@@ -151,7 +151,7 @@ mod tests {
             HTTP/1.1 403 Forbidden
             content-type: application/problem+json
             backstop-receipt: rcp_00000000000000000000000000
-            content-length: 235
+            content-length: 212
             connection: close
 
             {"type":"urn:backstop:control:egress.tenant","title":"host, port and protocol are not on the tenant's list","status":403,"control":"egress.tenant","host":"evil.example","receipt":"rcp_00000000000000000000000000"}"#]]

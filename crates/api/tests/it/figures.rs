@@ -19,7 +19,7 @@ fn read(text: &str) -> BTreeMap<String, Family> {
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
             let (name, help) = rest.split_once(' ').unwrap();
-            assert!(!help.is_empty() && families.get(name).is_none(), "{line}");
+            assert!(!help.is_empty() && !families.contains_key(name), "{line}");
             current = name.to_owned();
             families.entry(current.clone()).or_default().help = true;
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {

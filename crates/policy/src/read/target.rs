@@ -117,8 +117,10 @@ fn below(text: &str, base: &str, span: Span, faults: &mut Faults) -> Option<Host
         }
     };
     if is_public_suffix(&name) {
-        let message =
-            format!("`{}` would cover names of anyone: `{name}` is a public suffix", quote(text));
+        let message = format!(
+            "`{}` would cover names of anyone: `{name}` is a public suffix or holds them",
+            quote(text)
+        );
         let hint =
             "anybody can register a name there (publicsuffix.org); name the one that is yours";
         faults.error("policy.public_suffix", span, message, Some(hint));
@@ -127,9 +129,13 @@ fn below(text: &str, base: &str, span: Span, faults: &mut Faults) -> Option<Host
     Some(HostPattern::Below(name))
 }
 
-/// Whether anybody can get a name right below this one. Single labels count, known or not.
+/// Whether anybody can get a name right below this one. Single labels count, known or not, and so
+/// do names that the list gives away label by label (`*.compute.amazonaws.com`, `*.kobe.jp`).
 fn is_public_suffix(name: &HostName) -> bool {
-    !name.as_str().contains('.') || psl::suffix_str(name.as_str()) == Some(name.as_str())
+    let any = format!("any-label.{name}");
+    !name.as_str().contains('.')
+        || psl::suffix_str(name.as_str()) == Some(name.as_str())
+        || psl::suffix_str(&any) == Some(&any)
 }
 
 fn ports(node: Option<&Node>, protocol: Protocol, faults: &mut Faults) -> Option<Vec<u16>> {

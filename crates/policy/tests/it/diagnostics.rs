@@ -72,7 +72,7 @@ fn every_fault_of_a_file_at_once() {
               hint: use lower-case letters, digits and hyphens only (RFC 1123 label)
             p.yaml:5:3: error: unknown key `egres` in `Tenant.spec` [policy.unknown_key]
               hint: did you mean `egress`?
-            p.yaml:7:13: error: `*.com` would cover names of anyone: `com` is a public suffix [policy.public_suffix]
+            p.yaml:7:13: error: `*.com` would cover names of anyone: `com` is a public suffix or holds them [policy.public_suffix]
               hint: anybody can register a name there (publicsuffix.org); name the one that is yours
             p.yaml:8:32: error: `0` is not a port [policy.port]
               hint: ports are 1 to 65535
@@ -389,8 +389,8 @@ fn public_suffixes() {
     row(
         "{ host: \"*.co.uk\" }",
         expect![[r#"
-        p.yaml:7:13: error: `*.co.uk` would cover names of anyone: `co.uk` is a public suffix [policy.public_suffix]
-          hint: anybody can register a name there (publicsuffix.org); name the one that is yours"#]],
+            p.yaml:7:13: error: `*.co.uk` would cover names of anyone: `co.uk` is a public suffix or holds them [policy.public_suffix]
+              hint: anybody can register a name there (publicsuffix.org); name the one that is yours"#]],
     );
 }
 

@@ -1,0 +1,295 @@
+//! The command line: one struct a command, in the order in which `--help` shows them.
+//! No rule lives here. Next: `main` dispatches, `commands/` does.
+
+use backstop_model::id::{SessionId, TenantName};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The last line of defence for AI agents' egress.
+#[derive(Debug, Parser)]
+#[command(name = "backstop", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// The configuration file (how this process runs; policies are separate).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Sets one configuration value, as `--set proxy.listen=127.0.0.1:0`. May be repeated.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Where tokens and the ledger live (short for `--set state=…`).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// A policy file or folder (short for `--set policy=…`). May be repeated.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) policy: Vec<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One stable, documented JSON document (or one a line, where results stream).
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows the main job on real traffic: a hijacked skill attacks, nothing leaves.
+    Demo,
+    /// Runs the gateway: proxy, API and ledger in one process.
+    Serve(Serve),
+    /// Reads policies, reports every fault with its place, and runs the tests inside them.
+    Check(Check),
+    /// Says what each control answers to an attempt, or why a receipt was given.
+    Explain(Explain),
+    /// Allows a host for a time: recorded, and it ends by itself.
+    Allow(Allow),
+    /// Sessions: list, open, close.
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Tokens for runtimes and operators.
+    #[command(subcommand)]
+    Tokens(Tokens),
+    /// Alerts, newest last.
+    Alerts(Alerts),
+    /// Quarantine: list, add, release.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Attempts that wait for a person.
+    #[command(subcommand)]
+    Holds(Holds),
+    /// The record: verify, prove, export, show.
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// The configuration of this process.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Shell completions.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Proxy listener (short for `--set proxy.listen=…`). Port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) proxy: Vec<String>,
+    /// API listener (short for `--set api.listen=…`).
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) api: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Policy files or folders; without any, those of the configuration.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["target", "stdin", "last"])))]
+pub(crate) struct Explain {
+    /// A URL, `host:port`, or a receipt (`rcp_…`).
+    #[arg(value_name = "URL|HOST:PORT|RECEIPT")]
+    pub(crate) target: Option<String>,
+    /// Reads many attempts from standard input, one a line, and answers one a line.
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// Explains the newest refusal on record.
+    #[arg(long)]
+    pub(crate) last: bool,
+    /// The tenant that asks.
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// The acting skill, `name` or `name@version`.
+    #[arg(long)]
+    pub(crate) skill: Option<String>,
+    /// The agent's role.
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+    /// The HTTP method, where the request would be seen; without it HTTPS is asked for as a tunnel.
+    #[arg(long)]
+    pub(crate) method: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Allow {
+    /// A host, `host:port`, or the receipt of a refusal.
+    #[arg(value_name = "HOST|RECEIPT")]
+    pub(crate) target: String,
+    /// The tenant (taken from the receipt when there is one).
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// The skill's name (taken from the receipt when there is one).
+    #[arg(long)]
+    pub(crate) skill: Option<String>,
+    /// For how long, as `4h` or `30m`; at most 7 days.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub(crate) span: String,
+    /// Why: it goes on record.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sessions {
+    /// Lists sessions.
+    Ls,
+    /// Opens a session and prints one token for each skill (shown this once only).
+    Open {
+        /// The tenant.
+        #[arg(long)]
+        tenant: String,
+        /// The agent's role.
+        #[arg(long)]
+        role: Option<String>,
+        /// A skill that may act, `name@version`. May be repeated.
+        #[arg(long, required = true)]
+        skill: Vec<String>,
+        /// The session's classification ceiling.
+        #[arg(long)]
+        ceiling: Option<String>,
+    },
+    /// Closes a session; its live connections are cut.
+    Close {
+        /// The session.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tokens {
+    /// Lists tokens (never the secrets).
+    Ls,
+    /// Makes a token that opens sessions, bound to tenant, role and ceiling.
+    Runtime {
+        /// The machine or program that it stands for.
+        #[arg(long)]
+        name: String,
+        /// The tenant.
+        #[arg(long)]
+        tenant: String,
+        /// The role.
+        #[arg(long)]
+        role: Option<String>,
+        /// The highest ceiling that its sessions may have.
+        #[arg(long)]
+        ceiling: Option<String>,
+    },
+    /// Makes a token for a person who releases, approves and grants.
+    Operator {
+        /// The person.
+        #[arg(long)]
+        name: String,
+    },
+    /// Revokes a token.
+    Revoke {
+        /// Its public id (`tok_…`).
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Alerts {
+    /// Goes on printing as they are raised.
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// Lists what is in quarantine.
+    Ls,
+    /// Puts a session (`ses_…`) or a skill (`name@version`, with --tenant) in quarantine.
+    Add {
+        /// The session or the skill.
+        target: String,
+        /// The tenant, for a skill; without it the skill is stopped everywhere.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Why: it goes on record.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Ends a quarantine.
+    Release {
+        /// The quarantine (`qrn_…`).
+        id: String,
+        /// Why: it goes on record.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Holds {
+    /// Lists what waits for a person.
+    Ls,
+    /// Lets exactly what was asked pass.
+    Approve {
+        /// The hold (`hld_…`).
+        id: String,
+    },
+    /// Refuses it for good.
+    Deny {
+        /// The hold (`hld_…`).
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    /// Proves the whole chain, or names the first broken row.
+    Verify {
+        /// A checkpoint or witness file kept elsewhere: shows a cut tail and a rolled-back file.
+        #[arg(long, value_name = "FILE")]
+        witness: Option<PathBuf>,
+        /// The ledger's public key, if kept elsewhere.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Prints a self-contained proof of one event, or checks one with the public key alone.
+    Prove {
+        /// The receipt to prove; with --check, the proof file.
+        #[arg(value_name = "RECEIPT|FILE")]
+        what: String,
+        /// Checks a proof file instead.
+        #[arg(long)]
+        check: bool,
+        /// The ledger's public key (with --check).
+        #[arg(long, value_name = "FILE", required_if_eq("check", "true"))]
+        key: Option<PathBuf>,
+    },
+    /// Writes events to standard output, one JSON document a line.
+    Export {
+        /// Only events after this sequence number.
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+        /// Only of this tenant.
+        #[arg(long)]
+        tenant: Option<TenantName>,
+        /// Only of this session.
+        #[arg(long)]
+        session: Option<SessionId>,
+    },
+    /// Prints the newest signed checkpoint, to be kept elsewhere.
+    Checkpoint,
+    /// Prints the public key, to be kept elsewhere.
+    Key,
+    /// Rows, bytes, retention and health.
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Every value with where it came from.
+    Show,
+}

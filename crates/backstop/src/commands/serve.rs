@@ -1,0 +1,99 @@
+//! `backstop serve`: the gateway, until SIGTERM or SIGINT.
+
+use super::remote::{Whereabouts, token_file};
+use crate::cli::Format;
+use crate::config::Config;
+use crate::policies;
+use crate::run::{Running, Surroundings};
+use anyhow::{Context, Result};
+use backstop_gate::{SystemResolver, TcpConfig, TcpWire};
+use backstop_policy::Level;
+use serde_json::json;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs until told to stop; a limb that fails stops it too.
+pub(crate) async fn run(config: Config, format: Format) -> Result<ExitCode> {
+    // Signals first: one that comes while starting must not be lost.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let sources = policies::read(&config.policy).map_err(super::usage)?;
+    let around = Surroundings {
+        resolver: Arc::new(SystemResolver::new(config.resolve_timeout)),
+        wire: Arc::new(TcpWire::new(TcpConfig {
+            connect: config.connect_timeout,
+            ..TcpConfig::default()
+        })),
+    };
+    let mut running = Running::start(&config, around, sources).await?;
+    running.watch_policies(&config);
+    let file = Whereabouts::file(&config.state);
+    announce(&running, &config, &file, format)?;
+    let ended = tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+        fault = running.first_end() => Err(fault),
+    };
+    let _gone = std::fs::remove_file(&file);
+    match ended {
+        Ok(signal) => {
+            tracing::info!(signal, drain = ?config.drain, "draining: live tunnels may end by themselves");
+            tokio::select! {
+                stopped = running.stop(config.drain) => stopped?,
+                // A second signal means now.
+                _ = terminate.recv() => tracing::warn!("a second SIGTERM: cut"),
+                _ = interrupt.recv() => tracing::warn!("a second SIGINT: cut"),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(fault) => {
+            running.stop(std::time::Duration::from_secs(5)).await?;
+            Err(fault)
+        }
+    }
+}
+
+/// Says that it is ready: a line on standard output, and a file for commands.
+fn announce(running: &Running, config: &Config, file: &Path, format: Format) -> Result<()> {
+    let at = Whereabouts {
+        api: running.api(),
+        proxy: running.proxies().to_vec(),
+        pid: std::process::id(),
+    };
+    let temporary = file.with_extension("new");
+    std::fs::write(&temporary, serde_json::to_vec(&at)?)
+        .and_then(|()| std::fs::rename(&temporary, file))
+        .with_context(|| format!("cannot write `{}`", file.display()))?;
+    let mut out = std::io::stdout().lock();
+    let faults = running.diagnostics().iter().filter(|d| d.level == Level::Error).count();
+    match format {
+        Format::Json => writeln!(
+            out,
+            "{}",
+            json!({
+                "event": "ready", "api": at.api.to_string(),
+                "proxy": at.proxy.first().map(ToString::to_string),
+                "proxies": at.proxy.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "pid": at.pid, "policy_faults": faults,
+                "token_file": token_file(&config.state).display().to_string(),
+            })
+        )?,
+        Format::Text => {
+            for proxy in &at.proxy {
+                writeln!(out, "proxy   http://{proxy}")?;
+            }
+            writeln!(out, "api     http://{}", at.api)?;
+            writeln!(out, "token   {}", token_file(&config.state).display())?;
+            writeln!(out, "policy  {}", running.gate().policy().digest())?;
+            if faults > 0 {
+                writeln!(out, "policy faults: {faults} (see the log, or `backstop check`)")?;
+            }
+            writeln!(out, "ready")?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The one table of configuration keys: name, default, meaning. `config show`, the reference page
+//! and the parser all read it.
+
+/// One configuration key.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The dotted key; in the file it is nested, in the environment `BACKSTOP_` and upper case.
+    pub(crate) key: &'static str,
+    /// The default, as text. Empty means not set.
+    pub(crate) default: &'static str,
+    /// What it is for, with its unit.
+    pub(crate) meaning: &'static str,
+    /// Whether it takes several values (a YAML sequence, or a comma-separated text).
+    pub(crate) many: bool,
+    /// Whether its value is secret: `config show` prints `[set]`.
+    pub(crate) secret: bool,
+}
+
+const fn one(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, meaning, many: false, secret: false }
+}
+
+const fn many(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, meaning, many: true, secret: false }
+}
+
+const fn secret(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, meaning, many: false, secret: true }
+}
+
+/// Every key there is.
+pub(crate) const SETTINGS: &[Setting] = &[
+    one(
+        "state",
+        "",
+        "folder of ledger and tokens; without it `$XDG_STATE_HOME/backstop`, `~/.local/state/backstop` or, for root, `/var/lib/backstop`",
+    ),
+    many("policy", "policy", "policy files and folders (`*.yaml`, `*.yml`)"),
+    one(
+        "policy_poll",
+        "1s",
+        "how often policy files are looked at for changes (SIGHUP does it at once)",
+    ),
+    one("drain", "30m", "how long live tunnels may go on after SIGTERM"),
+    many("proxy.listen", "127.0.0.1:3128", "addresses of the forward proxy; `none` for no proxy"),
+    many(
+        "proxy.bound",
+        "",
+        "listeners that stand for one session without a credential: `ADDR:PORT=ses_…/skill@version`",
+    ),
+    one("proxy.max_connections", "10000", "client connections in all"),
+    one("proxy.max_connections_per_session", "10000", "live flows of one session"),
+    one(
+        "proxy.idle",
+        "15m",
+        "a tunnel without traffic is closed after this long, unless its row says otherwise",
+    ),
+    one("proxy.head_timeout", "10s", "how long a client may take for a request head"),
+    one("proxy.hello_timeout", "10s", "how long a client may take for its ClientHello"),
+    one("api.listen", "127.0.0.1:8480", "address of API and metrics (loopback only)"),
+    one(
+        "ledger.durability",
+        "os",
+        "`os`: a permit survives the death of the process; `disk`: it survives the power cut too (fsync)",
+    ),
+    one("ledger.retention.age", "30d", "how long events are kept"),
+    one("ledger.retention.size", "10GiB", "how large the ledger may grow"),
+    one("ledger.checkpoint_every", "1000", "rows between two signed checkpoints"),
+    one(
+        "ledger.witness",
+        "none",
+        "where checkpoints are also written: `none`, `stdout` or `file:PATH` (keep it off this machine)",
+    ),
+    one("network.resolve_timeout", "5s", "deadline of one name look-up"),
+    one("network.connect_timeout", "10s", "deadline of one connection"),
+    many(
+        "network.nat64",
+        "",
+        "NAT64 prefixes of an IPv6-only network, beside 64:ff9b::/96 (RFC 6052)",
+    ),
+    many("network.extra_roots", "", "PEM files with trust roots beside the platform's"),
+    secret(
+        "network.upstream_proxy",
+        "",
+        "HTTP proxy that all egress goes through: `http[s]://[user:password@]host:port`",
+    ),
+    many("network.no_proxy", "", "hosts, suffixes and CIDRs that do not go through it"),
+    one("log.level", "info", "`error`, `warn`, `info`, `debug`, `trace`, or a filter by module"),
+    one("log.format", "text", "`text` or `json`, on standard error"),
+];
+
+/// The setting of that key.
+pub(crate) fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// The environment variable of a key: `proxy.listen` is `BACKSTOP_PROXY_LISTEN`.
+pub(crate) fn variable(key: &str) -> String {
+    format!("BACKSTOP_{}", key.replace('.', "_").to_ascii_uppercase())
+}

@@ -1,0 +1,255 @@
+//! From texts to types, once: what is wrong is said with the key and where its value came from.
+
+use super::resolve::Resolved;
+use anyhow::{Result, anyhow};
+use backstop_gate::{Nat64Prefix, NoProxy, UpstreamProxy};
+use backstop_model::id::{ByteCount, SessionId, SkillName, SkillVersion};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A listener that stands for one session.
+#[derive(Debug, Clone)]
+pub(crate) struct Bound {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// The session it stands for.
+    pub(crate) session: SessionId,
+    /// The acting skill.
+    pub(crate) skill: (SkillName, SkillVersion),
+}
+
+/// The configuration of this process, typed.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Folder of ledger and tokens.
+    pub(crate) state: PathBuf,
+    /// Policy files and folders.
+    pub(crate) policy: Vec<PathBuf>,
+    /// How often they are looked at.
+    pub(crate) policy_poll: Duration,
+    /// How long live tunnels may go on after SIGTERM.
+    pub(crate) drain: Duration,
+    /// Proxy listeners.
+    pub(crate) proxy_listen: Vec<SocketAddr>,
+    /// Proxy listeners bound to a session.
+    pub(crate) proxy_bound: Vec<Bound>,
+    /// Client connections in all.
+    pub(crate) max_connections: usize,
+    /// Live flows of one session.
+    pub(crate) max_connections_per_session: usize,
+    /// Idle limit of tunnels.
+    pub(crate) idle: Duration,
+    /// Deadline of a request head.
+    pub(crate) head_timeout: Duration,
+    /// Deadline of a ClientHello.
+    pub(crate) hello_timeout: Duration,
+    /// The API's listener.
+    pub(crate) api_listen: SocketAddr,
+    /// How a commit is made durable.
+    pub(crate) durability: backstop_ledger::Durability,
+    /// How long events are kept.
+    pub(crate) retention_age: Duration,
+    /// How large the ledger may grow.
+    pub(crate) retention_size: ByteCount,
+    /// Rows between two checkpoints.
+    pub(crate) checkpoint_every: u64,
+    /// Where checkpoints are also written.
+    pub(crate) witness: backstop_ledger::Witness,
+    /// Deadline of a look-up.
+    pub(crate) resolve_timeout: Duration,
+    /// Deadline of a connection.
+    pub(crate) connect_timeout: Duration,
+    /// NAT64 prefixes.
+    pub(crate) nat64: Vec<Nat64Prefix>,
+    /// Extra trust roots.
+    pub(crate) extra_roots: Vec<PathBuf>,
+    /// The HTTP proxy that all egress goes through.
+    pub(crate) upstream_proxy: Option<UpstreamProxy>,
+}
+
+impl Config {
+    /// Parses every value.
+    ///
+    /// # Errors
+    /// The first value that does not parse, with its key and origin.
+    pub(crate) fn parse(from: &Resolved) -> Result<Self> {
+        let get = Get(from);
+        Ok(Self {
+            state: get.one("state", |t| Ok(PathBuf::from(t)))?,
+            policy: get.all("policy", |t| Ok(PathBuf::from(t)))?,
+            policy_poll: get.one("policy_poll", duration)?,
+            drain: get.one("drain", duration)?,
+            proxy_listen: if from.all("proxy.listen") == ["none"] {
+                Vec::new()
+            } else {
+                get.all("proxy.listen", socket)?
+            },
+            proxy_bound: get.all("proxy.bound", bound)?,
+            max_connections: get.one("proxy.max_connections", count)?,
+            max_connections_per_session: get.one("proxy.max_connections_per_session", count)?,
+            idle: get.one("proxy.idle", duration)?,
+            head_timeout: get.one("proxy.head_timeout", duration)?,
+            hello_timeout: get.one("proxy.hello_timeout", duration)?,
+            api_listen: get.one("api.listen", socket)?,
+            durability: get.one("ledger.durability", |t| match t {
+                "os" => Ok(backstop_ledger::Durability::Os),
+                "disk" => Ok(backstop_ledger::Durability::Disk),
+                _ => Err("write `os` or `disk`".to_owned()),
+            })?,
+            retention_age: get.one("ledger.retention.age", duration)?,
+            retention_size: get.one("ledger.retention.size", size)?,
+            checkpoint_every: get.one("ledger.checkpoint_every", |t| match t.parse() {
+                Ok(rows) if rows > 0 => Ok(rows),
+                Ok(_) | Err(_) => Err("write a whole number of at least 1".to_owned()),
+            })?,
+            witness: get.one("ledger.witness", |t| match t.split_once(':') {
+                None if t == "none" => Ok(backstop_ledger::Witness::None),
+                None if t == "stdout" => Ok(backstop_ledger::Witness::Stdout),
+                Some(("file", path)) if !path.is_empty() => {
+                    Ok(backstop_ledger::Witness::File(PathBuf::from(path)))
+                }
+                None | Some(_) => Err("write `none`, `stdout` or `file:PATH`".to_owned()),
+            })?,
+            resolve_timeout: get.one("network.resolve_timeout", duration)?,
+            connect_timeout: get.one("network.connect_timeout", duration)?,
+            nat64: get.all("network.nat64", |t| {
+                Nat64Prefix::parse(t).map_err(|fault| fault.to_string())
+            })?,
+            extra_roots: get.all("network.extra_roots", |t| Ok(PathBuf::from(t)))?,
+            upstream_proxy: upstream_proxy(from)?,
+        })
+    }
+}
+
+/// Reads values and names key and origin when one does not parse.
+struct Get<'a>(&'a Resolved);
+
+impl Get<'_> {
+    fn one<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T> {
+        self.parsed(key, self.0.one(key), parse)
+    }
+    fn all<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>> {
+        self.0.all(key).iter().map(|text| self.parsed(key, text, &parse)).collect()
+    }
+    fn parsed<T>(
+        &self,
+        key: &str,
+        text: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T> {
+        parse(text).map_err(|why| {
+            anyhow!("`{key}`: `{text}` does not do: {why} (from {})", self.0.origin(key))
+        })
+    }
+}
+
+/// The upstream proxy; its URL may hold a password and is never repeated.
+fn upstream_proxy(from: &Resolved) -> Result<Option<UpstreamProxy>> {
+    let rules = NoProxy::parse(from.all("network.no_proxy").iter().map(String::as_str)).map_err(
+        |fault| anyhow!("`network.no_proxy`: {fault} (from {})", from.origin("network.no_proxy")),
+    )?;
+    match from.one("network.upstream_proxy") {
+        "" => Ok(None),
+        url => UpstreamProxy::parse(url, rules).map(Some).map_err(|fault| {
+            anyhow!(
+                "`network.upstream_proxy`: {fault} (from {})",
+                from.origin("network.upstream_proxy")
+            )
+        }),
+    }
+}
+
+fn socket(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write an address and a port, as `127.0.0.1:3128` or `[::1]:3128`".to_owned())
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        Ok(_) | Err(_) => Err("write a whole number of at least 1".to_owned()),
+    }
+}
+
+fn bound(text: &str) -> Result<Bound, String> {
+    let form = || "write `ADDR:PORT=ses_…/skill@version`".to_owned();
+    let (address, rest) = text.split_once('=').ok_or_else(form)?;
+    let (session, skill) = rest.split_once('/').ok_or_else(form)?;
+    let (name, version) = skill.split_once('@').ok_or_else(form)?;
+    Ok(Bound {
+        address: socket(address)?,
+        session: SessionId::parse(session).map_err(|fault| fault.to_string())?,
+        skill: (
+            SkillName::parse(name).map_err(|fault| fault.to_string())?,
+            SkillVersion::parse(version).map_err(|fault| fault.to_string())?,
+        ),
+    })
+}
+
+/// Parses `90s`, `15m`, `4h`, `30d`, `500ms`.
+///
+/// # Errors
+/// A sentence that shows the form.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let form = || "write a number and a unit, as `500ms`, `90s`, `15m`, `4h` or `30d`".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(form)?;
+    let number: u64 = number.parse().map_err(|_| form())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(form()),
+    };
+    number.checked_mul(millis).map(Duration::from_millis).filter(|d| !d.is_zero()).ok_or_else(form)
+}
+
+/// Parses `500MB` (decimal) and `10GiB` (binary).
+fn size(text: &str) -> Result<ByteCount, String> {
+    let form = || "write a number and a unit, as `500MB` or `10GiB`".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(form)?;
+    let number: u64 = number.parse().map_err(|_| form())?;
+    let factor = match unit {
+        "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(form()),
+    };
+    number.checked_mul(factor).filter(|bytes| *bytes > 0).map(ByteCount).ok_or_else(form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit_and_are_never_zero() {
+        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["", "15", "m", "0s", "-1s", "1.5h", "99999999999999999999d", "1é"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_know_both_thousands() {
+        assert_eq!(size("10GiB"), Ok(ByteCount(10 << 30)));
+        assert_eq!(size("50MB"), Ok(ByteCount(50_000_000)));
+        assert!(size("10").is_err() && size("0B").is_err());
+    }
+
+    #[test]
+    fn a_bound_listener_names_session_and_skill() {
+        let good = bound("127.0.0.1:3129=ses_01h455vb4pex5vsknk084sn02q/weather@1.2.0").unwrap();
+        assert_eq!(good.skill.0.as_str(), "weather");
+        assert!(bound("127.0.0.1:3129=weather@1.2.0").is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! Wiring: ledger, policies, gate, proxy and API joined into one running gateway.
+//! `serve` and `demo` both come through here, so that the demo shows the real thing.
+
+use crate::commands::remote::token_file;
+use crate::config::Config;
+use crate::config::typed::Bound;
+use crate::policies::Keeper;
+use crate::tasks::Tasks;
+use anyhow::{Context, Result};
+use backstop_api::Api;
+use backstop_gate::{
+    Clock, Gate, NetworkConfig, OsRandom, Parts, Random, Ready, Resolve, SystemClock, Trust, Wire,
+    bootstrap_operator,
+};
+use backstop_ledger::Ledger;
+use backstop_policy::{Diagnostic, Policy, Source};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+
+/// The two ports through which the outside world comes in.
+pub(crate) struct Surroundings {
+    /// How names become addresses.
+    pub(crate) resolver: Arc<dyn Resolve>,
+    /// How addresses become connections.
+    pub(crate) wire: Arc<dyn Wire>,
+}
+
+/// A running gateway.
+pub(crate) struct Running {
+    gate: Gate,
+    ledger: Ledger,
+    keeper: Option<Keeper>,
+    tasks: Tasks,
+    proxies: Vec<SocketAddr>,
+    api: SocketAddr,
+    diagnostics: Vec<Diagnostic>,
+    /// Rooms stay ready as long as these live.
+    _ready: Vec<Ready>,
+}
+
+impl Running {
+    /// Starts everything that `config` asks for with these policies in force, and returns when it
+    /// is ready. Policy files are not watched: see [`Running::watch_policies`].
+    ///
+    /// # Errors
+    /// A state folder that cannot be used, a port that is taken, roots that cannot be read.
+    pub(crate) async fn start(
+        config: &Config,
+        around: Surroundings,
+        sources: Vec<Source>,
+    ) -> Result<Self> {
+        private_folder(&config.state)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let now = Arc::clone(&clock);
+        let ledger = Ledger::open(ledger_config(config), Arc::new(move || now.now()))
+            .context("the ledger does not open")?;
+        bootstrap_operator(&token_file(&config.state), &ledger, &*clock, &*random).await?;
+        let mut keeper = Keeper::new(
+            &crate::commands::ledger::directory(config),
+            ledger.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&random),
+        )?;
+        let policy = keeper.watch();
+        let diagnostics = keeper.apply(sources).await?;
+        let gate = Gate::new(Parts {
+            config: gate_config(config),
+            ledger: ledger.clone(),
+            policy: policy.clone(),
+            clock,
+            random,
+            resolver: around.resolver,
+            wire: around.wire,
+        })?;
+        let mut tasks = Tasks::new();
+        let (runner, stop) = (gate.clone(), tasks.stop());
+        tasks.start("gate", async move {
+            runner.run(stop).await;
+            Ok(())
+        });
+        let mut running = Self {
+            _ready: Vec::new(),
+            api: config.api_listen,
+            gate,
+            ledger,
+            keeper: Some(keeper),
+            tasks,
+            proxies: Vec::new(),
+            diagnostics,
+        };
+        running.start_proxies(config)?;
+        running.start_api(config, policy)?;
+        Ok(running)
+    }
+
+    fn start_proxies(&mut self, config: &Config) -> Result<()> {
+        let plain = config.proxy_listen.iter().map(|address| (*address, None));
+        let bound = config.proxy_bound.iter().map(|bound| (bound.address, Some(bound)));
+        for (address, bound) in plain.chain(bound) {
+            let listener = listen(address)
+                .with_context(|| format!("the proxy cannot listen on `{address}`"))?;
+            self.proxies.push(listener.local_addr()?);
+            let proxy = Arc::new(proxy_config(config, bound));
+            let (gate, stop) = (self.gate.clone(), self.tasks.stop());
+            self.tasks.start("proxy", async move {
+                backstop_proxy::serve(listener, gate, proxy, stop)
+                    .await
+                    .context("the proxy stopped")
+            });
+        }
+        Ok(())
+    }
+
+    fn start_api(&mut self, config: &Config, policy: watch::Receiver<Arc<Policy>>) -> Result<()> {
+        let ready = self.gate.readiness().announce("api");
+        let api = backstop_api::Config::default();
+        api.check(config.api_listen)?;
+        let listener = listen(config.api_listen)
+            .with_context(|| format!("the API cannot listen on `{}`", config.api_listen))?;
+        self.api = listener.local_addr()?;
+        self.gate.listeners().add(self.api);
+        let api = Api {
+            gate: self.gate.clone(),
+            ledger: self.ledger.clone(),
+            policy,
+            version: env!("CARGO_PKG_VERSION"),
+            config: Arc::new(api),
+        };
+        let stop = self.tasks.stop();
+        self.tasks.start("api", async move {
+            backstop_api::serve(listener, api, stop).await.context("the API stopped")
+        });
+        ready.ready();
+        self._ready.push(ready);
+        Ok(())
+    }
+
+    /// Watches the policy files from now on.
+    pub(crate) fn watch_policies(&mut self, config: &Config) {
+        if let Some(keeper) = self.keeper.take() {
+            let stop = self.tasks.stop();
+            self.tasks
+                .start("policies", keeper.run(config.policy.clone(), config.policy_poll, stop));
+        }
+    }
+
+    /// The gate.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+    /// The ledger.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+    /// Where the proxy listens.
+    pub(crate) fn proxies(&self) -> &[SocketAddr] {
+        &self.proxies
+    }
+    /// Where the API listens.
+    pub(crate) fn api(&self) -> SocketAddr {
+        self.api
+    }
+    /// What was wrong with the policies at the start.
+    pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+    /// Waits until a task ends that should not have.
+    pub(crate) async fn first_end(&mut self) -> anyhow::Error {
+        self.tasks.first_end().await
+    }
+
+    /// Stops: readiness off, live tunnels may end until `drain`, the ledger last.
+    ///
+    /// # Errors
+    /// The first fault with which a task ended.
+    pub(crate) async fn stop(self, drain: Duration) -> Result<()> {
+        self.gate.readiness().drain();
+        // The proxy keeps the deadline itself; this one is for a proxy that does not.
+        let stopped = self.tasks.stop_all(drain + Duration::from_secs(10)).await;
+        self.ledger.close().await;
+        stopped
+    }
+}
+
+/// Listens with a queue that a burst of clients fits into.
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket.listen(4_096)?)
+}
+
+/// The state folder: nobody else reads it.
+fn private_folder(folder: &Path) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make the state folder `{}`", folder.display()))
+}
+
+fn ledger_config(config: &Config) -> backstop_ledger::Config {
+    backstop_ledger::Config {
+        directory: crate::commands::ledger::directory(config),
+        durability: config.durability,
+        retention: backstop_ledger::Retention {
+            age: config.retention_age,
+            size: config.retention_size,
+        },
+        checkpoint_every: config.checkpoint_every,
+        witness: config.witness.clone(),
+        ..backstop_ledger::Config::default()
+    }
+}
+
+fn gate_config(config: &Config) -> backstop_gate::Config {
+    backstop_gate::Config {
+        network: NetworkConfig {
+            deadline: config.connect_timeout.max(config.resolve_timeout),
+            nat64: config.nat64.clone(),
+            trust: Trust::PlatformAnd(config.extra_roots.clone()),
+            upstream_proxy: config.upstream_proxy.clone(),
+            ..NetworkConfig::default()
+        },
+        flows: config.max_connections,
+        flows_per_session: config.max_connections_per_session,
+        ..backstop_gate::Config::default()
+    }
+}
+
+fn proxy_config(config: &Config, bound: Option<&Bound>) -> backstop_proxy::Config {
+    backstop_proxy::Config {
+        bound: bound.map(|bound| backstop_proxy::Bound {
+            session: bound.session.clone(),
+            skill: Some(bound.skill.clone()),
+        }),
+        max_connections: config.max_connections,
+        head: config.head_timeout,
+        hello: config.hello_timeout,
+        idle: config.idle,
+        drain: config.drain,
+        ..backstop_proxy::Config::default()
+    }
+}

@@ -1,0 +1,20 @@
+//! The proxy with a real gate and a real ledger, met by raw TCP clients; upstreams on loopback
+//! stand behind public-looking addresses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod house;
+
+mod connect;
+mod forward;
+mod identity;
+mod limits;
+mod smuggling;

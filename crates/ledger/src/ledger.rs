@@ -8,7 +8,7 @@ use crate::{Config, LedgerFault, Views, chain, record};
 use backstop_model::event::Event;
 use backstop_model::id::{ByteCount, Digest, ReceiptId};
 use backstop_model::time::Timestamp;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -339,11 +339,25 @@ fn restore(store: &Store, now: Timestamp) -> Result<State, LedgerFault> {
 }
 
 /// Opens the database for reading.
+///
+/// On a read-only disk SQLite cannot make the shared memory that a write-ahead log needs; where
+/// there is no such log nobody writes either, and the file is read as it lies.
 pub(crate) fn open_read(directory: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(
-        directory.join(store::directory::DATABASE),
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let file = directory.join(store::directory::DATABASE);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(&file, flags)?;
+    let probe = conn.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0));
+    if let Err(error) = probe {
+        let log = directory.join(format!("{}-wal", store::directory::DATABASE));
+        let no_log = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
+        if !(no_log && error.sqlite_error_code() == Some(ErrorCode::CannotOpen)) {
+            return Err(error);
+        }
+        let path = file.to_string_lossy();
+        let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+        conn = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
+    }
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(conn)
 }

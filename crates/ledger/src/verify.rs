@@ -126,6 +126,7 @@ pub(crate) fn verify(reader: &Reader, options: &VerifyOptions) -> Result<Verifie
     };
     if own.base > 0 {
         let hash = walk.previous;
+        walk.own.meet(own.base, &hash)?;
         walk.kept.meet(own.base, &hash)?;
     }
     rows::each_after(conn, own.base, |row| walk.row(&row)).map_err(unreadable)??;

@@ -113,3 +113,6 @@ pub fn to_json(recorded: &Recorded) -> Value {
     }
     Value::Object(out)
 }
+
+#[cfg(test)]
+mod tests;

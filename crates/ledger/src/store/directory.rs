@@ -21,6 +21,8 @@ const KEY: &str = "ledger.key";
 const PUBLIC: &str = "ledger.pub";
 const LOCK: &str = "ledger.lock";
 const RESERVE: &str = "ledger.reserve";
+/// What must be free beside the reserve before permits are recorded again.
+const HEADROOM: u64 = 1 << 20;
 
 /// A directory that this process holds until the value is dropped.
 #[derive(Debug)]
@@ -111,7 +113,7 @@ impl Directory {
         let free = nix::sys::statvfs::statvfs(&self.path).map_or(0, |s| {
             u64::from(s.blocks_available()).saturating_mul(u64::from(s.fragment_size()))
         });
-        if free < bytes.saturating_mul(2) {
+        if free < bytes.saturating_mul(2).saturating_add(HEADROOM) {
             return false;
         }
         let Ok(file) = private().create(true).truncate(true).open(&path) else { return false };

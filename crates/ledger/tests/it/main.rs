@@ -10,5 +10,11 @@
     reason = "tests"
 )]
 
+mod disk;
+mod keeping;
+mod kill;
+mod proofs;
+mod speed;
+mod standing;
 mod support;
 mod tamper;

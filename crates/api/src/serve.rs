@@ -160,7 +160,7 @@ async fn connection(stream: TcpStream, place: Option<OwnedSemaphorePermit>, hous
     drop(place);
 }
 
-/// The largest head (and write buffer) of a connection.
+/// LIMIT: the largest head, as far as it takes more than one read, and write buffer of a connection.
 const MAX_HEAD: usize = 64 * 1024;
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 64;

@@ -205,6 +205,15 @@ async fn slow_heads_and_bodies_are_given_up() {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x").await.unwrap();
     let mut rest = Vec::new();
     let _ = soon(stream.read_to_end(&mut rest)).await;
+    // No head at all, at first or after an answer.
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", house.address);
+    for first in ["", request.as_str()] {
+        let mut stream = TcpStream::connect(house.address).await.unwrap();
+        stream.write_all(first.as_bytes()).await.unwrap();
+        let mut got = Vec::new();
+        soon(stream.read_to_end(&mut got)).await.unwrap();
+        assert_eq!(got.starts_with(b"HTTP/1.1 200"), !first.is_empty());
+    }
     // A body that never ends: an answer, and the connection is closed.
     let request = format!(
         "POST /v1/sessions HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
@@ -248,4 +257,44 @@ async fn headers_that_stand_twice_are_refused() {
         let answer = house.raw("POST /v1/sessions", &headers, &body).await;
         assert_eq!(answer.status, 400, "{twice:?}");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_http_1_1_is_refused() {
+    let house = House::open().await;
+    let host = house.address.to_string();
+    let old = format!("GET /healthz HTTP/1.0\r\nHost: {host}\r\n\r\n");
+    assert_eq!(exchange(house.address, old.as_bytes()).await.problem(), "malformed");
+    // What hyper itself cannot read gets a bare status.
+    for bytes in [
+        "GET /healthz\r\n\r\n".to_owned(),
+        "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n".to_owned(),
+        format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n folded: x\r\n\r\n"),
+        format!("GET /healthz HTTP/1.1\r\nHost : {host}\r\n\r\n"),
+        format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1, 2\r\n\r\n"),
+        format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n{}\r\n", "X: y\r\n".repeat(100)),
+        format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nX: {}\r\n\r\n", "y".repeat(300_000)),
+    ] {
+        let answer = soon(exchange(house.address, bytes.as_bytes())).await;
+        assert!(
+            (400..500).contains(&answer.status),
+            "{} {}",
+            answer.status,
+            bytes.chars().take(80).collect::<String>()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_api_is_not_served_where_tokens_would_cross_a_network() {
+    let house = House::open().await;
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let fault = soon(backstop_api::serve(listener, house.api.clone(), stopped)).await.unwrap_err();
+    assert!(matches!(fault, backstop_api::ConfigFault::NotLoopback(_)));
+    let away = "192.0.2.1:8480".parse().unwrap();
+    assert!(matches!(
+        backstop_api::Client::new(away, None),
+        Err(backstop_api::ClientFault::NotLoopback(_))
+    ));
 }

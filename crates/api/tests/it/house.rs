@@ -76,6 +76,7 @@ pub(crate) struct House {
     pub(crate) gate: Gate,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) served: JoinHandle<()>,
+    pub(crate) api: Api,
     _policy: watch::Sender<Arc<backstop_policy::Policy>>,
     _directory: TempDir,
 }
@@ -130,8 +131,9 @@ impl House {
             version: "1.2.3",
             config: Arc::new(config),
         };
+        let own = api.clone();
         let served = tokio::spawn(async move {
-            backstop_api::serve(listener, api, stopped).await.unwrap();
+            backstop_api::serve(listener, own, stopped).await.unwrap();
         });
         Self {
             address,
@@ -140,6 +142,7 @@ impl House {
             gate,
             stop,
             served,
+            api,
             _policy: sender,
             _directory: directory,
         }

@@ -5,7 +5,7 @@
 
 use crate::body::Outbound;
 use crate::connection::{Desk, Next};
-use crate::hello::{HelloReader, Progress};
+use crate::hello::{ClientHello, Follow, HelloReader, Progress};
 use crate::refusal::{self, ACCESS_DENIED, After, INTERNAL_ERROR, RECEIPT};
 use crate::tunnel;
 use backstop_gate::{Answer, Permit, Session};
@@ -64,15 +64,19 @@ pub(crate) async fn run(
     permit: Permit,
 ) {
     let idle = permit.idle().unwrap_or(desk.config.idle);
-    let (first, act) = match first_flight(&mut client, early, desk.config.hello).await {
-        First::Hello { bytes, act } | First::Opaque { bytes, act } => (bytes, act),
+    let (first, act, follow) = match first_flight(&mut client, early, desk.config.hello).await {
+        First::Hello { bytes, hello } => {
+            let act = Act::Hello { sni: hello.sni.clone(), ech: hello.ech };
+            (bytes, act, Some(Follow::new(hello)))
+        }
+        First::Opaque { bytes } => (bytes, Act::Opaque, None),
         First::Malformed(why) => {
-            desk.refuse_tunnel(&session, &permit, Control::WireFraming, why);
+            desk.refuse_tunnel(&session, permit.attempt(), Control::WireFraming, why);
             return end(client, Some(ACCESS_DENIED)).await;
         }
         First::Slow => {
             let why = "the ClientHello did not come in time";
-            desk.refuse_tunnel(&session, &permit, Control::Limit, why);
+            desk.refuse_tunnel(&session, permit.attempt(), Control::Limit, why);
             return end(client, None).await;
         }
         First::Gone => return,
@@ -84,17 +88,21 @@ pub(crate) async fn run(
             return end(client, speaks_tls.then_some(ACCESS_DENIED)).await;
         }
     };
+    let attempt = permit.attempt().clone();
     match permit.dial().await {
         Ok(flow) => {
-            tunnel::run(client, flow, first, Vec::new(), idle).await;
+            let forbidden = tunnel::run(client, flow, first, Vec::new(), idle, follow).await;
+            if let Some(why) = forbidden {
+                desk.refuse_tunnel(&session, &attempt, Control::WireAuthority, why);
+            }
         }
         Err(refusal) => end(client, speaks_tls.then_some(alert_for(&refusal))).await,
     }
 }
 
 enum First {
-    Hello { bytes: Vec<u8>, act: Act },
-    Opaque { bytes: Vec<u8>, act: Act },
+    Hello { bytes: Vec<u8>, hello: ClientHello },
+    Opaque { bytes: Vec<u8> },
     Malformed(&'static str),
     Slow,
     Gone,
@@ -109,11 +117,10 @@ async fn first_flight(client: &mut TcpStream, early: Vec<u8>, deadline: Duration
         match reader.push(&fresh) {
             Progress::NeedMore => {}
             Progress::Hello(hello) => {
-                let act = Act::Hello { sni: hello.sni, ech: hello.ech };
-                return First::Hello { bytes: reader.into_bytes(), act };
+                return First::Hello { bytes: reader.into_bytes(), hello };
             }
             Progress::NotTls => {
-                return First::Opaque { bytes: reader.into_bytes(), act: Act::Opaque };
+                return First::Opaque { bytes: reader.into_bytes() };
             }
             Progress::Malformed { why } => return First::Malformed(why),
         }
@@ -155,8 +162,8 @@ const PARTING: Duration = Duration::from_millis(500);
 
 impl Desk {
     /// A refusal of what came through the tunnel that the gate never saw.
-    fn refuse_tunnel(&self, session: &Session, permit: &Permit, control: Control, why: &str) {
-        let place = &permit.attempt().destination;
+    fn refuse_tunnel(&self, session: &Session, attempt: &Attempt, control: Control, why: &str) {
+        let place = &attempt.destination;
         let asked = Asked {
             plane: Plane::Proxy,
             host: place.host.to_string(),

@@ -112,7 +112,7 @@ impl Desk {
                 };
                 let Ok(parts) = upstream.downcast::<TokioIo<Flow>>() else { return };
                 let answered = parts.read_buf.to_vec();
-                tunnel::run(client, parts.io.into_inner(), early, answered, idle).await;
+                tunnel::run(client, parts.io.into_inner(), early, answered, idle, None).await;
             }
         }
     }

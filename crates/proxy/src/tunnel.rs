@@ -2,8 +2,9 @@
 //!
 //! An idle tunnel holds no buffer: bytes pass through one buffer of the thread, and only what the
 //! other side cannot take at once is kept (at most [`CHUNK`] each way). Each end is passed on by
-//! itself (half-close). Must not know HTTP or TLS.
+//! itself (half-close). Must not know HTTP; of TLS, that a second hello is judged (`hello::follow`).
 
+use crate::hello::Follow;
 use backstop_gate::Flow;
 use backstop_model::event::Ending;
 use std::cell::RefCell;
@@ -24,30 +25,32 @@ thread_local! {
 }
 
 /// Runs a tunnel to its end. `first` goes to the upstream before anything else, `answered` to the
-/// client. Says why it ended; the flow has been told.
+/// client. The flow is told why it ended; if the client sent what `follow` forbids, that is said.
 pub(crate) async fn run(
     mut client: TcpStream,
     mut flow: Flow,
     first: Vec<u8>,
     answered: Vec<u8>,
     idle: Duration,
-) -> Ending {
-    let ending = Tunnel {
+    follow: Option<Follow>,
+) -> Option<&'static str> {
+    let mut tunnel = Tunnel {
         client: &mut client,
         flow: &mut flow,
-        up: Half::with(first),
+        up: Half { follow: follow.map(Box::new), ..Half::with(first) },
         down: Half::with(answered),
         idle,
         moved: Instant::now(),
         timer: None,
-    }
-    .await;
+    };
+    let ending = (&mut tunnel).await;
+    let forbidden = tunnel.up.forbidden;
     flow.set_ending(ending);
     if ending != Ending::Closed {
         // Nothing more may be believed of this connection: a reset, not an orderly end.
         let _best_effort = socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO));
     }
-    ending
+    forbidden
 }
 
 struct Tunnel<'a> {
@@ -106,6 +109,9 @@ struct Half {
     unflushed: bool,
     ended: bool,
     done: bool,
+    /// What the bytes are held to before they pass.
+    follow: Option<Box<Follow>>,
+    forbidden: Option<&'static str>,
 }
 
 impl Half {
@@ -165,6 +171,15 @@ impl Half {
         if read.is_empty() {
             self.ended = true;
             return Poll::Ready(Ok(()));
+        }
+        if let Some(follow) = &mut self.follow {
+            if let Err(why) = follow.push(read) {
+                self.forbidden = Some(why);
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, why)));
+            }
+            if follow.is_done() {
+                self.follow = None;
+            }
         }
         let taken = match Pin::new(to).poll_write(cx, read) {
             Poll::Ready(taken) => {

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
+const EARLY_DATA: u16 = 42;
 const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 
 /// Parses the message after its 4-byte header.
@@ -27,7 +28,7 @@ pub(super) fn parse(body: &[u8]) -> Result<ClientHello, &'static str> {
     if rest.short_vector()?.0.is_empty() {
         return Err("the compression methods are empty");
     }
-    let mut hello = ClientHello { sni: None, ech: false, alpn: Vec::new() };
+    let mut hello = ClientHello { sni: None, ech: false, early_data: false, alpn: Vec::new() };
     if rest.0.is_empty() {
         return Ok(hello);
     }
@@ -45,6 +46,7 @@ pub(super) fn parse(body: &[u8]) -> Result<ClientHello, &'static str> {
         match kind {
             SERVER_NAME => hello.sni = server_name(data)?,
             ALPN => hello.alpn = protocols(data)?,
+            EARLY_DATA => hello.early_data = true,
             ENCRYPTED_CLIENT_HELLO => hello.ech = true,
             _ => {}
         }

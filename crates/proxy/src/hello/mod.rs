@@ -3,11 +3,14 @@
 //! Sans-IO: bytes in as they come, an answer out. The message is put together over TCP segments
 //! and TLS records (RFC 8446 §5.1) up to [`CAP`] bytes; what a lenient server might read in
 //! another way is refused. Must not know sockets or policy. Next: `message` (the ClientHello
-//! itself), then `tunnel`, which holds the bytes back until the gate has judged the name.
+//! itself), `follow` (a second one), then `tunnel`, which holds the bytes back until the gate has judged the name.
 //!
 //! LIMIT: a ClientHello longer than [`CAP`] is refused as malformed.
 
+mod follow;
 mod message;
+
+pub(crate) use follow::Follow;
 
 use backstop_model::host::HostName;
 
@@ -22,6 +25,8 @@ pub struct ClientHello {
     /// Whether it carries `encrypted_client_hello` (0xfe0d, draft-ietf-tls-esni): then `sni` is
     /// only the outer name.
     pub ech: bool,
+    /// Whether early data may follow it (RFC 8446 §4.2.10).
+    pub early_data: bool,
     /// The offered application protocols in order (RFC 7301), as sent.
     pub alpn: Vec<Vec<u8>>,
 }

@@ -33,6 +33,7 @@ fn hello(sni: Option<&str>, alpn: &[&str]) -> Progress {
     Progress::Hello(ClientHello {
         sni: sni.map(|name| HostName::parse(name).unwrap()),
         ech: false,
+        early_data: false,
         alpn: alpn.iter().map(|p| p.as_bytes().to_vec()).collect(),
     })
 }
@@ -180,6 +181,52 @@ fn other_protocols_are_not_tls() {
 fn endless_records_of_one_byte_stop_at_the_cap() {
     let long = message(&[extension(21, &vec![0; 20_000])]);
     assert_eq!(malformed(&records(&long, 1)), "the ClientHello does not end within 64 KiB");
+}
+
+/// What is said to `after`, sent after a hello for `a.example`, however it is torn.
+fn follow(early_data: bool, after: &[u8]) -> Result<bool, &'static str> {
+    let first = || ClientHello {
+        sni: Some(HostName::parse("a.example").unwrap()),
+        ech: false,
+        early_data,
+        alpn: Vec::new(),
+    };
+    let mut whole = Follow::new(first());
+    let said = whole.push(after).map(|()| whole.is_done());
+    let mut torn = Follow::new(first());
+    let each = after.iter().try_for_each(|byte| torn.push(&[*byte])).map(|()| torn.is_done());
+    assert_eq!(said, each);
+    said
+}
+
+#[test]
+fn a_second_hello_must_name_the_same_server() {
+    let hello = |name: &[u8], size| records(&message(&[names(&[(0, name)])]), size);
+    let ccs = [20, 3, 3, 0, 1, 1];
+    let other = Err("a second ClientHello names another server");
+    for size in [1, 3, 7, 16_384] {
+        assert_eq!(follow(false, &[&ccs[..], &hello(b"a.example", size)].concat()), Ok(true));
+        assert_eq!(follow(false, &[&ccs[..], &hello(b"b.example", size)].concat()), other);
+        assert_eq!(follow(false, &hello(b"b.example", size)), other);
+        let early = [&[23, 3, 3, 0, 2, 9, 9][..], &ccs, &hello(b"b.example", size)].concat();
+        assert_eq!(follow(true, &early), other);
+        assert_eq!(
+            follow(false, &early),
+            Ok(true),
+            "no early data was offered: the handshake is done"
+        );
+    }
+    let none = records(&message(&[]), 16_384);
+    assert_eq!(follow(false, &none), other);
+    let twice = names(&[(0, b"a.example"), (0, b"b.example")]);
+    let malformed = Err("a second ClientHello is malformed");
+    assert_eq!(follow(false, &records(&message(&[twice]), 16_384)), malformed);
+    assert_eq!(follow(false, &[22, 3, 3, 0, 0]), malformed);
+    assert_eq!(follow(false, &records(&[1, 0, 0], 1)), Ok(false), "more must come");
+    // What TLS 1.2 sends next: a key exchange, and a Finished that happens to begin with 1.
+    assert_eq!(follow(false, &[22, 3, 3, 0, 6, 16, 0, 0, 2, 9, 9]), Ok(true));
+    let finished = [&ccs[..], &[22, 3, 3, 0, 40, 1, 0, 7, 8, 9, 10], &[5; 34]].concat();
+    assert_eq!(follow(false, &finished), Ok(true));
 }
 
 proptest! {

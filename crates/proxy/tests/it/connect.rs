@@ -223,6 +223,25 @@ async fn a_second_server_name_is_refused() {
 }
 
 #[tokio::test]
+async fn a_retried_hello_with_another_name_cuts_the_tunnel() {
+    let upstream = Upstream::echo().await;
+    let house = House::open().await;
+    house.lead("93.184.0.1:443", upstream.address);
+    let first = hello("api.weather.example", true);
+    let mut client = house.tunnel("api.weather.example:443").await;
+    client.write_all(&first).await.unwrap();
+    let mut back = vec![0; first.len()];
+    soon(client.read_exact(&mut back)).await.unwrap();
+    client
+        .write_all(&[&[20, 3, 3, 0, 1, 1][..], &hello("evil.example", true)].concat())
+        .await
+        .unwrap();
+    read_to_end(&mut client).await;
+    refused_by(&house, "wire.authority").await;
+    assert!(!upstream.text().contains("evil.example"));
+}
+
+#[tokio::test]
 async fn other_protocols_are_refused() {
     for bytes in [&b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"[..], b"SSH-2.0-x\r\n", b"\0"] {
         let house = House::open().await;

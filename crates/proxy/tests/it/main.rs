@@ -7,7 +7,9 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
     missing_docs,
+    unreachable_pub,
     reason = "tests"
 )]
 

@@ -8,6 +8,7 @@
 //! control characters, malformed or double encoding, bytes that are not UTF-8.
 //! Must not know hosts. Next: `document`.
 
+use backstop_model::destination::path_ambiguity;
 use std::fmt;
 
 /// One path pattern.
@@ -56,7 +57,8 @@ impl PathPattern {
 
     /// Whether a path, as it was sent, is one that this pattern means.
     pub(crate) fn matches(&self, path: &str) -> bool {
-        split(path).is_some_and(|segments| self.matches_segments(&segments))
+        path_ambiguity(path).is_none()
+            && split(path).is_some_and(|segments| self.matches_segments(&segments))
     }
 
     fn matches_segments(&self, path: &[String]) -> bool {

@@ -192,7 +192,7 @@ const ROW: Table = Table {
         must(
             "host",
             Shape::Text("host"),
-            "a host name, `*.name` (any depth below the name, not the name itself, never across a public suffix) or an IP address written out",
+            "a host name, `*.name` (any depth below the name, not the name itself, never across a public suffix) or a public IP address written out",
         ),
         may("ports", Shape::List(&Shape::Text("port")), "[443] (HTTP: [80])", "1 to 65535"),
         may("protocol", Shape::Text("`HTTPS` or `HTTP`"), "HTTPS", "what is spoken there"),
@@ -360,7 +360,7 @@ const SKILL_SPEC: Table = Table {
 const REQUIREMENT: Table = Table {
     name: "Skill.spec.egressRequirements[]",
     keys: &[
-        must("host", Shape::Text("host"), "a host name, or an IP address written out"),
+        must("host", Shape::Text("host"), "a host name, or a public IP address written out"),
         may("ports", Shape::List(&Shape::Text("port")), "[443] (HTTP: [80])", "1 to 65535"),
         may("protocol", Shape::Text("`HTTPS` or `HTTP`"), "HTTPS", "what is spoken there"),
         may(

@@ -5,9 +5,8 @@ use super::target::{self, Wildcards};
 use super::{id, level, texts, word};
 use crate::decode::quote;
 use crate::diagnostic::{Faults, Span};
-use crate::document::{Effect, HostPattern, Skill, Target, Tool};
+use crate::document::{Effect, Skill, Target, Tool};
 use crate::yaml::Node;
-use backstop_model::addr::{AddressClass, classify};
 use backstop_model::id::{SkillName, SkillVersion};
 use std::collections::BTreeMap;
 
@@ -22,7 +21,6 @@ pub(super) fn skill(document: &Node, spec: &Node, faults: &mut Faults) -> Option
     let rows = spec.get("egressRequirements").map(Node::items).unwrap_or_default();
     let requirements: Vec<Target> =
         rows.iter().filter_map(|r| target::target(r, Wildcards::Refused, faults)).collect();
-    literals(&requirements, faults);
     duplicates(&requirements, faults);
     let ceiling = level(spec.get("maxClassificationLevel"), faults);
     let tools = tools(spec.get("tools"), faults);
@@ -53,20 +51,6 @@ fn named_after(
         let message = format!("the skill `{name}` version `{version}` is called `{}`", quote(text));
         let hint = format!("write `metadata: {{ name: {wanted} }}`");
         faults.error("policy.name", span, message, Some(&hint));
-    }
-}
-
-/// No tenant can open these, so the requirement is a mistake.
-fn literals(requirements: &[Target], faults: &mut Faults) {
-    for target in requirements {
-        let HostPattern::Address(address) = target.host else { continue };
-        let class = classify(address);
-        if class != AddressClass::Public && !class.may_be_allowed() {
-            let message =
-                format!("`{}` can never be reached: it is {}", target.host, class.describe());
-            let hint = "no exception opens such addresses; take the requirement out";
-            faults.error("policy.address", target.span, message, Some(hint));
-        }
     }
 }
 

@@ -7,9 +7,10 @@ use crate::diagnostic::{Faults, Span};
 use crate::document::{HostPattern, Target};
 use crate::path::PathPattern;
 use crate::yaml::{Node, Value};
-use backstop_model::addr::disguise;
+use backstop_model::addr::{AddressClass, classify, disguise};
 use backstop_model::destination::Protocol;
 use backstop_model::host::{Host, HostName};
+use std::net::IpAddr;
 
 /// Whether `*.name` may be written.
 #[derive(Clone, Copy)]
@@ -72,7 +73,7 @@ fn host(text: &str, span: Span, wildcards: Wildcards, faults: &mut Faults) -> Op
             let pattern = HostPattern::Address(address);
             let bare = text.trim_start_matches('[').trim_end_matches(']');
             if pattern.to_string() == text || address.to_string() == bare {
-                return Some(pattern);
+                return public(address, &pattern, span, faults).then_some(pattern);
             }
             let message = format!("`{}` spells an IP address in disguise", quote(text));
             let hint = format!("write `{pattern}` if that address is meant");
@@ -86,6 +87,22 @@ fn host(text: &str, span: Span, wildcards: Wildcards, faults: &mut Faults) -> Op
             None
         }
     }
+}
+
+/// A literal that is not public is refused before any row is asked, so no row can open it.
+fn public(address: IpAddr, pattern: &HostPattern, span: Span, faults: &mut Faults) -> bool {
+    let class = classify(address);
+    if class == AddressClass::Public {
+        return true;
+    }
+    let message = format!("`{pattern}` can never be reached: it is {}", class.describe());
+    let hint = if class.may_be_allowed() {
+        "give it a name, and open the network for that name with a tenant's `allowPrivate`"
+    } else {
+        "no exception opens such addresses; take it out"
+    };
+    faults.error("policy.address", span, message, Some(hint));
+    false
 }
 
 /// A name that is not an address in disguise.

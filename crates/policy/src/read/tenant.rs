@@ -10,7 +10,7 @@ use crate::document::{
 };
 use crate::index::parents;
 use crate::yaml::Node;
-use backstop_model::addr::{AddressRules, Cidr, Coverage, classify, judge_literal};
+use backstop_model::addr::{Cidr, Coverage, classify};
 use backstop_model::destination::Protocol;
 use backstop_model::id::{ClassificationName, Digest, SkillName, SkillVersion, TenantName};
 use backstop_model::time::{Date, Timestamp};
@@ -130,27 +130,9 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
         let hint = "look whether it is still needed, then move `reviewBy` on or take the row out";
         faults.warn("policy.review_by", span, message, Some(hint));
     }
-    literal(&row, faults);
     exceptions(&row, faults);
     unreadable(&row, faults);
     Some(row)
-}
-
-/// An address as host must be one that its own row lets pass.
-fn literal(row: &Row, faults: &mut Faults) {
-    let HostPattern::Address(address) = row.target.host else { return };
-    let allow_private = row.allow_private.iter().map(|(cidr, _)| *cidr).collect();
-    let rules = AddressRules { allow_private, nat64: Vec::new() };
-    if let Err(class) = judge_literal(address, &rules) {
-        let message =
-            format!("`{}` can never be reached: it is {}", row.target.host, class.describe());
-        let hint = if class.may_be_allowed() {
-            "an `allowPrivate` network that covers it would open it"
-        } else {
-            "no exception opens such addresses; take the row out"
-        };
-        faults.error("policy.address", row.target.span, message, Some(hint));
-    }
 }
 
 fn allow_private(node: Option<&Node>, faults: &mut Faults) -> Vec<(Cidr, String)> {

@@ -77,7 +77,7 @@ fn every_fault_of_a_file_at_once() {
             p.yaml:8:32: error: `0` is not a port [policy.port]
               hint: ports are 1 to 65535
             p.yaml:9:5: error: `host` is missing in `Tenant.spec.egress[]` [policy.missing_key]
-              hint: add `host: …` (a host name, `*.name` (any depth below the name, not the name itself, never across a public suffix) or an IP address written out)
+              hint: add `host: …` (a host name, `*.name` (any depth below the name, not the name itself, never across a public suffix) or a public IP address written out)
             p.yaml:12:7: error: `Skil` is not a kind of policy document [policy.kind]
               hint: did you mean `Skill`?
             p.yaml:14:1: error: `apiVersion` is missing in `Role` [policy.missing_key]
@@ -508,30 +508,33 @@ fn addresses_as_hosts() {
     row(
         "{ host: 10.1.2.3 }",
         expect![[r#"
-        p.yaml:7:13: error: `10.1.2.3` can never be reached: it is a private address [policy.address]
-          hint: an `allowPrivate` network that covers it would open it"#]],
+            p.yaml:7:13: error: `10.1.2.3` can never be reached: it is a private address [policy.address]
+              hint: give it a name, and open the network for that name with a tenant's `allowPrivate`"#]],
     );
     row(
         "{ host: 10.1.2.3, allowPrivate: [10.1.2.0/24] }",
         expect![[r#"
-        p.yaml:7:13: warning: `10.1.2.3` may resolve to private addresses: 10.1.2.0/24 [policy.allow_private]
-          hint: an exception to the SSRF guard, reported by every check"#]],
+            p.yaml:7:13: error: `10.1.2.3` can never be reached: it is a private address [policy.address]
+              hint: give it a name, and open the network for that name with a tenant's `allowPrivate`"#]],
     );
     row(
         "{ host: 169.254.169.254, allowPrivate: [10.0.0.0/8] }",
         expect![[r#"
-        p.yaml:7:13: error: `169.254.169.254` can never be reached: it is a cloud metadata or platform address [policy.address]
-          hint: no exception opens such addresses; take the row out
-        p.yaml:7:13: warning: `169.254.169.254` may resolve to private addresses: 10.0.0.0/8 [policy.allow_private]
-          hint: an exception to the SSRF guard, reported by every check"#]],
+            p.yaml:7:13: error: `169.254.169.254` can never be reached: it is a cloud metadata or platform address [policy.address]
+              hint: no exception opens such addresses; take it out"#]],
     );
     requirement(
         "127.0.0.1",
         expect![[r#"
-        p.yaml:9:5: error: `127.0.0.1` can never be reached: it is a loopback address [policy.address]
-          hint: no exception opens such addresses; take the requirement out"#]],
+            p.yaml:9:5: error: `127.0.0.1` can never be reached: it is a loopback address [policy.address]
+              hint: no exception opens such addresses; take it out"#]],
     );
-    requirement("10.1.2.3", expect![[""]]);
+    requirement(
+        "10.1.2.3",
+        expect![[r#"
+        p.yaml:9:5: error: `10.1.2.3` can never be reached: it is a private address [policy.address]
+          hint: give it a name, and open the network for that name with a tenant's `allowPrivate`"#]],
+    );
 }
 
 #[test]

@@ -64,3 +64,71 @@ fn tests_run_for_each_tenant_that_lists_the_skill() {
         FAILED p.yaml:36 Skill/s-1.0.0 in t: a.example.com:443 → deny by egress.uninspected"#]]
     .assert_eq(&outcomes(&policy(&text)));
 }
+
+/// A whole policy as its author would write it, but for what this build cannot enforce yet.
+const EXAMPLE: &str = r#"
+apiVersion: backstop.dev/v1alpha1
+kind: Tenant
+metadata: { name: research }
+spec:
+  classification: corporate
+  maxClassificationLevel: confidential
+  rollout: { mode: observe, until: "2026-12-15" }
+  skills:
+  - { name: weather, version: 1.2.0 }
+  egress:
+  - host: api.openai.com
+    recipient:
+      maxClassificationLevel: confidential
+      entities: [PERSON, US_SSN]
+      encodedFields: ["/input/*/content/*/image_url"]
+    idle: 15m
+    owner: team-llm
+    reason: model calls
+    reviewBy: "2027-02-01"
+  - { host: api.weather.gov, owner: team-weather, reason: forecasts, reviewBy: "2027-02-01" }
+  - { host: acme-reports.s3.eu-west-1.amazonaws.com, owner: data, reason: reports, reviewBy: "2027-02-01" }
+  - { host: "*.tiles.example.net", owner: maps, reason: map tiles, reviewBy: "2027-02-01" }
+---
+apiVersion: backstop.dev/v1alpha1
+kind: Skill
+metadata: { name: weather-1.2.0 }
+spec:
+  name: weather
+  version: 1.2.0
+  networkEgress: deny
+  egressRequirements:
+  - { host: api.weather.gov, methods: [GET], paths: ["/points/*"] }
+  maxClassificationLevel: public
+  tools:
+    get_forecast: { effect: external, urlFields: [url], contentFields: [note] }
+    save_note: { effect: local }
+  tests:
+  - { connect: "https://evil.example/", expect: deny, control: egress.skill }
+  - { connect: "https://api.weather.gov/points/1,2", method: GET, expect: allow }
+  - { connect: "https://api.openai.com/v1", method: POST, expect: deny, control: egress.skill }
+---
+apiVersion: backstop.dev/v1alpha1
+kind: Role
+metadata: { name: researcher }
+spec: { skills: [weather], volume: { mode: learn } }
+---
+apiVersion: backstop.dev/v1alpha1
+kind: Classification
+metadata: { name: corporate }
+spec:
+  levels: [public, internal, confidential, restricted]
+  default: internal
+  entities: { PERSON: internal, US_SSN: restricted }
+  marks: [{ text: "ACME SECRET", level: restricted }]
+"#;
+
+#[test]
+fn a_whole_policy_loads_and_holds_its_own_tests() {
+    let policy = policy(EXAMPLE);
+    expect![[r#"
+        ok p.yaml:39 Skill/weather-1.2.0 in research: https://evil.example/ → deny by egress.tenant
+        ok p.yaml:40 Skill/weather-1.2.0 in research: https://api.weather.gov/points/1,2 → allow
+        ok p.yaml:41 Skill/weather-1.2.0 in research: https://api.openai.com/v1 → deny by egress.skill"#]].assert_eq(&outcomes(&policy));
+    assert_eq!(policy.tenants().count(), 1);
+}

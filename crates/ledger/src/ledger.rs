@@ -4,7 +4,7 @@ use crate::queue::{Entry, Queue};
 use crate::store::{self, Store, rows};
 use crate::views::state::{LINGER, State};
 use crate::writer::{Abandon, Writer, sweep};
-use crate::{Config, LedgerFault, Views, chain, record};
+use crate::{Config, LedgerFault, Views, Witness, chain, record, witness};
 use backstop_model::event::Event;
 use backstop_model::id::{ByteCount, Digest, ReceiptId};
 use backstop_model::time::Timestamp;
@@ -149,6 +149,12 @@ impl Ledger {
         });
         if let Some(fault) = &reduced {
             shared.fail(fault);
+        }
+        if let Witness::File(path) = &config.witness
+            && let Err(what) = witness::agrees(&store, path)
+        {
+            tracing::error!(%what, "the ledger is behind its witness");
+            shared.complain(what);
         }
         let sweeping = Connection::open_with_flags(path.join(store::directory::DATABASE), {
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -358,6 +364,6 @@ pub(crate) fn open_read(directory: &Path) -> rusqlite::Result<Connection> {
         let flags = flags | OpenFlags::SQLITE_OPEN_URI;
         conn = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
     }
-    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.busy_timeout(store::BUSY)?;
     Ok(conn)
 }

@@ -14,8 +14,8 @@ use crate::checkpoint::Checkpoint;
 use crate::ledger::{NowFn, Receipt, Recorded, Shared};
 use crate::queue::Entry;
 use crate::record;
-use crate::store::directory::append;
-use crate::store::{Extra, NewRow, Store};
+use crate::store::{Extra, NewRow, Store, Written};
+use crate::witness;
 use crate::{Config, LedgerFault, Witness};
 use backstop_model::event::{Fact, Resolution};
 use backstop_model::time::Timestamp;
@@ -96,7 +96,7 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
-        match self.write(&batch) {
+        match self.write(&batch).map_err(|fault| self.named(fault)) {
             Ok(done) => self.done(batch, done),
             Err(fault @ LedgerFault::Full { .. }) if self.reduced.is_none() => {
                 tracing::error!(%fault, "the disk is full: permits are refused");
@@ -118,6 +118,16 @@ impl Writer {
                 self.failed(batch, &fault);
             }
         }
+    }
+
+    /// On a full disk not every fault says so: the index of the log cannot grow either.
+    fn named(&self, fault: LedgerFault) -> LedgerFault {
+        if let LedgerFault::Unusable { directory, what } = &fault
+            && self.store.directory().is_full()
+        {
+            return LedgerFault::Full { directory: directory.clone(), what: what.clone() };
+        }
+        fault
     }
 
     /// While the disk is full, answers what opens something with the fault and keeps the rest.
@@ -145,7 +155,7 @@ impl Writer {
         let sign = self.store.uncovered() + count >= self.config.checkpoint_every;
         let standing = flush.then(|| self.shared.views.write().dirty_rows());
         let extra = Extra { standing, checkpoint: sign.then(|| (self.now)()), base: None };
-        let (places, checkpoint) = self.store.write(&rows, extra)?;
+        let Written { places, checkpoint } = self.store.write(&rows, extra)?;
         Ok(Done { places, checkpoint, flushed: flush })
     }
 
@@ -232,8 +242,8 @@ impl Writer {
     fn checkpoint(&mut self) {
         let extra = Extra { checkpoint: Some((self.now)()), ..Extra::default() };
         match self.store.write(&[], extra) {
-            Ok((_, Some(checkpoint))) => self.signed(&checkpoint),
-            Ok((_, None)) => {}
+            Ok(Written { checkpoint: Some(checkpoint), .. }) => self.signed(&checkpoint),
+            Ok(Written { checkpoint: None, .. }) => {}
             Err(fault) => {
                 tracing::error!(%fault, "no checkpoint could be signed");
                 self.shared.fail(&fault);
@@ -255,7 +265,7 @@ impl Writer {
         let line = checkpoint.to_line();
         let sent = match &self.config.witness {
             Witness::None => Ok(()),
-            Witness::File(path) => append(path, &line),
+            Witness::File(path) => witness::append(path, &line),
             Witness::Stdout => writeln!(std::io::stdout().lock(), "{line}"),
         };
         if let Err(error) = sent {
@@ -308,13 +318,13 @@ impl Writer {
     fn checkpoint_base(&mut self, base: u64) {
         let extra = Extra { checkpoint: Some((self.now)()), base: Some(base), ..Extra::default() };
         match self.store.write(&[], extra) {
-            Ok((_, Some(checkpoint))) => {
+            Ok(Written { checkpoint: Some(checkpoint), .. }) => {
                 self.uncovered_since = None;
                 tracing::info!(base, seq = checkpoint.seq, "old events are being removed");
                 self.witness(&checkpoint);
                 self.purging = true;
             }
-            Ok((_, None)) => {}
+            Ok(Written { checkpoint: None, .. }) => {}
             Err(fault) => self.shared.fail(&fault),
         }
     }

@@ -110,10 +110,7 @@ impl Directory {
         }
         // Twice the reserve must be free, or the space just kept back would be all there is and
         // the next write would hit the wall again.
-        let free = nix::sys::statvfs::statvfs(&self.path).map_or(0, |s| {
-            u64::from(s.blocks_available()).saturating_mul(u64::from(s.fragment_size()))
-        });
-        if free < bytes.saturating_mul(2).saturating_add(HEADROOM) {
+        if self.free() < bytes.saturating_mul(2).saturating_add(HEADROOM) {
             return false;
         }
         let Ok(file) = private().create(true).truncate(true).open(&path) else { return false };
@@ -124,6 +121,18 @@ impl Directory {
             self.release_reserve();
         }
         kept
+    }
+
+    /// Whether hardly anything is left: a fault to write then means that the disk is full, whatever
+    /// the system calls it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.free() < HEADROOM
+    }
+
+    /// Bytes that this user may still write.
+    fn free(&self) -> u64 {
+        nix::sys::statvfs::statvfs(&self.path)
+            .map_or(0, |s| s.blocks_available().saturating_mul(s.fragment_size()))
     }
 
     /// Gives the reserve to the database.
@@ -157,17 +166,9 @@ fn private() -> OpenOptions {
 
 pub(crate) fn fault(path: &Path, error: &io::Error) -> LedgerFault {
     let (directory, what) = (path.to_owned(), error.to_string());
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            LedgerFault::Full { directory, what }
-        }
-        _ => LedgerFault::Unusable { directory, what },
+    if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        LedgerFault::Full { directory, what }
+    } else {
+        LedgerFault::Unusable { directory, what }
     }
-}
-
-/// Appends to a file outside the ledger (the witness), made with mode 0600.
-pub(crate) fn append(path: &Path, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_data()
 }

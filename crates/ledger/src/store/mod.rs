@@ -19,6 +19,10 @@ use backstop_model::time::Timestamp;
 use directory::{DATABASE, Directory};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 use std::path::Path;
+use std::time::Duration;
+
+/// How long a statement waits for another connection's lock.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// One row before it has its place.
 pub(crate) struct NewRow<'a> {
@@ -31,7 +35,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) digest: Digest,
 }
 
-/// One thing that stands, as text; `body` is `None` where it is to be forgotten.
+/// One thing that stands, as text.
 pub(crate) struct StandingRow {
     pub(crate) kind: &'static str,
     pub(crate) id: String,
@@ -55,6 +59,13 @@ pub(crate) struct Extra {
     pub(crate) checkpoint: Option<Timestamp>,
     /// The new base, with the checkpoint.
     pub(crate) base: Option<u64>,
+}
+
+/// What one transaction has written.
+pub(crate) struct Written {
+    /// The place of each row, in order, or why it alone was not written.
+    pub(crate) places: Vec<Result<Place, LedgerFault>>,
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 pub(crate) struct Store {
@@ -110,7 +121,10 @@ impl Store {
         }
         let Some(newest) = newest else { return Ok(()) };
         if newest.ledger != self.ledger || !newest.is_signed_by(&self.key.public()) {
-            return broken(format!("the checkpoint at row {} is not ours", newest.seq));
+            return broken(format!(
+                "the checkpoint at row {} was not signed by `ledger.key`",
+                newest.seq
+            ));
         }
         if newest.seq > self.head.seq {
             return broken(format!(
@@ -134,7 +148,7 @@ impl Store {
         &mut self,
         new: &[NewRow<'_>],
         extra: Extra,
-    ) -> Result<(Vec<Result<Place, LedgerFault>>, Option<Checkpoint>), LedgerFault> {
+    ) -> Result<Written, LedgerFault> {
         let path = self.directory.path().to_owned();
         let fault = |error: rusqlite::Error| fault(&path, &error);
         let tx =
@@ -197,9 +211,12 @@ impl Store {
         if let Some(signed) = &checkpoint {
             self.covered = signed.seq;
         }
-        Ok((places, checkpoint))
+        Ok(Written { places, checkpoint })
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.ledger
+    }
     pub(crate) fn head(&self) -> Place {
         self.head
     }
@@ -231,9 +248,12 @@ impl Store {
             |row| rows::unsigned(row, 0),
         )
     }
-    /// Moves all of the write-ahead log into the database and cuts it.
+    /// Moves all of the write-ahead log into the database and cuts it, unless a reader still
+    /// needs it: commits never wait for a reader.
     pub(crate) fn truncate_log(&self) {
+        let _ = self.conn.busy_timeout(Duration::ZERO);
         let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = self.conn.busy_timeout(BUSY);
     }
 }
 
@@ -276,7 +296,7 @@ fn configure(conn: &Connection, durability: Durability) -> rusqlite::Result<()> 
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -8_192)?;
     conn.pragma_update(None, "foreign_keys", true)?;
-    conn.busy_timeout(std::time::Duration::from_secs(5))
+    conn.busy_timeout(BUSY)
 }
 
 /// The ledger's id, drawn on first open.

@@ -162,7 +162,13 @@ fn a_rolled_back_file_is_found() {
     let broken = verify(&live, &options).unwrap_err();
     assert_eq!((broken.row, broken.kind), (Some(21), Breakage::RolledBack));
 
-    // And goes on from there, past where it was: what was signed then is not what is there now.
+    // A start with that witness says so as well,
+    let ledger = Ledger::open(config.clone(), crate::support::Hand::new().as_fn()).unwrap();
+    let said = ledger.health().last_error.unwrap();
+    assert!(said.contains("has a checkpoint at row 40, the ledger ends at row 20"), "{said}");
+    drop(ledger);
+
+    // and goes on from there, past where it was: what was signed then is not what is there now.
     let kept = std::fs::read(&witness).unwrap();
     run(30);
     std::fs::write(&witness, kept).unwrap();

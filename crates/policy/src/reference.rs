@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 pub fn reference() -> String {
     let mut out = format!(
         "# Policy reference\n\n\
-         Generated from the decoder's tables by `cargo xtask codegen`; do not edit.\n\n\
          A policy file is YAML of at most {MAX_BYTES} bytes with one or more documents of \
          `apiVersion: {API_VERSION}`. Unknown keys are errors, empty means deny. Anchors, aliases, \
          merge keys and tags are refused, nesting ends at {MAX_DEPTH}. Every scalar is read as the \
@@ -20,8 +19,34 @@ pub fn reference() -> String {
         let _ = write!(out, "\n## {}\n", table.name);
         section(table, &mut done, &mut out);
     }
+    out.push_str(RULES);
     out
 }
+
+/// What no table can say.
+const RULES: &str = "
+## How hosts match
+
+A name matches exactly, in its normal form (lower case, A-labels, no trailing dot). `*.name` \
+matches every name below `name` at any depth, not `name` itself, and never across a public suffix: \
+`*.amazonaws.com` does not match a bucket of `s3.eu-west-1.amazonaws.com`. Rows only add: of all \
+rows that match, the one that fits best speaks, the most specific first.
+
+## How paths match
+
+A path is split at `/`, then each segment is percent-decoded once. `*` matches one segment that is \
+not empty; a last `/**` matches everything below (`/a/**` matches `/a/` and `/a/b/c`, not `/a`); all \
+else matches exactly, case included. A path that two servers could read differently matches no \
+pattern, `/**` included: `.` and `..` segments, empty segments, `;`, back-slashes, encoded slashes, \
+double or malformed encoding, control characters, bytes that are not UTF-8.
+
+## What a digest covers
+
+The digest of a Skill is SHA-256 over its canonical form: JSON without white space, keys sorted, \
+every default written out, lists without order sorted. Comments, key order, quotes, `metadata` and \
+`tests` are no part of it. The digest of the policy covers all documents in the same way, tests \
+included.
+";
 
 fn section(table: &'static Table, done: &mut Vec<&'static str>, out: &mut String) {
     if done.contains(&table.name) {

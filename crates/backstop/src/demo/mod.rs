@@ -128,7 +128,7 @@ async fn attempt(skill: &Skill, attack: &Attack, ledger: &Ledger) -> Result<Row>
     let micros = begin.elapsed().as_micros();
     // What is refused inside a tunnel reaches the client as a TLS alert: the record has the rest.
     let reply = match (reply.status, &reply.receipt) {
-        (0, Some(receipt)) => refused_later(ledger, receipt)?,
+        (0, Some(receipt)) => refused_later(ledger, receipt).await?,
         _ => reply,
     };
     Ok(Row {
@@ -193,8 +193,24 @@ async fn in_tunnel(skill: &Skill, authority: &str, bytes: &[u8]) -> Result<Reply
 }
 
 /// The refusal that followed a permit, or a permit that tightened it, from the record.
-fn refused_later(ledger: &Ledger, permit: &str) -> Result<Reply> {
-    let mut permits = vec![ReceiptId::parse(permit)?];
+///
+/// Refusals answer before they are on record, so this waits for the record a while.
+async fn refused_later(ledger: &Ledger, permit: &str) -> Result<Reply> {
+    let permit = ReceiptId::parse(permit)?;
+    let mut tail = ledger.tail();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    loop {
+        if let Some(reply) = refusal_of(ledger, &permit)? {
+            return Ok(reply);
+        }
+        if !matches!(tokio::time::timeout_at(deadline, tail.recv()).await, Ok(Ok(_))) {
+            return Ok(Reply::default());
+        }
+    }
+}
+
+fn refusal_of(ledger: &Ledger, permit: &ReceiptId) -> Result<Option<Reply>> {
+    let mut permits = vec![permit.clone()];
     for recorded in ledger.events_after(0, usize::MAX)? {
         let event = recorded.event;
         if let Fact::AttemptPermitted { refines: Some(earlier), .. } = &event.fact {
@@ -203,15 +219,15 @@ fn refused_later(ledger: &Ledger, permit: &str) -> Result<Reply> {
             }
         } else if let Fact::AttemptRefused { control, refines: Some(earlier), .. } = &event.fact {
             if permits.contains(earlier) {
-                return Ok(Reply {
+                return Ok(Some(Reply {
                     receipt: Some(event.receipt.to_string()),
                     control: Some(control.as_str().to_owned()),
                     ..Reply::default()
-                });
+                }));
             }
         }
     }
-    Ok(Reply::default())
+    Ok(None)
 }
 
 /// The last act: an operator stops the session; a live tunnel is cut and nothing more passes.

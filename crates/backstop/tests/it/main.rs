@@ -1,0 +1,18 @@
+//! The real binary, tested from outside: command line here, servers and clients in worlds
+//! (network namespaces) of their own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod check;
+mod config;
+mod demo;
+mod explain;
+mod run;

@@ -39,31 +39,61 @@ fn each_fault_has_its_own_diagnostic() {
     // What stands in the good policy, what stands there instead, what must be said.
     for (from, to, said) in [
         ("reason: forecasts", "reasons: forecasts", "unknown key `reasons`"),
-        ("metadata: { name: weather-1.2.0 }", "metadata: { name: weather-1.2.0 }\nkind: Skill", "kind"),
+        (
+            "metadata: { name: weather-1.2.0 }",
+            "metadata: { name: weather-1.2.0 }\nkind: Skill",
+            "kind",
+        ),
         ("[api.weather.example]", "[\"*.weather.example\"]", "`*.weather.example`"),
         ("host: api.weather.example", "host: \"*.co.uk\"", "`*.co.uk`"),
         ("host: api.weather.example", "host: \"*.github.io\"", "`*.github.io`"),
-        ("host: api.weather.example", "host: \"*.s3.eu-west-1.amazonaws.com\"", "`*.s3.eu-west-1.amazonaws.com`"),
+        (
+            "host: api.weather.example",
+            "host: \"*.s3.eu-west-1.amazonaws.com\"",
+            "`*.s3.eu-west-1.amazonaws.com`",
+        ),
         ("owner: team-weather", "allowPrivate: [127.0.0.0/8], owner: team-weather", "127.0.0.0/8"),
-        ("owner: team-weather", "allowPrivate: [169.254.0.0/16], owner: team-weather", "169.254.0.0/16"),
+        (
+            "owner: team-weather",
+            "allowPrivate: [169.254.0.0/16], owner: team-weather",
+            "169.254.0.0/16",
+        ),
         ("owner: team-weather", "ports: [0], owner: team-weather", "0"),
-        ("version: 1.2.0\n  egress", "version: 1.2.0\n  credential: { env: KEY }\n  egress", "credential"),
+        (
+            "version: 1.2.0\n  egress",
+            "version: 1.2.0\n  credential: { env: KEY }\n  egress",
+            "credential",
+        ),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let (_folder, path) = policy(&GOOD.replace(from, to));
         let ran = backstop(&["--format", "json", "check", &path]);
         let answer = ran.json();
         assert_eq!(ran.code, 2, "{to}\n{}", ran.out);
-        let errors: Vec<_> =
-            answer["diagnostics"].as_array().unwrap().iter().filter(|d| d["level"] == "error").collect();
-        assert!(errors.iter().any(|d| d["message"].as_str().unwrap().contains(said)), "{said}\n{}", ran.out);
-        assert!(errors.iter().all(|d| d["line"].as_u64().unwrap() > 0 && d["column"].as_u64().unwrap() > 0));
+        let errors: Vec<_> = answer["diagnostics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|d| d["level"] == "error")
+            .collect();
+        assert!(
+            errors.iter().any(|d| d["message"].as_str().unwrap().contains(said)),
+            "{said}\n{}",
+            ran.out
+        );
+        assert!(
+            errors
+                .iter()
+                .all(|d| d["line"].as_u64().unwrap() > 0 && d["column"].as_u64().unwrap() > 0)
+        );
     }
 }
 
 #[test]
 fn all_faults_of_a_file_are_said_at_once() {
-    let text = GOOD.replace("reason: forecasts", "reasons: forecasts").replace("[api.weather.example]", "[\"*.x.example\", 7up..example]");
+    let text = GOOD
+        .replace("reason: forecasts", "reasons: forecasts")
+        .replace("[api.weather.example]", "[\"*.x.example\", 7up..example]");
     let (_folder, path) = policy(&text);
     let ran = backstop(&["check", &path]);
     assert_eq!(ran.code, 2);
@@ -78,7 +108,10 @@ fn an_expired_review_warns_and_loads() {
     let ran = backstop(&["--format", "json", "check", &path]);
     let answer = ran.json();
     assert_eq!(ran.code, 0, "{}", ran.out);
-    let warned = answer["diagnostics"].as_array().unwrap().iter().any(|d| d["level"] == "warning" && d["message"].as_str().unwrap().contains("2020-01-01"));
+    let warned =
+        answer["diagnostics"].as_array().unwrap().iter().any(|d| {
+            d["level"] == "warning" && d["message"].as_str().unwrap().contains("2020-01-01")
+        });
     assert!(warned, "{}", ran.out);
 }
 

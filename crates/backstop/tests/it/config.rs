@@ -11,9 +11,22 @@ fn value(list: &serde_json::Value, key: &str) -> (String, String) {
 fn defaults_file_environment_and_flag_win_in_this_order() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("backstop.yaml");
-    std::fs::write(&file, "proxy:\n  listen: [127.0.0.1:1, 127.0.0.1:2]\n  idle: 1m\nledger: { durability: disk }\n").unwrap();
+    std::fs::write(
+        &file,
+        "proxy:\n  listen: [127.0.0.1:1, 127.0.0.1:2]\n  idle: 1m\nledger: { durability: disk }\n",
+    )
+    .unwrap();
     let output = command()
-        .args(["--format", "json", "--config", file.to_str().unwrap(), "--set", "drain=5s", "config", "show"])
+        .args([
+            "--format",
+            "json",
+            "--config",
+            file.to_str().unwrap(),
+            "--set",
+            "drain=5s",
+            "config",
+            "show",
+        ])
         .env("BACKSTOP_PROXY_IDLE", "2m")
         .env("BACKSTOP_NETWORK_UPSTREAM_PROXY", "http://user:hunter2@proxy.example:3128")
         .output()
@@ -22,7 +35,10 @@ fn defaults_file_environment_and_flag_win_in_this_order() {
     assert!(!text.contains("hunter2"), "a secret is shown only as set");
     let list = serde_json::from_str(&text).unwrap();
     let place = file.display();
-    assert_eq!(value(&list, "proxy.listen"), ("127.0.0.1:1, 127.0.0.1:2".into(), format!("{place}:2")));
+    assert_eq!(
+        value(&list, "proxy.listen"),
+        ("127.0.0.1:1, 127.0.0.1:2".into(), format!("{place}:2"))
+    );
     assert_eq!(value(&list, "proxy.idle"), ("2m".into(), "$BACKSTOP_PROXY_IDLE".into()));
     assert_eq!(value(&list, "ledger.durability"), ("disk".into(), format!("{place}:4")));
     assert_eq!(value(&list, "drain"), ("5s".into(), "flag".into()));
@@ -49,8 +65,15 @@ fn a_bad_configuration_says_where_and_exits_2() {
         let state = folder.path().join("state").display().to_string();
         let policy = folder.path().display().to_string();
         let ran = backstop(&[
-            "--config", file.to_str().unwrap(), "--state", &state, "--set", "proxy.listen=127.0.0.1:0",
-            "--policy", &policy, "serve",
+            "--config",
+            file.to_str().unwrap(),
+            "--state",
+            &state,
+            "--set",
+            "proxy.listen=127.0.0.1:0",
+            "--policy",
+            &policy,
+            "serve",
         ]);
         assert_ne!(ran.code, 0, "{text}");
         assert!(ran.err.contains(said), "{text}\n{}", ran.err);

@@ -16,21 +16,35 @@ fn the_demo_holds_and_the_attacker_gets_nothing() {
     assert!(rows.len() >= 30, "{}", rows.len());
     for row in rows {
         assert_eq!(row["verdict"], row["expect"], "{row}");
-        assert!(row["receipt"].as_str().is_some_and(|receipt| receipt.starts_with("rcp_")), "{row}");
+        assert!(
+            row["receipt"].as_str().is_some_and(|receipt| receipt.starts_with("rcp_")),
+            "{row}"
+        );
         assert!(row["micros"].as_u64().is_some_and(|micros| micros > 0), "{row}");
         assert_eq!(row["control"].is_string(), row["verdict"] == "deny", "{row}");
     }
-    for attack in ["undeclared host", "another tenant's host", "file:///etc/passwd", "gopher://", "SNI fronting"] {
+    for attack in [
+        "undeclared host",
+        "another tenant's host",
+        "file:///etc/passwd",
+        "gopher://",
+        "SNI fronting",
+    ] {
         assert!(rows.iter().any(|row| row["attack"] == attack), "{attack}");
     }
-    assert_eq!(rows.iter().filter(|row| row["attack"].as_str().unwrap().starts_with("metadata:")).count(), 6);
+    assert_eq!(
+        rows.iter().filter(|row| row["attack"].as_str().unwrap().starts_with("metadata:")).count(),
+        6
+    );
 }
 
 #[test]
 fn the_demo_says_for_people_what_it_says_for_programs() {
     let ran = backstop(&["demo"]);
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
-    for line in ["attacker's server received   0 bytes", "ledger verify                passed", "HELD:"] {
+    for line in
+        ["attacker's server received   0 bytes", "ledger verify                passed", "HELD:"]
+    {
         assert!(ran.out.contains(line), "{line}\n{}", ran.out);
     }
     assert!(!ran.out.contains('\u{1b}'), "no colour outside a terminal");

@@ -4,7 +4,10 @@ use crate::run::{Ran, backstop, feed, policy, project};
 
 fn explain(arguments: &[&str], input: &str) -> Ran {
     let (_folder, path) = policy(&project("crates/backstop/src/demo/policy.yaml"));
-    let mut all = vec!["--policy", &path, "--format", "json", "explain", "--tenant", "research", "--skill", "weather"];
+    let mut all = vec![
+        "--policy", &path, "--format", "json", "explain", "--tenant", "research", "--skill",
+        "weather",
+    ];
     all.extend(arguments);
     feed(&all, input)
 }
@@ -15,10 +18,19 @@ fn an_allowed_host_passes_every_control() {
     let answer = ran.json();
     assert_eq!((ran.code, answer["verdict"].as_str()), (0, Some("allow")), "{}", ran.out);
     let controls = answer["controls"].as_array().unwrap();
-    assert!(controls.iter().all(|c| c["answer"] == "pass" || c["answer"] == "skipped"), "{}", ran.out);
+    assert!(
+        controls.iter().all(|c| c["answer"] == "pass" || c["answer"] == "skipped"),
+        "{}",
+        ran.out
+    );
     assert!(controls.iter().any(|c| c["id"] == "egress.tenant" && c["answer"] == "pass"));
-    let undischarged = answer["duties"].as_array().unwrap().iter().filter(|d| d["discharged"] == false);
-    assert!(undischarged.map(|d| &d["obligation"]).any(|o| o == "inspect_body"), "a tunnel shows no body: {}", ran.out);
+    let undischarged =
+        answer["duties"].as_array().unwrap().iter().filter(|d| d["discharged"] == false);
+    assert!(
+        undischarged.map(|d| &d["obligation"]).any(|o| o == "inspect_body"),
+        "a tunnel shows no body: {}",
+        ran.out
+    );
 }
 
 #[test]
@@ -26,8 +38,12 @@ fn a_refused_host_names_the_control_and_the_way_to_allow_it() {
     let ran = explain(&["https://models.example/"], "");
     let answer = ran.json();
     assert_eq!((ran.code, answer["verdict"].as_str()), (1, Some("deny")), "{}", ran.out);
-    let denied: Vec<_> = answer["controls"].as_array().unwrap().iter().filter(|c| c["answer"] == "deny").collect();
-    assert_eq!(denied.iter().map(|c| c["id"].as_str().unwrap()).collect::<Vec<_>>(), ["egress.skill"]);
+    let denied: Vec<_> =
+        answer["controls"].as_array().unwrap().iter().filter(|c| c["answer"] == "deny").collect();
+    assert_eq!(
+        denied.iter().map(|c| c["id"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["egress.skill"]
+    );
     assert!(answer["hint"].as_str().unwrap().contains("egressRequirements"), "{}", ran.out);
 }
 
@@ -46,17 +62,25 @@ fn what_cannot_be_parsed_is_refused_by_its_control() {
         let answer = ran.json();
         assert_eq!((ran.code, answer["verdict"].as_str()), (1, Some("deny")), "{text} {}", ran.out);
         let controls = answer["controls"].as_array().unwrap();
-        assert!(controls.iter().any(|c| c["id"] == control && c["answer"] == "deny"), "{text} {}", ran.out);
+        assert!(
+            controls.iter().any(|c| c["id"] == control && c["answer"] == "deny"),
+            "{text} {}",
+            ran.out
+        );
         assert!(!ran.out.replace(text, "").contains("secret"), "{}", ran.out);
     }
 }
 
 #[test]
 fn many_attempts_come_by_standard_input_and_are_answered_one_a_line() {
-    let ran = explain(&["--stdin"], "api.weather.example:443\n\nhttps://evil.example/\nfile:///x\n");
+    let ran =
+        explain(&["--stdin"], "api.weather.example:443\n\nhttps://evil.example/\nfile:///x\n");
     assert_eq!(ran.code, 1, "{}", ran.err);
-    let verdicts: Vec<_> =
-        ran.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["verdict"].clone()).collect();
+    let verdicts: Vec<_> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["verdict"].clone())
+        .collect();
     assert_eq!(verdicts, ["allow", "deny", "deny"]);
 }
 

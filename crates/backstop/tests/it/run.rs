@@ -17,7 +17,8 @@ impl Ran {
     /// Standard output as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|fault| panic!("{fault}\n{}\n{}", self.out, self.err))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|fault| panic!("{fault}\n{}\n{}", self.out, self.err))
     }
 }
 

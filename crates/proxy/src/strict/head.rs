@@ -97,10 +97,29 @@ fn read_line(line: &[u8]) -> Result<RequestLine<'_>, Fault> {
         b"HTTP/1.0" => false,
         _ => return Err(Fault::framing("the version is not HTTP/1.1 or HTTP/1.0")),
     };
+    if method != b"CONNECT" {
+        web_scheme(target)?;
+    }
     if http::Uri::try_from(target).is_err() {
         return Err(Fault::framing("the request target is not a URI"));
     }
     Ok(RequestLine { method, target, http_11 })
+}
+
+/// A target that is neither origin-form nor asterisk-form names a scheme that the web has
+/// (RFC 9112 §3.2): `file:///etc/passwd` has no authority, so that no later parser would see a
+/// scheme in it.
+fn web_scheme(target: &[u8]) -> Result<(), Fault> {
+    let colon = target.iter().position(|byte| *byte == b':').unwrap_or(target.len());
+    let (scheme, rest) = target.split_at(colon);
+    let web = [&b"http"[..], b"https", b"ws", b"wss"];
+    if matches!(target, [b'/', ..] | b"*") || rest.is_empty() {
+        Ok(())
+    } else if web.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        Ok(())
+    } else {
+        Err(Fault::scheme("the scheme is not http, https, ws or wss"))
+    }
 }
 
 /// Judges a whole head (request line and field lines, each with its CRLF) and says what follows it.

@@ -19,7 +19,7 @@ use http::StatusCode;
 /// A message that is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// `wire.framing`, `wire.authority` or `limit`.
+    /// `wire.framing`, `wire.authority`, `ssrf.scheme` or `limit`.
     pub control: Control,
     /// The status with which it is answered.
     pub status: StatusCode,
@@ -30,6 +30,9 @@ pub struct Fault {
 impl Fault {
     const fn framing(why: &'static str) -> Self {
         Self { control: Control::WireFraming, status: StatusCode::BAD_REQUEST, why }
+    }
+    const fn scheme(why: &'static str) -> Self {
+        Self { control: Control::SsrfScheme, status: StatusCode::FORBIDDEN, why }
     }
     const fn authority(why: &'static str) -> Self {
         Self { control: Control::WireAuthority, status: StatusCode::BAD_REQUEST, why }

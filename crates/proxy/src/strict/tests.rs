@@ -516,6 +516,16 @@ fn heads_with_two_readings_are_refused() {
             "400 wire.authority: the Host field is not one host and port",
         ),
         (
+            "a file, which has no authority",
+            raw("GET file:///etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            "403 ssrf.scheme: the scheme is not http, https, ws or wss",
+        ),
+        (
+            "a scheme within a scheme",
+            raw("GET jar:file:/a.jar!/b HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            "403 ssrf.scheme: the scheme is not http, https, ws or wss",
+        ),
+        (
             "connect to one, host another",
             raw("CONNECT a.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n"),
             "400 wire.authority: the Host field and the request target name different places",

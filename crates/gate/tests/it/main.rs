@@ -1,0 +1,18 @@
+//! The gate against a real ledger and real policy texts; the resolver and the wire are ports.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod acting;
+mod asking;
+mod house;
+mod living;
+mod recording;
+mod standing;

@@ -111,6 +111,10 @@ impl Gate {
         let began = Instant::now();
         let answer = self.inner.ask(session, attempt).await;
         self.inner.counters.asked(began.elapsed());
+        if !matches!(answer, Answer::Permit(_)) {
+            // Who is refused gives way: a client that asks in a loop holds up no other task.
+            tokio::task::yield_now().await;
+        }
         answer
     }
 

@@ -49,7 +49,7 @@ async fn a_policy_change_cuts_a_sleeping_flow_within_a_second() {
 async fn a_policy_change_that_concerns_nobody_cuts_nobody() {
     let house = House::new().await;
     let (_reader, handle) = asleep(&house).await;
-    house.put_policy(&POLICY.replace("rebind.", "other."));
+    house.put_policy(&POLICY.replace("rebind.weather.example, owner", "other.example, owner"));
     // The sweep that this change causes is over once a later change has had its effect.
     let (reader, other) = {
         let session = house.session().await;
@@ -59,7 +59,8 @@ async fn a_policy_change_that_concerns_nobody_cuts_nobody() {
         let other = flow.handle();
         (tokio::spawn(read_until_cut(flow)), other)
     };
-    house.put_policy(&POLICY.replace("plain.", "unplain."));
+    let row = "plain.weather.example, protocol: HTTP, ports: [80], owner";
+    house.put_policy(&POLICY.replace(row, "other.example, owner"));
     other.cut().await;
     reader.await.unwrap();
     assert!(handle.is_live());

@@ -38,9 +38,6 @@ async fn a_hundred_thousand_refusals_cost_little_and_delay_nobody() {
             let place = format!("x{n}.evil{}.example:443", n % 1_000);
             let answer = gate.ask(&flooder, connect(&place)).await;
             assert!(matches!(answer, Answer::Refusal(_)));
-            if n % 64 == 0 {
-                tokio::task::yield_now().await;
-            }
         }
         flooder
     });

@@ -61,6 +61,8 @@ async fn a_hundred_thousand_refusals_cost_little_and_delay_nobody() {
     // The 500 permits of the honest session are in it too.
     println!("p99 quiet {quiet:?}, loaded {loaded:?}; {grown} bytes; {singly} singly");
     assert!(grown < 1_000_000, "{grown} bytes");
+    // A busy machine moves both figures; who is starved by the flood is off by seconds.
+    assert!(loaded < quiet * 2 + Duration::from_millis(50), "quiet {quiet:?}, loaded {loaded:?}");
     house.stop().await;
 }
 

@@ -24,8 +24,11 @@ const OTHERS: &str = "other hosts";
 #[derive(Debug)]
 pub(crate) struct Alerts {
     window: Duration,
-    open: Mutex<HashMap<Option<SessionId>, HashMap<(Control, String), Window>>>,
+    open: Mutex<HashMap<Option<SessionId>, Kinds>>,
 }
+
+/// The open windows of one session: by control and kind of host.
+type Kinds = HashMap<(Control, String), Window>;
 
 #[derive(Debug)]
 struct Window {

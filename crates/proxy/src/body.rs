@@ -8,6 +8,8 @@ use hyper::body::Incoming;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
@@ -18,12 +20,31 @@ pub(crate) enum Inbound {
     /// None, or one that has been seen to be empty.
     Empty,
     /// The client's, as it comes.
-    Client(Incoming),
+    Client(Incoming, Moved),
+}
+
+/// Whether a body has moved since somebody last looked: a long upload is not a slow upstream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Moved(Arc<AtomicBool>);
+
+impl Moved {
+    pub(crate) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl From<Incoming> for Inbound {
     fn from(body: Incoming) -> Self {
-        if body.is_end_stream() { Self::Empty } else { Self::Client(body) }
+        if body.is_end_stream() { Self::Empty } else { Self::Client(body, Moved::default()) }
+    }
+}
+
+impl Inbound {
+    pub(crate) fn moved(&self) -> Option<Moved> {
+        match self {
+            Self::Empty => None,
+            Self::Client(_, moved) => Some(moved.clone()),
+        }
     }
 }
 
@@ -37,19 +58,23 @@ impl Body for Inbound {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Client(body) => Pin::new(body).poll_frame(cx),
+            Self::Client(body, moved) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                moved.0.store(true, Ordering::Relaxed);
+                Poll::Ready(frame)
+            }
         }
     }
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Client(body) => body.is_end_stream(),
+            Self::Client(body, _) => body.is_end_stream(),
         }
     }
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body) => body.size_hint(),
+            Self::Client(body, _) => body.size_hint(),
         }
     }
 }

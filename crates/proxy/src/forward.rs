@@ -4,7 +4,7 @@
 //! the gate saw. Redirects pass back untouched; the next request is judged for itself.
 //! Must not know tunnels. Next: `fields`, `pool`.
 
-use crate::body::{Inbound, Outbound, Relayed};
+use crate::body::{Inbound, Moved, Outbound, Relayed};
 use crate::connection::{Desk, Next, after, asked};
 use crate::fields::{self, Hop};
 use crate::pool::{Key, Lease, Upgrade};
@@ -135,12 +135,13 @@ impl<'a> Order<'a> {
         let again =
             (line.reused && request.body().is_end_stream() && is_idempotent(request.method()))
                 .then(|| copy(&request));
-        let answer =
-            tokio::time::timeout(line.idle, line.lease.sender.try_send_request(request)).await;
+        let moved = request.body().moved();
+        let sent = line.lease.sender.try_send_request(request);
+        let answer = in_time(line.idle, moved.as_ref(), sent).await;
         match answer {
-            Err(_) => Err(SLOW),
-            Ok(Ok(response)) => Ok(self.answer(line, response).await),
-            Ok(Err(mut fault)) => {
+            None => Err(SLOW),
+            Some(Ok(response)) => Ok(self.answer(line, response).await),
+            Some(Err(mut fault)) => {
                 // Given back: not a byte of it was sent.
                 request = match (fault.take_message(), again) {
                     (Some(unsent), _) if line.reused => unsent,
@@ -149,11 +150,12 @@ impl<'a> Order<'a> {
                 };
                 drop(line);
                 let mut line = self.connect(Reuse::Never).await?;
-                match tokio::time::timeout(line.idle, line.lease.sender.send_request(request)).await
-                {
-                    Err(_) => Err(SLOW),
-                    Ok(Ok(response)) => Ok(self.answer(line, response).await),
-                    Ok(Err(fault)) => Err(failed(&fault)),
+                let moved = request.body().moved();
+                let sent = line.lease.sender.send_request(request);
+                match in_time(line.idle, moved.as_ref(), sent).await {
+                    None => Err(SLOW),
+                    Some(Ok(response)) => Ok(self.answer(line, response).await),
+                    Some(Err(fault)) => Err(failed(&fault)),
                 }
             }
         }
@@ -260,6 +262,22 @@ fn failed(fault: &hyper::Error) -> Stop {
 
 fn is_broken_off(fault: &hyper::Error) -> bool {
     fault.is_incomplete_message() || fault.is_canceled() || fault.is_closed()
+}
+
+/// The answer, unless neither it nor the request's body moves for `idle`.
+async fn in_time<T>(
+    idle: Duration,
+    moved: Option<&Moved>,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let mut answer = std::pin::pin!(answer);
+    loop {
+        match tokio::time::timeout(idle, answer.as_mut()).await {
+            Ok(answer) => return Some(answer),
+            Err(_) if moved.is_some_and(Moved::take) => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 /// RFC 9110 §9.2.2.

@@ -3,7 +3,7 @@
 use crate::house::{House, Upstream, ok, read_answer, read_to_end, soon};
 use backstop_proxy::Config;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const GET: &str = "GET http://api.weather.example/ HTTP/1.1\r\nHost: api.weather.example\r\n";
 
@@ -154,4 +154,70 @@ async fn stopping_cuts_what_does_not_end_in_time() {
     house.stop.send(true).unwrap();
     soon(house.served.join_next()).await.unwrap().unwrap().unwrap();
     assert_eq!(read_to_end(&mut busy).await, "");
+}
+
+#[tokio::test]
+async fn an_upstream_that_never_answers_is_504_but_a_long_upload_is_not() {
+    let idle = Duration::from_millis(200);
+    let house = House::with(Config { idle, ..Config::default() }).await;
+    let upstream =
+        Upstream::http(
+            |request| if request.contains("/quick") { ok("sunny") } else { "X".to_owned() },
+        )
+        .await;
+    house.lead("93.184.0.1:80", upstream.address);
+    let silent = Upstream::start(|stream, _| async move {
+        let _kept = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    house.lead("93.184.0.2:80", silent.address);
+    let head = "GET http://other.example/ HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n";
+    let answer = house.exchange(format!("{head}{}\r\n", house.credential())).await;
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+    let mut client = house.client().await;
+    let head = "POST http://api.weather.example/quick HTTP/1.1\r\nHost: api.weather.example\r\n";
+    let head = format!("{head}{}Content-Length: 8\r\n\r\n", house.credential());
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut pace = tokio::time::interval(idle * 3 / 4);
+    for _ in 0..8 {
+        pace.tick().await;
+        client.write_all(b"x").await.unwrap();
+    }
+    assert_eq!(read_answer(&mut client).await.1, "sunny");
+}
+
+#[tokio::test]
+async fn many_tunnels_hold_with_little_memory() {
+    const TUNNELS: usize = 400;
+    let upstream = Upstream::echo().await;
+    let house = House::open().await;
+    house.lead("93.184.0.1:443", upstream.address);
+    let hello =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/src/hello/captured/curl.bin")).unwrap();
+    let mut tunnels = Vec::new();
+    let before = resident();
+    for _ in 0..TUNNELS {
+        let mut tunnel = house.tunnel("api.weather.example:443").await;
+        tunnel.write_all(&hello).await.unwrap();
+        let mut back = vec![0; hello.len()];
+        soon(tunnel.read_exact(&mut back)).await.unwrap();
+        assert_eq!(back, hello);
+        tunnels.push(tunnel);
+    }
+    // Gateway, clients, upstream and other tests share this process: alone it is under 20 KiB.
+    let each = resident().saturating_sub(before) / TUNNELS;
+    assert!(each < 128 * 1024, "{each} bytes a tunnel");
+    for tunnel in &mut tunnels {
+        tunnel.write_all(b"still").await.unwrap();
+        let mut back = [0; 5];
+        soon(tunnel.read_exact(&mut back)).await.unwrap();
+        assert_eq!(&back, b"still");
+    }
+}
+
+/// Resident memory of this process (proc(5), `statm`), in bytes.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4_096
 }

@@ -6,7 +6,7 @@ use crate::project::{self, Project, is_root};
 use crate::setup;
 
 /// Backstop's proxy beside tinyproxy, squid and Envoy, on one upstream in one run. `rest` goes to
-/// `testkit bench` (`--quick`, `--only NAME`).
+/// `testkit bench` (`--rounds N`, `--requests N`, `--only NAMES`).
 pub(crate) fn proxy(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
     setup::run(project, setup::For::Benchmarks)?;
     let build = [

@@ -6,6 +6,7 @@
 //!  backstop   the real binary: start, session, stop, kill          client   raw HTTP from a test
 //!  upstream   HTTP and TLS servers that record                     attacker counts what reaches it
 //!  load       tunnels, requests, slow clients, refusals            ca       certificates for TLS
+//!  bench      Backstop beside other proxies
 //!  kin        the same servers in processes of their own (`testkit …`)
 //! ```
 //! Reading order: `world`, `backstop`, `upstream`, `load`. A fault here panics with the reason:
@@ -22,6 +23,7 @@
 
 pub mod attacker;
 pub mod backstop;
+pub mod bench;
 pub mod ca;
 pub mod client;
 pub mod hello;

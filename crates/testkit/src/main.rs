@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use backstop_testkit::load::{self, Inside, Proxy, connect, get, slow, tunnels};
+use backstop_testkit::load::{self, Inside, Proxy, bulk, connect, get, slow, tunnels};
 use backstop_testkit::upstream::Recording;
-use backstop_testkit::{Attacker, Upstream};
+use backstop_testkit::{Attacker, Upstream, bench};
 use clap::{Args, Parser, Subcommand};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -53,6 +53,27 @@ enum What {
         /// The ports
         #[arg(long, value_delimiter = ',')]
         ports: Vec<u16>,
+    },
+    /// Compares Backstop's proxy with others (`cargo xtask bench proxy`)
+    Bench {
+        /// The release binary of Backstop
+        #[arg(long)]
+        backstop: PathBuf,
+        /// target/tools, for Envoy
+        #[arg(long)]
+        tools: PathBuf,
+        /// Where to write the results
+        #[arg(long)]
+        out: PathBuf,
+        /// How often to go through all
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Requests of the closed loop; the other loads follow
+        #[arg(long, default_value_t = 20_000)]
+        requests: usize,
+        /// Only these: backstop, tinyproxy, squid, envoy
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
     },
     /// Sends load, to this machine only
     Load {
@@ -108,6 +129,21 @@ enum Load {
         /// The status to expect
         #[arg(long, default_value_t = 200)]
         expect: u16,
+    },
+    /// One large body
+    Bulk {
+        /// Where to connect: proxy or upstream
+        #[arg(long)]
+        to: SocketAddr,
+        /// The request's target
+        #[arg(long)]
+        target: String,
+        /// The value of Host
+        #[arg(long)]
+        host: String,
+        /// The value of Proxy-Authorization
+        #[arg(long)]
+        authorization: Option<String>,
     },
     /// Tunnels one after another, from dial to first byte
     Connect {
@@ -199,6 +235,9 @@ fn main() -> anyhow::Result<()> {
                 || json!({ "bytes": attacker.bytes(), "connections": attacker.connections() }),
             )
         }
+        What::Bench { backstop, tools, out, rounds, requests, only } => {
+            bench::run(&bench::Plan { backstop, tools, out, rounds, requests, only })
+        }
         What::Load { load } => run(load),
     }
 }
@@ -219,6 +258,16 @@ fn run(load: Load) -> anyhow::Result<()> {
             let gets =
                 get::Gets { to, target, host, authorization, connections, requests, rate, expect };
             load::run(get::run(&gets))?
+        }
+        Load::Bulk { to, target, host, authorization } => {
+            let done = load::run(bulk::run(to, &target, &host, authorization.as_deref()))?;
+            let seconds = done.elapsed.as_secs_f64();
+            let rate = done.bytes as f64 / 1e6 / seconds;
+            println!(
+                "{}",
+                json!({ "bytes": done.bytes, "seconds": seconds, "megabytes_per_second": rate })
+            );
+            return Ok(());
         }
         Load::Connect { way, connections, count } => {
             let (proxy, inside) = way.parts()?;

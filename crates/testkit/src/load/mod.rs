@@ -3,12 +3,14 @@
 //! ```text
 //!  get      requests with or without a proxy; a steady rate measures from the planned start
 //!  connect  tunnels one after another: from dial to the first byte back
+//!  bulk     one large body
 //!  tunnels  thousands of tunnels at once, all alive
 //!  slow     clients that dribble
 //!  histogram  latencies in log-linear buckets
 //! ```
 //! INVARIANT: every load first asks `world::stays_here`; none is ever sent off this machine.
 
+pub mod bulk;
 pub mod connect;
 pub mod get;
 pub mod histogram;

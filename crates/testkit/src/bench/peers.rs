@@ -84,9 +84,14 @@ fn backstop(world: &World, plan: &Plan) -> anyhow::Result<Peer> {
 
 fn tinyproxy(world: &World) -> anyhow::Result<Peer> {
     let config = world.path().join("tinyproxy.conf");
+    // It logs nothing at this level, but wants a regular file.
+    let log = world.path().join("tinyproxy.log");
     fs::write(
         &config,
-        "Port 3201\nListen 127.0.0.1\nTimeout 600\nMaxClients 10000\nLogLevel Critical\nLogFile \"/dev/null\"\nConnectPort 443\nDisableViaHeader Yes\n",
+        format!(
+            "Port 3201\nListen 127.0.0.1\nTimeout 600\nMaxClients 10000\nLogLevel Critical\nLogFile \"{}\"\nConnectPort 443\nDisableViaHeader Yes\n",
+            log.display()
+        ),
     )?;
     let version = world.output(world.command("tinyproxy").arg("-v"));
     let mut command = world.command("tinyproxy");
@@ -100,7 +105,7 @@ fn squid(world: &World) -> anyhow::Result<Peer> {
         &config,
         "http_port 127.0.0.1:3202\nhttp_access allow all\ncache deny all\naccess_log none\ncache_log /dev/null\n\
          cache_store_log none\npid_filename none\nnetdb_filename none\nvia off\nforwarded_for delete\nclient_persistent_connections on\n\
-         server_persistent_connections on\npinger_enable off\ncoredump_dir /\nmax_filedescriptors 20000\nshutdown_lifetime 0 seconds\n",
+         server_persistent_connections on\npinger_enable off\nvisible_hostname bench\ncoredump_dir /\nmax_filedescriptors 20000\nshutdown_lifetime 0 seconds\n",
     )?;
     // squid gives up root before it reads its files.
     share(world.path())?;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::{Histogram, STEP, Summary, dial, read_reply};
@@ -72,28 +73,47 @@ async fn work(gets: Gets, worker: usize, start: Instant) -> anyhow::Result<(Hist
             // The timer wheel has a grain of 1 ms: only lateness that a reply caused may count.
             began = if began > planned { planned } else { Instant::now() };
         }
-        let mut stream = match open.take() {
-            Some(stream) => stream,
-            None => dial(gets.to).await?,
-        };
-        let asked = async {
-            stream.write_all(request.as_bytes()).await?;
-            read_reply(&mut stream, &mut buffer, Kind::Reply).await
-        };
-        match tokio::time::timeout(STEP, asked).await {
-            Ok(Ok((status, closes))) => {
-                if status == gets.expect {
-                    histogram.add(began.elapsed());
-                } else {
-                    errors += 1;
-                }
-                open = (!closes).then_some(stream);
-            }
-            _ => {
+        match ask(&gets, &request, &mut open, &mut buffer).await {
+            Ok(status) if status == gets.expect => histogram.add(began.elapsed()),
+            Ok(_) => errors += 1,
+            Err(_) => {
                 errors += 1;
                 buffer.clear();
             }
         }
     }
     Ok((histogram, errors))
+}
+
+/// One request on the open connection, or on a new one. A server may close an idle connection at
+/// any time (RFC 9112 § 9.6): a reused one that ends without a byte of reply is tried again, once,
+/// on a new one, and the time of both counts.
+async fn ask(
+    gets: &Gets,
+    request: &str,
+    open: &mut Option<TcpStream>,
+    buffer: &mut Vec<u8>,
+) -> anyhow::Result<u16> {
+    if let Some(stream) = open.take() {
+        if let Ok(status) = ask_on(stream, request, open, buffer).await {
+            return Ok(status);
+        }
+        anyhow::ensure!(buffer.is_empty(), "the connection ended inside a reply");
+    }
+    ask_on(dial(gets.to).await?, request, open, buffer).await
+}
+
+async fn ask_on(
+    mut stream: TcpStream,
+    request: &str,
+    open: &mut Option<TcpStream>,
+    buffer: &mut Vec<u8>,
+) -> anyhow::Result<u16> {
+    let asked = async {
+        stream.write_all(request.as_bytes()).await?;
+        read_reply(&mut stream, buffer, Kind::Reply).await
+    };
+    let (status, closes) = tokio::time::timeout(STEP, asked).await??;
+    *open = (!closes).then_some(stream);
+    Ok(status)
 }

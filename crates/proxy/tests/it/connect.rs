@@ -1,6 +1,6 @@
 //! Tunnels: what gets through, what does not, and that nothing leaves before it is judged.
 
-use crate::house::{House, Upstream, operator, read_to_end, soon};
+use crate::house::{House, Upstream, operator, read_head, read_to_end, soon};
 use backstop_model::event::{Ending, Fact};
 use backstop_model::id::ByteCount;
 use backstop_proxy::Config;
@@ -156,6 +156,27 @@ async fn a_hello_sent_together_with_the_connect_passes() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.ends_with("bye"));
     assert_eq!(*upstream.got.lock().unwrap(), hello);
+}
+
+#[tokio::test]
+async fn an_http_1_0_connect_without_host_passes() {
+    let upstream = Upstream::echo().await;
+    let house = House::open().await;
+    house.lead("93.184.0.1:443", upstream.address);
+    let hello = hello("api.weather.example", true);
+    let mut client = house.client().await;
+    let head = format!("CONNECT api.weather.example:443 HTTP/1.0\r\n{}\r\n", house.credential());
+    client.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_head(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+    assert!(
+        !answer.contains("content-length") && !answer.contains("transfer-encoding"),
+        "{answer}"
+    );
+    client.write_all(&hello).await.unwrap();
+    let mut back = vec![0; hello.len()];
+    soon(client.read_exact(&mut back)).await.unwrap();
+    assert_eq!(back, hello);
 }
 
 #[tokio::test]

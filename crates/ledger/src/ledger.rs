@@ -321,6 +321,8 @@ fn restore(store: &Store, now: Timestamp) -> Result<State, LedgerFault> {
         |what: String| LedgerFault::Broken { directory: store.directory().path().to_owned(), what };
     let mut state = State::default();
     let since = now.unix_micros().saturating_sub(i64::try_from(LINGER.as_micros()).unwrap_or(0));
+    // Nothing that the seal does not cover, even if the clock was set back.
+    let since = store.sealed_since().map_err(fault)?.map_or(since, |sealed| since.max(sealed));
     rows::standing(conn, since, |kind, id, body| {
         state.restore(kind, id, body).map_err(|fault| broken(fault.to_string()))
     })

@@ -30,7 +30,8 @@
 //! `ledger.pub` there too. Rows after the newest checkpoint are chained but not signed yet.
 //!
 //! What stands is kept in a table as of some row so that opening is quick and retention may remove
-//! the events that made it. That table is a cache of the chain and not itself signed.
+//! the events that made it. The key seals that table, so that a quarantine deleted from it is found
+//! at the next start and by `verify`.
 
 mod chain;
 mod checkpoint;

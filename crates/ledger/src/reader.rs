@@ -175,6 +175,11 @@ impl Reader {
         id.ok_or_else(|| self.unusable("it has no id".into()))
     }
 
+    /// Whether the schema has the table of what stands: since version 2.
+    pub(crate) fn keeps_standing(&self) -> Result<bool, LedgerFault> {
+        schema::version(&self.conn).map(|version| version >= 2).map_err(|e| self.fault(&e))
+    }
+
     fn each(
         &self,
         sql: &str,

@@ -16,6 +16,7 @@ use crate::ledger::CHECKPOINT_AT_LEAST;
 use crate::reader::Reader;
 use crate::record;
 use crate::store::rows::{self, RawRow};
+use crate::store::{Place, seal};
 use backstop_model::id::Digest;
 use rusqlite::Connection;
 use std::fmt;
@@ -76,6 +77,8 @@ pub enum Breakage {
     ForgedCheckpoint,
     /// It is not the ledger, or not the key, that the checkpoint kept elsewhere speaks of.
     Foreign,
+    /// The table of what stands is not as the writer left it.
+    Standing,
     /// The files cannot be read.
     Unreadable,
 }
@@ -153,6 +156,16 @@ pub(crate) fn verify(reader: &Reader, options: &VerifyOptions) -> Result<Verifie
             own.signed + 1,
             Breakage::ForgedCheckpoint,
             format!("no checkpoint signs the rows from here to {last}: checkpoints were removed"),
+        );
+    }
+    let head = Place { seq: last, hash: walk.previous };
+    if reader.keeps_standing().map_err(unreadable)?
+        && !seal::holds(conn, &key, &ledger, own.base, head).map_err(unreadable)?
+    {
+        return broken(
+            None,
+            Breakage::Standing,
+            "the table of what stands (sessions, tokens, quarantines, holds, grants) was changed by another than the writer".into(),
         );
     }
     Ok(Verified {

@@ -14,7 +14,8 @@ use crate::checkpoint::Checkpoint;
 use crate::ledger::{NowFn, Receipt, Recorded, Shared};
 use crate::queue::Entry;
 use crate::record;
-use crate::store::{Extra, NewRow, Store, Written};
+use crate::store::{Extra, NewRow, StandingRow, Store, Written};
+use crate::views::state::LINGER;
 use crate::witness;
 use crate::{Config, LedgerFault, Witness};
 use backstop_model::event::{Fact, Resolution};
@@ -70,7 +71,7 @@ impl Writer {
             }
             self.chores();
         }
-        let _ = self.flush();
+        let _ = self.flush(None);
         if self.store.uncovered() > 0 {
             self.checkpoint();
         }
@@ -153,8 +154,9 @@ impl Writer {
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         let flush = self.store.head().seq + count - self.store.folded() >= FLUSH_EVERY;
         let sign = self.store.uncovered() + count >= self.config.checkpoint_every;
-        let standing = flush.then(|| self.shared.views.write().dirty_rows());
-        let extra = Extra { standing, checkpoint: sign.then(|| (self.now)()), base: None };
+        let standing = flush.then(|| self.standing());
+        let checkpoint = sign.then(|| (self.now)());
+        let extra = Extra { standing, checkpoint, ..Extra::default() };
         let Written { places, checkpoint } = self.store.write(&rows, extra)?;
         Ok(Done { places, checkpoint, flushed: flush })
     }
@@ -304,13 +306,13 @@ impl Writer {
         let due = self.store.overdue(before, size).ok().flatten();
         if let Some(base) = due {
             // What stands must be on disk before the events that made it are gone.
-            if self.flush().is_err() {
+            if self.flush(None).is_err() {
                 return;
             }
             self.checkpoint_base(base);
         }
-        if let Err(error) = self.store.forget(before) {
-            tracing::warn!(%error, "what ended long ago could not be forgotten");
+        if self.store.has_ended(before).unwrap_or(false) {
+            let _ = self.flush(Some(before));
         }
         self.measure();
     }
@@ -331,15 +333,14 @@ impl Writer {
 
     /// Looks whether a write goes through again.
     fn probe(&mut self) {
-        if self.flush().is_ok() {
+        if self.flush(None).is_ok() {
             self.shared.recovered();
         }
     }
 
-    /// Brings what stands up to the head.
-    fn flush(&mut self) -> Result<(), LedgerFault> {
-        let standing = self.shared.views.write().dirty_rows();
-        let extra = Extra { standing: Some(standing), ..Extra::default() };
+    /// Brings what stands up to the head, and forgets what ended before `forget`.
+    fn flush(&mut self, forget: Option<Timestamp>) -> Result<(), LedgerFault> {
+        let extra = Extra { standing: Some(self.standing()), forget, ..Extra::default() };
         match self.store.write(&[], extra) {
             Ok(_) => {
                 self.flushed();
@@ -350,6 +351,14 @@ impl Writer {
                 Err(fault)
             }
         }
+    }
+
+    /// What changed since the last flush, and since when what has ended is restored at a start:
+    /// every later start restores less of it.
+    fn standing(&self) -> (Vec<StandingRow>, Timestamp) {
+        let linger = i64::try_from(LINGER.as_micros()).unwrap_or(0);
+        let since = (self.now)().unix_micros().saturating_sub(linger);
+        (self.shared.views.write().dirty_rows(), Timestamp::from_unix_micros(since))
     }
 
     /// INVARIANT: this thread alone changes the state, so that what was flushed is all that was

@@ -10,6 +10,7 @@ pub(crate) mod directory;
 pub(crate) mod retention;
 pub(crate) mod rows;
 pub(crate) mod schema;
+pub(crate) mod seal;
 
 use crate::checkpoint::Checkpoint;
 use crate::key::SigningKey;
@@ -53,8 +54,11 @@ pub(crate) struct Place {
 /// What one transaction adds beside rows.
 #[derive(Default)]
 pub(crate) struct Extra {
-    /// What stands as of the head before this transaction.
-    pub(crate) standing: Option<Vec<StandingRow>>,
+    /// What stands as of the head before this transaction, and since when what has ended still
+    /// counts.
+    pub(crate) standing: Option<(Vec<StandingRow>, Timestamp)>,
+    /// With it, forget what ended before.
+    pub(crate) forget: Option<Timestamp>,
     /// Sign the new head at this time.
     pub(crate) checkpoint: Option<Timestamp>,
     /// The new base, with the checkpoint.
@@ -119,6 +123,11 @@ impl Store {
                 self.folded
             ));
         }
+        let sealed =
+            seal::holds(&self.conn, &self.key.public(), &self.ledger, self.base, self.head);
+        if !sealed.map_err(|e| self.fault(&e))? {
+            return broken("what stands was changed by another than the writer".into());
+        }
         let Some(newest) = newest else { return Ok(()) };
         if newest.ledger != self.ledger || !newest.is_signed_by(&self.key.public()) {
             return broken(format!(
@@ -154,8 +163,14 @@ impl Store {
         let tx =
             self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
         let mut folded = self.folded;
-        if let Some(standing) = &extra.standing {
-            put_standing(&tx, standing, self.head.seq).map_err(fault)?;
+        if let Some((standing, since)) = &extra.standing {
+            put_standing(&tx, standing).map_err(fault)?;
+            if let Some(before) = extra.forget {
+                tx.execute("DELETE FROM standing WHERE ended < ?1", [before.unix_micros()])
+                    .map_err(fault)?;
+            }
+            let since = since.unix_micros();
+            seal::put(&tx, &self.key, &self.ledger, self.head.seq, since).map_err(fault)?;
             folded = self.head.seq;
         }
         let mut head = self.head;
@@ -230,6 +245,10 @@ impl Store {
     pub(crate) fn folded(&self) -> u64 {
         self.folded
     }
+    /// Since when what has ended is sealed.
+    pub(crate) fn sealed_since(&self) -> rusqlite::Result<Option<i64>> {
+        Ok(meta(&self.conn, "since")?.and_then(|text| text.parse().ok()))
+    }
     pub(crate) fn conn(&self) -> &Connection {
         &self.conn
     }
@@ -257,7 +276,7 @@ impl Store {
     }
 }
 
-fn put_standing(conn: &Connection, rows: &[StandingRow], folded: u64) -> rusqlite::Result<()> {
+fn put_standing(conn: &Connection, rows: &[StandingRow]) -> rusqlite::Result<()> {
     let mut put = conn.prepare_cached(
         "INSERT INTO standing (kind, id, ended, body) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (kind, id) DO UPDATE SET ended = excluded.ended, body = excluded.body",
@@ -265,11 +284,6 @@ fn put_standing(conn: &Connection, rows: &[StandingRow], folded: u64) -> rusqlit
     for row in rows {
         put.execute(params![row.kind, row.id, row.ended.map(Timestamp::unix_micros), row.body])?;
     }
-    conn.execute(
-        "INSERT INTO meta (name, value) VALUES ('folded', ?1)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        [folded.to_string()],
-    )?;
     Ok(())
 }
 

@@ -76,10 +76,12 @@ impl Store {
         Ok(false)
     }
 
-    /// Forgets what ended before `before`.
-    pub(crate) fn forget(&self, before: Timestamp) -> rusqlite::Result<()> {
-        self.conn()
-            .execute("DELETE FROM standing WHERE ended < ?1", [before.unix_micros()])
-            .map(|_| ())
+    /// Whether anything ended before `before`.
+    pub(crate) fn has_ended(&self, before: Timestamp) -> rusqlite::Result<bool> {
+        self.conn().query_row(
+            "SELECT EXISTS (SELECT 1 FROM standing WHERE ended < ?1)",
+            [before.unix_micros()],
+            |row| row.get(0),
+        )
     }
 }

@@ -5,6 +5,9 @@ use backstop_ledger::{
     Breakage, Broken, Checkpoint, Config, Ledger, LedgerFault, Reader, Verified, VerifyOptions,
     Witness,
 };
+use backstop_model::event::Fact;
+use backstop_model::id::QuarantineId;
+use backstop_model::standing::Quarantined;
 use backstop_model::time::Timestamp;
 use rusqlite::Connection;
 use std::path::Path;
@@ -124,8 +127,11 @@ fn a_cut_tail_is_found() {
     let kept = Reader::open(dir.path()).unwrap().checkpoint().unwrap().unwrap();
     attack(dir.path(), "DELETE FROM events WHERE seq > 20");
     assert_eq!(found(dir.path()), (Some(21), Breakage::CutTail));
-    // Cut back to a checkpoint, later checkpoints removed: only what was kept elsewhere shows it.
+    // Cut back to a checkpoint, later checkpoints removed: what stands was folded further.
     attack(dir.path(), "DELETE FROM events WHERE seq > 16; DELETE FROM checkpoints WHERE seq > 16");
+    assert_eq!(found(dir.path()), (None, Breakage::Standing));
+    // Without that table too: only what was kept elsewhere shows it.
+    attack(dir.path(), "DELETE FROM standing; DELETE FROM meta WHERE name <> 'ledger'");
     verify(dir.path(), &VerifyOptions::default()).unwrap();
     let options = VerifyOptions { checkpoint: Some(kept), ..VerifyOptions::default() };
     let broken = verify(dir.path(), &options).unwrap_err();
@@ -238,15 +244,47 @@ fn a_ledger_whose_signed_end_is_gone_does_not_open() {
     filled(dir.path(), 30);
     attack(
         dir.path(),
-        "DELETE FROM events WHERE seq > 20; UPDATE meta SET value = '20' WHERE name = 'folded'",
+        "DELETE FROM events WHERE seq > 20; DELETE FROM standing; DELETE FROM meta WHERE name <> 'ledger'",
     );
     let fault =
         Ledger::open(config(dir.path()), crate::support::Hand::new().as_fn()).err().unwrap();
     assert!(matches!(fault, LedgerFault::Broken { .. }));
     assert!(fault.to_string().contains("rows 21 to 30 are missing"), "{fault}");
-    attack(
-        dir.path(),
-        "DELETE FROM events; DELETE FROM checkpoints; UPDATE meta SET value = '0' WHERE name = 'folded'",
-    );
+    attack(dir.path(), "DELETE FROM events; DELETE FROM checkpoints");
     drop(open(dir.path()));
+}
+
+#[test]
+fn a_quarantine_deleted_from_what_stands_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    let at = Timestamp::from_unix_micros(START);
+    let imposed = Fact::QuarantineImposed {
+        id: QuarantineId::draw(at, [1; 10]),
+        target: Quarantined::Session(crate::support::session(1)),
+        by: None,
+        reason: "undeclared egress".into(),
+    };
+    wait(ledger.commit(crate::support::event(None, at, imposed))).unwrap();
+    wait(ledger.close());
+    drop(ledger);
+    verify(dir.path(), &VerifyOptions::default()).unwrap();
+    for sql in [
+        "DELETE FROM standing WHERE kind = 'quarantine'",
+        "UPDATE meta SET value = '0' WHERE name = 'folded'",
+        "DELETE FROM meta WHERE name = 'seal'",
+        "DELETE FROM meta WHERE name IN ('seal', 'folded')",
+    ] {
+        attack(dir.path(), sql);
+        let broken = verify(dir.path(), &VerifyOptions::default());
+        // With neither table nor seal the events are folded again: nothing is lost.
+        if sql.ends_with("'folded')") {
+            broken.unwrap();
+            assert_eq!(open(dir.path()).views().quarantines().len(), 1);
+            return;
+        }
+        assert_eq!(broken.unwrap_err().kind, Breakage::Standing, "{sql}");
+        let fault = Ledger::open(config(dir.path()), crate::support::Hand::new().as_fn());
+        assert!(fault.err().unwrap().to_string().contains("what stands was changed"));
+    }
 }

@@ -96,9 +96,9 @@ pub fn explain(
         (Some((name, Some(version))), None) => {
             Some(format!("the skill `{name}@{version}` is not loaded"))
         }
-        (Some((name, None)), None) => {
-            Some(format!("name the version of the skill: `{name}@VERSION`"))
-        }
+        (Some((name, None)), None) => Some(format!(
+            "`{name}` is not loaded, or in several versions: name one, `{name}@VERSION`"
+        )),
         (Some(_), Some(_)) => None,
         (None, _) => Some("no skill acts: without one `egress.skill` denies".to_owned()),
     };
@@ -159,8 +159,14 @@ fn row(terms: &RowTerms) -> Row {
     }
 }
 
+/// The skill of that name; without a version, the only one that is loaded.
 fn skill(policy: &Policy, name: &SkillName, version: Option<&SkillVersion>) -> Option<SkillId> {
-    version.and_then(|version| policy.skill(name, version)).cloned()
+    let Some(version) = version else {
+        let mut named = policy.skills().filter(|skill| skill.name == *name);
+        let first = named.next();
+        return if named.next().is_none() { first.cloned() } else { None };
+    };
+    policy.skill(name, version).cloned()
 }
 
 /// What a text is as an attempt of the proxy: HTTPS is a tunnel, plain HTTP a request.

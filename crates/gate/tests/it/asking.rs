@@ -168,6 +168,8 @@ async fn a_question_has_no_effect() {
     let explained = house.gate.explain(&question);
     assert_eq!(explained.verdict.as_str(), "allow", "{explained:?}");
     assert!(!explained.controls.is_empty() && explained.hint.is_none());
+    question.skill = Some((weather().0, None));
+    assert_eq!(house.gate.explain(&question).verdict.as_str(), "allow", "its only version");
     question.text = "evil.example:443".to_owned();
     let explained = house.gate.explain(&question);
     assert_eq!(explained.verdict.as_str(), "deny");

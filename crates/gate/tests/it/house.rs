@@ -238,6 +238,13 @@ impl House {
         }
     }
 
+    /// Waits until what was noted is on record.
+    pub(crate) async fn events_noted(&self) {
+        while self.ledger.health().queued > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// All events, once everything that was noted before is on record.
     pub(crate) async fn events(&self) -> Vec<Recorded> {
         // The queue is in order within a lane; a commit of each lane comes after what was noted.
@@ -248,9 +255,7 @@ impl House {
             subject: None,
             fact: Fact::ProcessStarted { version: "fence".to_owned() },
         };
-        while self.ledger.health().queued > 0 {
-            tokio::task::yield_now().await;
-        }
+        self.events_noted().await;
         self.ledger.commit(fence).await.unwrap();
         let mut all = Vec::new();
         loop {

@@ -13,6 +13,7 @@
 
 mod acting;
 mod asking;
+mod disk;
 mod house;
 mod living;
 mod recording;

@@ -14,7 +14,7 @@ pub(crate) fn proxy(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
         "--locked",
         "--release",
         "--package",
-        "backstop-backstop",
+        "backstop",
         "--package",
         "backstop-testkit",
     ];

@@ -31,7 +31,8 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Message {
     reply
 }
 
-/// Sends a request with the usual headers and reads its reply.
+/// Sends a request with the usual headers and reads its reply. `Host` is the target's, or the
+/// address for a target that is a path.
 #[track_caller]
 pub fn request(
     address: SocketAddr,
@@ -40,7 +41,13 @@ pub fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Message {
-    exchange(address, &head(method, target, headers, body))
+    let place = address.to_string();
+    let mut headers = headers.to_vec();
+    if target.starts_with('/') && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
+        headers.push(("host", &place));
+    }
+    exchange(address, &head(method, target, &headers, body))
 }
 
 /// A request's bytes: `Host` from the target if none is given, `Content-Length` if there is a body.

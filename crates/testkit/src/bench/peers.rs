@@ -57,10 +57,11 @@ pub(super) fn start(world: &World, plan: &Plan) -> anyhow::Result<Vec<Peer>> {
     Ok(peers)
 }
 
-/// The sizes of a role that enforces nothing would stop a benchmark: the tenant's rows are all.
+/// One plain row and one for tunnels; no role, so volume alerts and does not stop the benchmark.
 fn policy() -> String {
     format!(
-        "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: {{ name: bench }}\nspec:\n  egress:\n\
+        "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: {{ name: bench }}\nspec:\n\
+         \x20 skills: [{{ name: load, version: 1.0.0 }}]\n  egress:\n\
          \x20 - {{ host: {PLAIN}, ports: [80], protocol: HTTP, owner: bench, reason: bench }}\n\
          \x20 - {{ host: {TUNNEL}, owner: bench, reason: bench }}\n---\n\
          apiVersion: backstop.dev/v1alpha1\nkind: Skill\nmetadata: {{ name: load-1.0.0 }}\nspec:\n  name: load\n  version: 1.0.0\n\

@@ -120,6 +120,7 @@ const fn word(kind: Breakage) -> &'static str {
         Breakage::Rewritten => "rewritten",
         Breakage::ForgedCheckpoint => "forged_checkpoint",
         Breakage::Foreign => "foreign",
+        Breakage::Standing => "standing",
         Breakage::Unreadable => "unreadable",
     }
 }

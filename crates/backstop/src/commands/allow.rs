@@ -59,10 +59,10 @@ fn asked(config: &Config, command: &Allow) -> Result<Asked> {
             tenant = tenant.or_else(|| Some(subject.tenant.to_string()));
             skill = skill.or_else(|| subject.skill.map(|skill| skill.name.to_string()));
         }
-        match recorded.event.fact {
-            Fact::AttemptRefused { asked, .. } => (asked.host, asked.port),
-            _ => return Err(usage(anyhow!("`{receipt}` is not the receipt of a refusal"))),
-        }
+        let Fact::AttemptRefused { asked, .. } = recorded.event.fact else {
+            return Err(usage(anyhow!("`{receipt}` is not the receipt of a refusal")));
+        };
+        (asked.host, asked.port)
     } else {
         match command.target.rsplit_once(':') {
             Some((host, port)) => {

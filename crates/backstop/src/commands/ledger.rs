@@ -7,7 +7,7 @@ use crate::printer::{self, Paint};
 use anyhow::{Context, Result, anyhow};
 use backstop_ledger::{Breakage, Checkpoint, Filter, Proof, PublicKey, Reader, VerifyOptions};
 use backstop_model::id::ReceiptId;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -172,9 +172,9 @@ fn status(reader: &Reader, directory: &Path, format: Format) -> Result<()> {
         "base": checkpoint.as_ref().map(|c| c.base),
     });
     printer::one(format, &shown, |shown| {
-        let lines = shown.as_object().into_iter().flatten().map(|(name, value)| match value {
-            Value::String(text) => format!("{name:<10} {text}"),
-            other => format!("{name:<10} {other}"),
+        let lines = shown.as_object().into_iter().flatten().map(|(name, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("{name:<10} {text}")
         });
         lines.collect::<Vec<_>>().join("\n")
     })

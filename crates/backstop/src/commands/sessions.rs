@@ -54,10 +54,8 @@ pub(crate) async fn run(config: &Config, command: &Sessions, format: Format) -> 
                 let mut out = format!("session {id}\n");
                 for entry in opened.get("tokens").and_then(Value::as_array).into_iter().flatten() {
                     let token = text(entry, "token");
-                    let skill = entry.get("skill").map_or("–".to_owned(), |skill| match skill {
-                        Value::String(skill) => skill.clone(),
-                        other => format!("{}@{}", text(other, "name"), text(other, "version")),
-                    });
+                    let skill = entry.get("skill").unwrap_or(&Value::Null);
+                    let skill = format!("{}@{}", text(skill, "name"), text(skill, "version"));
                     out.push_str(&format!(
                         "  {skill}  {token}\n  HTTPS_PROXY=http://{id}:{token}@HOST:PORT\n"
                     ));

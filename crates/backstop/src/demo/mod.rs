@@ -217,14 +217,14 @@ fn refusal_of(ledger: &Ledger, permit: &ReceiptId) -> Result<Option<Reply>> {
             if permits.contains(earlier) {
                 permits.push(event.receipt);
             }
-        } else if let Fact::AttemptRefused { control, refines: Some(earlier), .. } = &event.fact {
-            if permits.contains(earlier) {
-                return Ok(Some(Reply {
-                    receipt: Some(event.receipt.to_string()),
-                    control: Some(control.as_str().to_owned()),
-                    ..Reply::default()
-                }));
-            }
+        } else if let Fact::AttemptRefused { control, refines: Some(earlier), .. } = &event.fact
+            && permits.contains(earlier)
+        {
+            return Ok(Some(Reply {
+                receipt: Some(event.receipt.to_string()),
+                control: Some(control.as_str().to_owned()),
+                ..Reply::default()
+            }));
         }
     }
     Ok(None)

@@ -4,26 +4,26 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What a run came to.
-pub struct Ran {
+pub(crate) struct Ran {
     /// Exit code.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Standard error.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// Standard output as JSON.
     #[track_caller]
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out)
             .unwrap_or_else(|fault| panic!("{fault}\n{}\n{}", self.out, self.err))
     }
 }
 
 /// The binary with nothing of this machine's environment.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_backstop"));
     command.env_clear().env("HOME", "/nonexistent");
     command
@@ -31,13 +31,13 @@ pub fn command() -> Command {
 
 /// Runs the binary.
 #[track_caller]
-pub fn backstop(arguments: &[&str]) -> Ran {
+pub(crate) fn backstop(arguments: &[&str]) -> Ran {
     feed(arguments, "")
 }
 
 /// Runs the binary with something on standard input.
 #[track_caller]
-pub fn feed(arguments: &[&str], input: &str) -> Ran {
+pub(crate) fn feed(arguments: &[&str], input: &str) -> Ran {
     let mut child = command()
         .args(arguments)
         .stdin(Stdio::piped())
@@ -55,7 +55,7 @@ pub fn feed(arguments: &[&str], input: &str) -> Ran {
 }
 
 /// A folder with one policy file.
-pub fn policy(text: &str) -> (tempfile::TempDir, String) {
+pub(crate) fn policy(text: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("policy.yaml"), text).unwrap();
     let path = folder.path().join("policy.yaml").display().to_string();
@@ -63,7 +63,7 @@ pub fn policy(text: &str) -> (tempfile::TempDir, String) {
 }
 
 /// The text of a file of the project.
-pub fn project(path: &str) -> String {
+pub(crate) fn project(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     std::fs::read_to_string(root.join(path)).unwrap()
 }

@@ -113,9 +113,8 @@ fn web_scheme(target: &[u8]) -> Result<(), Fault> {
     let colon = target.iter().position(|byte| *byte == b':').unwrap_or(target.len());
     let (scheme, rest) = target.split_at(colon);
     let web = [&b"http"[..], b"https", b"ws", b"wss"];
-    if matches!(target, [b'/', ..] | b"*") || rest.is_empty() {
-        Ok(())
-    } else if web.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+    let without = matches!(target, [b'/', ..] | b"*") || rest.is_empty();
+    if without || web.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         Ok(())
     } else {
         Err(Fault::scheme("the scheme is not http, https, ws or wss"))

@@ -15,4 +15,6 @@ mod check;
 mod config;
 mod demo;
 mod explain;
+mod record;
 mod run;
+mod stage;

@@ -1,7 +1,7 @@
 //! Runs the binary to its end and reads what it said.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// What a run came to.
 pub(crate) struct Ran {
@@ -46,7 +46,17 @@ pub(crate) fn feed(arguments: &[&str], input: &str) -> Ran {
         .spawn()
         .unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    said(child.wait_with_output().unwrap())
+}
+
+/// Runs a command that is made up already.
+#[track_caller]
+pub fn ended(command: &mut Command) -> Ran {
+    said(command.output().unwrap())
+}
+
+#[track_caller]
+fn said(output: Output) -> Ran {
     Ran {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),

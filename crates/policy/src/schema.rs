@@ -224,7 +224,7 @@ const ROW: Table = Table {
             "inspect",
             Shape::Text("`tunnel`"),
             "tunnel",
-            "how deep TLS is looked into; `tunnel` checks names alone and is all that this build can",
+            "how deep TLS is looked into; `tunnel` checks names alone and is all that this build can do",
         ),
         may(
             "ech",

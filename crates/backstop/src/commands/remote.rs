@@ -37,6 +37,18 @@ pub(crate) fn token_file(state: &Path) -> PathBuf {
 /// # Errors
 /// Where none runs, or its token cannot be read.
 pub(crate) fn client(config: &Config) -> Result<Client> {
+    let at = whereabouts(config)?;
+    let token = token_file(&config.state);
+    let secret = std::fs::read_to_string(&token)
+        .with_context(|| format!("cannot read `{}`", token.display()))?;
+    Ok(Client::new(at.api, Some(Redacted::new("operator token", secret.trim().to_owned())))?)
+}
+
+/// Where the gateway of this state folder is.
+///
+/// # Errors
+/// Where none runs.
+pub(crate) fn whereabouts(config: &Config) -> Result<Whereabouts> {
     let file = Whereabouts::file(&config.state);
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
@@ -50,12 +62,7 @@ pub(crate) fn client(config: &Config) -> Result<Client> {
             return Err(fault).with_context(|| format!("cannot read `{}`", file.display()));
         }
     };
-    let at: Whereabouts = serde_json::from_str(&text)
-        .with_context(|| format!("`{}` is malformed", file.display()))?;
-    let token = token_file(&config.state);
-    let secret = std::fs::read_to_string(&token)
-        .with_context(|| format!("cannot read `{}`", token.display()))?;
-    Ok(Client::new(at.api, Some(Redacted::new("operator token", secret.trim().to_owned())))?)
+    serde_json::from_str(&text).with_context(|| format!("`{}` is malformed", file.display()))
 }
 
 /// A text member of a JSON object, or a dash.

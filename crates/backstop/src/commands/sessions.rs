@@ -49,15 +49,17 @@ pub(crate) async fn run(config: &Config, command: &Sessions, format: Format) -> 
                 }
             }
             let opened = client.post("/v1/sessions", &body).await?;
+            let proxy = remote::whereabouts(config)?.proxy.first().copied();
             printer::one(format, &opened, |opened| {
                 let id = text(opened, "id");
+                let proxy = proxy.map_or_else(|| "HOST:PORT".to_owned(), |proxy| proxy.to_string());
                 let mut out = format!("session {id}\n");
                 for entry in opened.get("tokens").and_then(Value::as_array).into_iter().flatten() {
                     let token = text(entry, "token");
                     let skill = entry.get("skill").unwrap_or(&Value::Null);
                     let skill = format!("{}@{}", text(skill, "name"), text(skill, "version"));
                     out.push_str(&format!(
-                        "  {skill}  {token}\n  HTTPS_PROXY=http://{id}:{token}@HOST:PORT\n"
+                        "  {skill}  {token}\n  HTTPS_PROXY=http://{id}:{token}@{proxy}\n"
                     ));
                 }
                 out.push_str("The tokens are shown this once only.");

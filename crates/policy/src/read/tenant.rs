@@ -327,13 +327,17 @@ fn actors(tests: &[TestCase], skills: &[ListedSkill], faults: &mut Faults) {
 fn tunnels(name: Option<&(TenantName, Span)>, egress: &[Row], faults: &mut Faults) {
     let count = egress.iter().filter(|r| r.target.protocol == Protocol::Https).count();
     let (Some((name, span)), true) = (name, count > 0) else { return };
-    let rows = if count == 1 { "one HTTPS row".to_owned() } else { format!("{count} HTTPS rows") };
-    let message =
-        format!("{rows} of `{name}` pass as tunnels: names are checked, bodies are not read");
+    let rows = match count {
+        1 => format!("one HTTPS row of `{name}` passes as a tunnel"),
+        _ => format!("{count} HTTPS rows of `{name}` pass as tunnels"),
+    };
+    let message = format!("{rows}: host, address and server name are checked, bodies are not read");
     faults.note(
         "policy.tunnel",
         *span,
         message,
-        Some("`inspect: tunnel` is all that this build can"),
+        Some(
+            "`inspect: tunnel` is all that this build can do; every receipt says `inspected: sni`",
+        ),
     );
 }

@@ -905,8 +905,8 @@ fn the_note_on_tunnels() {
     ));
     let notes: Vec<_> = applied.diagnostics.iter().map(ToString::to_string).collect();
     expect![[r#"
-        p.yaml:4:19: note: 2 HTTPS rows of `t` pass as tunnels: names are checked, bodies are not read [policy.tunnel]
-          hint: `inspect: tunnel` is all that this build can"#]].assert_eq(&notes.join("\n"));
+        p.yaml:4:19: note: 2 HTTPS rows of `t` pass as tunnels: host, address and server name are checked, bodies are not read [policy.tunnel]
+          hint: `inspect: tunnel` is all that this build can do; every receipt says `inspected: sni`"#]].assert_eq(&notes.join("\n"));
 }
 
 #[test]

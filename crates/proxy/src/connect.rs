@@ -65,9 +65,16 @@ pub(crate) async fn run(
 ) {
     let idle = permit.idle().unwrap_or(desk.config.idle);
     let (first, act, follow) = match first_flight(&mut client, early, desk.config.hello).await {
-        First::Hello { bytes, hello } => {
+        First::Hello { bytes, after, hello } => {
             let act = Act::Hello { sni: hello.sni.clone(), ech: hello.ech };
-            (bytes, act, Some(Follow::new(hello)))
+            let mut follow = Follow::new(hello);
+            // The client need not wait for an answer: what stands behind its hello in the same
+            // flight may be a second one.
+            if let Err(why) = follow.push(bytes.get(after..).unwrap_or_default()) {
+                desk.refuse_tunnel(&session, permit.attempt(), Control::WireAuthority, why);
+                return end(client, Some(ACCESS_DENIED)).await;
+            }
+            (bytes, act, (!follow.is_done()).then_some(follow))
         }
         First::Opaque { bytes } => (bytes, Act::Opaque, None),
         First::Malformed(why) => {
@@ -101,8 +108,15 @@ pub(crate) async fn run(
 }
 
 enum First {
-    Hello { bytes: Vec<u8>, hello: ClientHello },
-    Opaque { bytes: Vec<u8> },
+    /// The hello, all bytes that came, and where those behind the hello begin.
+    Hello {
+        bytes: Vec<u8>,
+        after: usize,
+        hello: ClientHello,
+    },
+    Opaque {
+        bytes: Vec<u8>,
+    },
     Malformed(&'static str),
     Slow,
     Gone,
@@ -117,7 +131,8 @@ async fn first_flight(client: &mut TcpStream, early: Vec<u8>, deadline: Duration
         match reader.push(&fresh) {
             Progress::NeedMore => {}
             Progress::Hello(hello) => {
-                return First::Hello { bytes: reader.into_bytes(), hello };
+                let after = reader.read();
+                return First::Hello { bytes: reader.into_bytes(), after, hello };
             }
             Progress::NotTls => {
                 return First::Opaque { bytes: reader.into_bytes() };

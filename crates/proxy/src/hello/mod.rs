@@ -76,6 +76,12 @@ impl HelloReader {
         }
     }
 
+    /// How many of the bytes pushed so far have been read: after [`Progress::Hello`] those behind
+    /// it have not been judged.
+    pub const fn read(&self) -> usize {
+        self.at
+    }
+
     /// Every byte pushed so far, as it came.
     pub fn into_bytes(self) -> Vec<u8> {
         self.raw

@@ -140,7 +140,7 @@ impl<'a> Order<'a> {
         let answer = in_time(line.idle, moved.as_ref(), sent).await;
         match answer {
             None => Err(SLOW),
-            Some(Ok(response)) => Ok(self.answer(line, response).await),
+            Some(Ok(response)) => self.answer(line, response),
             Some(Err(mut fault)) => {
                 // Given back: not a byte of it was sent.
                 request = match (fault.take_message(), again) {
@@ -154,7 +154,7 @@ impl<'a> Order<'a> {
                 let sent = line.lease.sender.send_request(request);
                 match in_time(line.idle, moved.as_ref(), sent).await {
                     None => Err(SLOW),
-                    Some(Ok(response)) => Ok(self.answer(line, response).await),
+                    Some(Ok(response)) => self.answer(line, response),
                     Some(Err(fault)) => Err(failed(&fault)),
                 }
             }
@@ -201,12 +201,33 @@ impl<'a> Order<'a> {
     }
 
     /// The upstream's answer as the client gets it.
-    async fn answer(&mut self, line: Line, mut response: Response<Incoming>) -> Response<Outbound> {
-        let receipt = HeaderValue::from_str(line.receipt.as_str()).ok();
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS
-            && let Some(client) = self.client.take()
+    fn answer(
+        &mut self,
+        line: Line,
+        mut response: Response<Incoming>,
+    ) -> Result<Response<Outbound>, Stop> {
+        // RFC 9112 §6.3: two lengths for one body are an attempt at response smuggling. hyper reads
+        // the chunks and would pass the other length on.
+        if response.headers().contains_key(TRANSFER_ENCODING)
+            && response.headers().contains_key(CONTENT_LENGTH)
         {
-            return self.switch(client, line, response, receipt);
+            return Err(Stop::Failed { status: StatusCode::BAD_GATEWAY, why: TWO_LENGTHS });
+        }
+        let receipt = HeaderValue::from_str(line.receipt.as_str()).ok();
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let agreed = response.headers().get(UPGRADE);
+            return match self.client.take() {
+                Some(client)
+                    if agreed
+                        .is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) =>
+                {
+                    Ok(self.switch(client, line, response, receipt))
+                }
+                // RFC 9110 §7.8: only to what was asked for.
+                Some(_) | None => {
+                    Err(Stop::Failed { status: StatusCode::BAD_GATEWAY, why: UNASKED })
+                }
+            };
         }
         let upstream_spoke = response.version();
         let headers = response.headers_mut();
@@ -214,7 +235,8 @@ impl<'a> Order<'a> {
         fields::via(headers, upstream_spoke);
         stamp(headers, receipt);
         *response.version_mut() = Version::HTTP_11;
-        response.map(|body| Outbound::Relayed(Box::new(Relayed::new(body, line.lease, line.idle))))
+        Ok(response
+            .map(|body| Outbound::Relayed(Box::new(Relayed::new(body, line.lease, line.idle)))))
     }
 
     /// RFC 9110 §15.2.2: from here on the connection is a tunnel under the same permit.
@@ -244,6 +266,8 @@ enum Reuse {
 }
 
 const GONE: Stop = Stop::Failed { status: StatusCode::BAD_GATEWAY, why: "the request is gone" };
+const TWO_LENGTHS: &str = "the upstream's answer has both Transfer-Encoding and Content-Length";
+const UNASKED: &str = "the upstream switched to a protocol that was not asked for";
 const SLOW: Stop = Stop::Failed {
     status: StatusCode::GATEWAY_TIMEOUT,
     why: "the upstream did not answer in time",

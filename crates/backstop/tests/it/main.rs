@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod attacks;
 mod check;
 mod config;
 mod demo;

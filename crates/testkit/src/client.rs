@@ -20,12 +20,12 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Message {
     } else {
         Kind::Reply
     };
-    let reply = read_reply(&mut stream, kind)
+    let mut buffer = Vec::new();
+    let reply = read_on(&mut stream, &mut buffer, kind)
         .unwrap_or_else(|error| panic!("read a reply of {address}: {error}"));
-    if kind == Kind::HeadReply && reply.status() != 200 {
-        // A refused CONNECT has a body.
-        let mut rest = reply.raw;
-        return read_on(&mut stream, &mut rest, Kind::Reply)
+    if bytes.starts_with(b"CONNECT ") && reply.status() != 200 {
+        // A refused CONNECT has a body, which may have come with the head.
+        return read_on(&mut stream, &mut buffer, Kind::Reply)
             .unwrap_or_else(|error| panic!("read a refusal of {address}: {error}"));
     }
     reply
@@ -91,13 +91,13 @@ pub fn tunnel(
 ) -> (TcpStream, Message) {
     let mut stream = connect(proxy);
     stream.write_all(&head("CONNECT", authority, headers, b"")).expect("write CONNECT");
-    let reply = read_reply(&mut stream, Kind::HeadReply)
+    let mut buffer = Vec::new();
+    let reply = read_on(&mut stream, &mut buffer, Kind::HeadReply)
         .unwrap_or_else(|error| panic!("read the reply to CONNECT: {error}"));
     if reply.status() == 200 {
         return (stream, reply);
     }
-    let mut rest = reply.raw;
-    let reply = read_on(&mut stream, &mut rest, Kind::Reply)
+    let reply = read_on(&mut stream, &mut buffer, Kind::Reply)
         .unwrap_or_else(|error| panic!("read a refusal: {error}"));
     (stream, reply)
 }

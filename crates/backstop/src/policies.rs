@@ -195,11 +195,25 @@ impl Keeper {
     }
 
     async fn record(&self, fact: Fact, policy: Digest) -> Result<()> {
-        let at = self.clock.now();
-        let mut random = [0; 10];
-        self.random.fill(&mut random)?;
-        let event = Event { receipt: ReceiptId::draw(at, random), at, policy, subject: None, fact };
-        self.ledger.commit(event).await?;
-        Ok(())
+        record(&self.ledger, &*self.clock, &*self.random, fact, policy).await
     }
+}
+
+/// Commits an event of the process itself.
+///
+/// # Errors
+/// Where there is no randomness, or the ledger takes nothing.
+pub(crate) async fn record(
+    ledger: &Ledger,
+    clock: &dyn Clock,
+    random: &dyn Random,
+    fact: Fact,
+    policy: Digest,
+) -> Result<()> {
+    let at = clock.now();
+    let mut ten = [0; 10];
+    random.fill(&mut ten)?;
+    let event = Event { receipt: ReceiptId::draw(at, ten), at, policy, subject: None, fact };
+    ledger.commit(event).await?;
+    Ok(())
 }

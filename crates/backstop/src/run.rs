@@ -4,7 +4,7 @@
 use crate::commands::remote::token_file;
 use crate::config::Config;
 use crate::config::typed::Bound;
-use crate::policies::Keeper;
+use crate::policies::{Keeper, record};
 use crate::tasks::Tasks;
 use anyhow::{Context, Result};
 use backstop_api::Api;
@@ -13,6 +13,7 @@ use backstop_gate::{
     bootstrap_operator,
 };
 use backstop_ledger::Ledger;
+use backstop_model::event::Fact;
 use backstop_policy::{Diagnostic, Policy, Source};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// The two ports through which the outside world comes in.
 pub(crate) struct Surroundings {
@@ -35,7 +37,10 @@ pub(crate) struct Running {
     gate: Gate,
     ledger: Ledger,
     keeper: Option<Keeper>,
-    tasks: Tasks,
+    /// The proxies: they stop first, and may take as long as `drain`.
+    doors: Tasks,
+    /// What governs the proxies' live tunnels until the last of them has ended.
+    rooms: Tasks,
     proxies: Vec<SocketAddr>,
     api: SocketAddr,
     diagnostics: Vec<Diagnostic>,
@@ -60,6 +65,11 @@ impl Running {
         let now = Arc::clone(&clock);
         let ledger = Ledger::open(ledger_config(config), Arc::new(move || now.now()))
             .context("the ledger does not open")?;
+        // The policy is not loaded yet.
+        let started = Fact::ProcessStarted { version: env!("CARGO_PKG_VERSION").to_owned() };
+        record(&ledger, &*clock, &*random, started, Policy::empty().digest())
+            .await
+            .context("the start cannot be recorded")?;
         bootstrap_operator(&token_file(&config.state), &ledger, &*clock, &*random).await?;
         let mut keeper = Keeper::new(
             &crate::commands::ledger::directory(config),
@@ -78,9 +88,9 @@ impl Running {
             resolver: around.resolver,
             wire: around.wire,
         })?;
-        let mut tasks = Tasks::new();
-        let (runner, stop) = (gate.clone(), tasks.stop());
-        tasks.start("gate", async move {
+        let (doors, mut rooms) = (Tasks::new(), Tasks::new());
+        let (runner, stop) = (gate.clone(), rooms.stop());
+        rooms.start("gate", async move {
             runner.run(stop).await;
             Ok(())
         });
@@ -90,7 +100,8 @@ impl Running {
             gate,
             ledger,
             keeper: Some(keeper),
-            tasks,
+            doors,
+            rooms,
             proxies: Vec::new(),
             diagnostics,
         };
@@ -107,8 +118,8 @@ impl Running {
                 .with_context(|| format!("the proxy cannot listen on `{address}`"))?;
             self.proxies.push(listener.local_addr()?);
             let proxy = Arc::new(proxy_config(config, bound));
-            let (gate, stop) = (self.gate.clone(), self.tasks.stop());
-            self.tasks.start("proxy", async move {
+            let (gate, stop) = (self.gate.clone(), self.doors.stop());
+            self.doors.start("proxy", async move {
                 backstop_proxy::serve(listener, gate, proxy, stop)
                     .await
                     .context("the proxy stopped")
@@ -132,8 +143,8 @@ impl Running {
             version: env!("CARGO_PKG_VERSION"),
             config: Arc::new(api),
         };
-        let stop = self.tasks.stop();
-        self.tasks.start("api", async move {
+        let stop = self.rooms.stop();
+        self.rooms.start("api", async move {
             backstop_api::serve(listener, api, stop).await.context("the API stopped")
         });
         ready.ready();
@@ -144,8 +155,8 @@ impl Running {
     /// Watches the policy files from now on.
     pub(crate) fn watch_policies(&mut self, config: &Config) {
         if let Some(keeper) = self.keeper.take() {
-            let stop = self.tasks.stop();
-            self.tasks
+            let stop = self.rooms.stop();
+            self.rooms
                 .start("policies", keeper.run(config.policy.clone(), config.policy_poll, stop));
         }
     }
@@ -172,19 +183,40 @@ impl Running {
     }
     /// Waits until a task ends that should not have.
     pub(crate) async fn first_end(&mut self) -> anyhow::Error {
-        self.tasks.first_end().await
+        tokio::select! {
+            fault = self.doors.first_end() => fault,
+            fault = self.rooms.first_end() => fault,
+        }
     }
 
-    /// Stops: readiness off, live tunnels may end until `drain`, the ledger last.
+    /// Stops: readiness off, live tunnels may end until `drain` or `now`, the ledger last.
+    ///
+    /// Until the last tunnel has ended it stays governed: the gate obeys quarantines, the policy
+    /// files are watched and the API answers.
     ///
     /// # Errors
     /// The first fault with which a task ended.
-    pub(crate) async fn stop(self, drain: Duration) -> Result<()> {
+    pub(crate) async fn stop(self, drain: Duration, now: impl Future<Output = ()>) -> Result<()> {
         self.gate.readiness().drain();
-        // The proxy keeps the deadline itself; this one is for a proxy that does not.
-        let stopped = self.tasks.stop_all(drain + Duration::from_secs(10)).await;
+        let patience = async {
+            tokio::select! {
+                () = sleep(drain) => tracing::warn!(?drain, "cutting what has not ended in time"),
+                () = now => {}
+            }
+            // The gate cuts, and not the proxy: so each tunnel's record says how it ended.
+            self.gate.drain(Duration::ZERO).await;
+            sleep(GRACE).await;
+        };
+        let doors = self.doors.stop_all(patience).await;
+        self.gate.drain(GRACE).await;
+        let rooms = self.rooms.stop_all(sleep(ROOM_GRACE)).await;
+        let policy = self.gate.policy().digest();
+        let stopped = Fact::ProcessStopped;
+        if let Err(fault) = record(&self.ledger, &SystemClock, &OsRandom, stopped, policy).await {
+            tracing::error!("the end cannot be recorded: {fault:#}");
+        }
         self.ledger.close().await;
-        stopped
+        doors.and(rooms)
     }
 }
 
@@ -244,7 +276,13 @@ fn proxy_config(config: &Config, bound: Option<&Bound>) -> backstop_proxy::Confi
         head: config.head_timeout,
         hello: config.hello_timeout,
         idle: config.idle,
-        drain: config.drain,
+        // The process cuts at `drain`; this is for what hangs on no tunnel.
+        drain: config.drain.saturating_add(GRACE),
         ..backstop_proxy::Config::default()
     }
 }
+
+/// How long a proxy may take to end once its tunnels are cut.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long everything else may take; the API lets requests under way have their answer.
+const ROOM_GRACE: Duration = Duration::from_secs(10);

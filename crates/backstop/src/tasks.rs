@@ -2,7 +2,6 @@
 //! and stops it: a gateway that has lost a limb must not look alive.
 
 use anyhow::{Result, anyhow};
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -35,17 +34,19 @@ impl Tasks {
             Some(Ok((name, Ok(())))) => anyhow!("the task `{name}` ended early"),
             Some(Ok((name, Err(fault)))) => fault.context(format!("the task `{name}` failed")),
             Some(Err(fault)) => anyhow!("a task did not survive: {fault}"),
-            None => anyhow!("there is no task"),
+            // Nothing was started, so nothing can end.
+            None => std::future::pending().await,
         }
     }
-    /// Tells every task to end and waits for them, at most `deadline`; what is left then is aborted.
+    /// Tells every task to end and waits for them as long as `patience` does; what is left then is
+    /// aborted.
     ///
     /// # Errors
     /// The first fault with which a task ended.
-    pub(crate) async fn stop_all(mut self, deadline: Duration) -> Result<()> {
+    pub(crate) async fn stop_all(mut self, patience: impl Future<Output = ()>) -> Result<()> {
         self.stop.send_replace(true);
         let mut first = Ok(());
-        let drained = tokio::time::timeout(deadline, async {
+        let all = async {
             while let Some(ended) = self.set.join_next().await {
                 let result = match ended {
                     Ok((name, result)) => {
@@ -57,10 +58,13 @@ impl Tasks {
                     first = result;
                 }
             }
-        })
-        .await;
-        if drained.is_err() {
-            tracing::warn!(?deadline, "tasks still ran at the deadline and were cut");
+        };
+        let ended = tokio::select! {
+            () = all => true,
+            () = patience => false,
+        };
+        if !ended {
+            tracing::warn!("tasks did not end in time and were cut");
             self.set.shutdown().await;
         }
         first

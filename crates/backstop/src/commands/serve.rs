@@ -37,23 +37,29 @@ pub(crate) async fn run(config: Config, format: Format) -> Result<ExitCode> {
         _ = interrupt.recv() => Ok("SIGINT"),
         fault = running.first_end() => Err(fault),
     };
-    let _gone = std::fs::remove_file(&file);
-    match ended {
+    let stopped = match ended {
         Ok(signal) => {
             tracing::info!(signal, drain = ?config.drain, "draining: live tunnels may end by themselves");
-            tokio::select! {
-                stopped = running.stop(config.drain) => stopped?,
-                // A second signal means now.
-                _ = terminate.recv() => tracing::warn!("a second SIGTERM: cut"),
-                _ = interrupt.recv() => tracing::warn!("a second SIGINT: cut"),
-            }
-            Ok(ExitCode::SUCCESS)
+            // A second signal means now.
+            let now = async {
+                tokio::select! {
+                    _ = terminate.recv() => tracing::warn!("a second SIGTERM: cut"),
+                    _ = interrupt.recv() => tracing::warn!("a second SIGINT: cut"),
+                }
+            };
+            running.stop(config.drain, now).await
         }
         Err(fault) => {
-            running.stop(std::time::Duration::from_secs(5)).await?;
+            let stopped = running.stop(std::time::Duration::from_secs(5), std::future::pending());
+            if let Err(other) = stopped.await {
+                tracing::error!("{other:#}");
+            }
             Err(fault)
         }
-    }
+    };
+    // Commands find the gateway until its API is gone: live tunnels are governed to the end.
+    let _gone = std::fs::remove_file(&file);
+    stopped.map(|()| ExitCode::SUCCESS)
 }
 
 /// Says that it is ready: a line on standard output, and a file for commands.

@@ -38,7 +38,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     many("policy", "policy", "policy files and folders (`*.yaml`, `*.yml`)"),
     one(
         "policy_poll",
-        "1s",
+        "500ms",
         "how often policy files are looked at for changes (SIGHUP does it at once)",
     ),
     one("drain", "30m", "how long live tunnels may go on after SIGTERM"),

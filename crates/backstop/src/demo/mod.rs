@@ -87,7 +87,7 @@ async fn scenario(folder: &std::path::Path) -> Result<Report> {
         .into_iter()
         .filter(|name| !HONEST_NAMES.contains(&name.as_str()) && name != "inside.example")
         .collect();
-    running.stop(Duration::from_secs(5)).await?;
+    running.stop(Duration::from_secs(5), std::future::pending()).await?;
     let directory = crate::commands::ledger::directory(&config);
     let verified =
         backstop_ledger::Reader::open(&directory).map_err(anyhow::Error::from).and_then(|reader| {

@@ -117,6 +117,11 @@ fn ledger(out: &mut Exposition, health: &Health) {
             whole(u64::try_from(health.queued).unwrap_or(u64::MAX)),
         ),
         (
+            "backstop_ledger_lost",
+            "Refusals, ends of flows and alerts that could not be recorded since the start.",
+            whole(health.lost),
+        ),
+        (
             "backstop_ledger_faulty",
             "Whether something went wrong that still stands.",
             yes(health.last_error.is_some()),

@@ -160,8 +160,11 @@ impl Keeper {
     /// Reading the texts and comparing them sees what file notifications miss (links that are
     /// swapped, network volumes).
     ///
+    /// A change that cannot be recorded (a full disk) is not in force; it is tried again at every
+    /// poll.
+    ///
     /// # Errors
-    /// Where a change cannot be recorded, or signals cannot be had.
+    /// Where signals cannot be had.
     pub(crate) async fn run(
         mut self,
         paths: Vec<PathBuf>,
@@ -171,6 +174,7 @@ impl Keeper {
         let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let mut tick = tokio::time::interval(poll);
         let mut unreadable = false;
+        let mut unrecorded = false;
         loop {
             let asked = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -181,7 +185,14 @@ impl Keeper {
                 Ok(sources) => {
                     unreadable = false;
                     if asked || self.last.as_ref() != Some(&sources) {
-                        self.apply(sources).await?;
+                        match self.apply(sources).await {
+                            Ok(_) => unrecorded = false,
+                            Err(fault) if asked || !unrecorded => {
+                                tracing::error!("policies stay as they are: {fault:#}");
+                                unrecorded = true;
+                            }
+                            Err(_) => {}
+                        }
                     }
                 }
                 // What was in force stays; said once, not every second.

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::typed::Bound;
 use crate::policies::{Keeper, record};
 use crate::tasks::Tasks;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use backstop_api::Api;
 use backstop_gate::{
     Clock, Gate, NetworkConfig, OsRandom, Parts, Random, Ready, Resolve, SystemClock, Trust, Wire,
@@ -16,7 +16,7 @@ use backstop_ledger::Ledger;
 use backstop_model::event::Fact;
 use backstop_policy::{Diagnostic, Policy, Source};
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +94,9 @@ impl Running {
             runner.run(stop).await;
             Ok(())
         });
+        let (room, writable, stop) =
+            (gate.readiness().announce("ledger"), ledger.writable(), tasks.stop());
+        tasks.start("ledger-health", keep_ready(room, writable, stop));
         let mut running = Self {
             _ready: Vec::new(),
             api: config.api_listen,
@@ -220,6 +223,26 @@ impl Running {
     }
 }
 
+/// A gateway that can record no permit is not ready: it refuses everything, and others should not
+/// send it more.
+async fn keep_ready(
+    room: Ready,
+    mut writable: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<()> {
+    loop {
+        if *writable.borrow_and_update() {
+            room.ready()
+        } else {
+            room.wait()
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            changed = writable.changed() => changed.context("the ledger is gone")?,
+        }
+    }
+}
+
 /// Listens with a queue that a burst of clients fits into.
 fn listen(address: SocketAddr) -> Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -228,13 +251,36 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
     Ok(socket.listen(4_096)?)
 }
 
-/// The state folder: nobody else reads it.
+/// The state folder: nobody else reads it, and nobody else may exchange what lies in it.
+///
+/// It may belong to root, as a mounted volume does; what was made in it must be this user's.
 fn private_folder(folder: &Path) -> Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .with_context(|| format!("cannot make the state folder `{}`", folder.display()))
+        .with_context(|| format!("cannot make the state folder `{}`", folder.display()))?;
+    let me = nix::unistd::geteuid().as_raw();
+    let owner = |path: &Path| std::fs::metadata(path).map(|data| data.uid());
+    let of_folder = owner(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    if of_folder != me && of_folder != 0 {
+        bail!(
+            "the state folder `{}` belongs to user {of_folder}, this process runs as user {me}: whoever owns it could exchange the record; name another with `--state`, or give it to this user",
+            folder.display()
+        );
+    }
+    for name in ["ledger", "ledger/ledger.db", "ledger/ledger.key", "operator.token"] {
+        let path = folder.join(name);
+        match owner(&path) {
+            Ok(owner) if owner != me => bail!(
+                "`{}` belongs to user {owner}, this process runs as user {me}: run it as the user that made it, or give it to this user",
+                path.display()
+            ),
+            // What is not there yet is made; what cannot be read is said by who needs it.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn ledger_config(config: &Config) -> backstop_ledger::Config {

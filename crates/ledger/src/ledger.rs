@@ -79,23 +79,23 @@ pub(crate) struct Shared {
     pub(crate) nearly_full: AtomicBool,
     pub(crate) lost: AtomicU64,
     pub(crate) log_pages: AtomicU64,
-    writable: AtomicBool,
+    writable: watch::Sender<bool>,
     error: Mutex<Option<String>>,
 }
 
 impl Shared {
     pub(crate) fn is_writable(&self) -> bool {
-        self.writable.load(Ordering::Acquire)
+        *self.writable.borrow()
     }
     pub(crate) fn fail(&self, fault: &LedgerFault) {
         self.complain(fault.to_string());
-        self.writable.store(false, Ordering::Release);
+        self.writable.send_if_modified(|writable| std::mem::replace(writable, false));
     }
     pub(crate) fn complain(&self, what: String) {
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     }
     pub(crate) fn recovered(&self) {
-        if !self.writable.swap(true, Ordering::AcqRel) {
+        if self.writable.send_if_modified(|writable| !std::mem::replace(writable, true)) {
             *self.error.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
@@ -140,7 +140,7 @@ impl Ledger {
             nearly_full: AtomicBool::new(false),
             lost: AtomicU64::new(0),
             log_pages: AtomicU64::new(0),
-            writable: AtomicBool::new(true),
+            writable: watch::Sender::new(true),
             error: Mutex::default(),
         });
         let reduced = (!store.directory().keep_reserve(config.reserve.0)).then(|| {
@@ -274,6 +274,11 @@ impl Ledger {
             lost: shared.lost.load(Ordering::Relaxed),
             last_error: shared.error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
+    }
+
+    /// Whether permits can be recorded, as it changes.
+    pub fn writable(&self) -> watch::Receiver<bool> {
+        self.inner.shared.writable.subscribe()
     }
 
     /// The directory.

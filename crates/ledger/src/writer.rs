@@ -408,8 +408,7 @@ fn row(entry: &Entry) -> NewRow<'_> {
 /// Whether the fact lets somebody do more than before: such facts leave the reserve alone.
 fn opens(fact: &Fact) -> bool {
     match fact {
-        Fact::PolicyLoaded { .. }
-        | Fact::TokenIssued(_)
+        Fact::TokenIssued(_)
         | Fact::SessionOpened { .. }
         | Fact::AttemptPermitted { .. }
         | Fact::HoldPlaced { .. }
@@ -418,6 +417,9 @@ fn opens(fact: &Fact) -> bool {
         Fact::HoldResolved { resolution, .. } => *resolution == Resolution::Approved,
         Fact::ProcessStarted { .. }
         | Fact::ProcessStopped
+        // It may be a tighter one, which must reach flows that live now; what it allows beyond the
+        // former still needs a permit each, and those fail.
+        | Fact::PolicyLoaded { .. }
         | Fact::PolicyRejected { .. }
         | Fact::TokenRevoked { .. }
         | Fact::SessionClosed

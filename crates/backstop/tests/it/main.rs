@@ -15,6 +15,7 @@ mod attacks;
 mod check;
 mod config;
 mod demo;
+mod disk;
 mod explain;
 mod lifecycle;
 mod operators;

@@ -51,7 +51,7 @@ pub(crate) fn feed(arguments: &[&str], input: &str) -> Ran {
 
 /// Runs a command that is made up already.
 #[track_caller]
-pub fn ended(command: &mut Command) -> Ran {
+pub(crate) fn ended(command: &mut Command) -> Ran {
     said(command.output().unwrap())
 }
 

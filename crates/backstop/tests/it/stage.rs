@@ -1,9 +1,8 @@
 //! A world with upstreams that record, a policy that lets them be reached, and the real gateway.
 
 use crate::run::{Ran, ended};
-use backstop_testkit::upstream::{Answer, Recording};
 use backstop_testkit::{Backstop, Ca, Session, Setup, Upstream, World, client};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -100,11 +99,6 @@ impl<'w> Stage<'w> {
     }
 }
 
-/// A second plain upstream that only counts, for load.
-pub(crate) fn counting(world: &World) -> Upstream {
-    Upstream::start(SocketAddr::new(world.address(), 80), None, Recording::Counts)
-}
-
 pub(crate) fn session(gateway: &Backstop) -> Session {
     gateway.session("research", &[SKILL])
 }
@@ -154,14 +148,4 @@ pub(crate) fn through_tunnel(
     stream.flush().ok()?;
     let mut first = [0; 64];
     (stream.read(&mut first).ok()? > 0).then_some(())
-}
-
-/// JSON for `Setup::config`: the ledger's keys.
-pub(crate) fn ledger(keys: Value) -> Value {
-    json!({ "ledger": keys })
-}
-
-/// What an upstream answers by default.
-pub(crate) fn hello() -> Answer {
-    Answer::text("hello\n")
 }

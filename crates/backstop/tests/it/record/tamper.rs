@@ -100,11 +100,17 @@ impl<'w> Scene<'w> {
     }
 }
 
+type Change = Box<dyn Fn(&mut Value)>;
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-        if path.is_dir() { copy(&path, &to) } else { drop(std::fs::copy(&path, &to).unwrap()) }
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
     }
 }
 
@@ -267,7 +273,7 @@ fn a_proof_needs_nothing_but_itself_and_the_key() {
         assert!(!nothing.exists(), "checking makes nothing");
 
         let proof: Value = serde_json::from_str(&ran.out).unwrap();
-        let changes: [(&str, Box<dyn Fn(&mut Value)>); 5] = [
+        let changes: [(&str, Change); 5] = [
             (
                 "body",
                 Box::new(|p| {

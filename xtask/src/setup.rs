@@ -32,10 +32,10 @@ const TESTS: &[Package] = &[
     Package { program: "git", name: "git", why: "a client to test with, and tidy" },
     Package { program: "python3", name: "python3", why: "a client to test with" },
     Package { program: "npm", name: "npm", why: "brings Node 24" },
+    Package { program: "tinyproxy", name: "tinyproxy-bin", why: "an upstream proxy to test with" },
 ];
 
 const BENCHMARKS: &[Package] = &[
-    Package { program: "tinyproxy", name: "tinyproxy-bin", why: "a peer to compare with" },
     Package { program: "squid", name: "squid", why: "a peer to compare with" },
     Package { program: "taskset", name: "util-linux", why: "processors for each side" },
 ];

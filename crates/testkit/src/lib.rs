@@ -25,6 +25,7 @@ pub mod attacker;
 pub mod backstop;
 pub mod bench;
 pub mod ca;
+pub mod cgi;
 pub mod client;
 pub mod hello;
 pub mod kin;

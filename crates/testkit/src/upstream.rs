@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
 use crate::ca::Ca;
+use crate::cgi::Cgi;
 use crate::message::{Extent, Kind, Message, extent};
 use crate::serving::{self, Serving};
 use crate::world::World;
@@ -68,6 +69,8 @@ pub enum Answer {
     Close,
     /// `200`, and from then on every byte comes back.
     Mirror,
+    /// Whatever that program answers.
+    Program(Cgi),
 }
 
 impl Answer {
@@ -137,6 +140,7 @@ struct Site {
     recording: Recording,
     log: Mutex<Log>,
     script: Mutex<BTreeMap<String, Answer>>,
+    below: Mutex<Vec<(String, Answer)>>,
 }
 
 impl Upstream {
@@ -162,7 +166,7 @@ impl Upstream {
         let listener =
             serving::bind(address).unwrap_or_else(|error| panic!("bind {address}: {error}"));
         let address = listener.local_addr().expect("read the bound address");
-        let site = Arc::new(Site { recording, log: Mutex::default(), script: Mutex::default() });
+        let site = Site::new(recording);
         let acceptor = tls.map(TlsAcceptor::from);
         let serving = serving::serve(vec![listener], {
             let site = Arc::clone(&site);
@@ -192,11 +196,7 @@ impl Upstream {
         let listener =
             serving::bind(address).unwrap_or_else(|error| panic!("bind {address}: {error}"));
         let address = listener.local_addr().expect("read the bound address");
-        let site = Arc::new(Site {
-            recording: Recording::Counts,
-            log: Mutex::default(),
-            script: Mutex::default(),
-        });
+        let site = Site::new(Recording::Counts);
         let serving = serving::serve(vec![listener], {
             let site = Arc::clone(&site);
             move |mut stream, _peer| {
@@ -226,6 +226,11 @@ impl Upstream {
         self.site.script.lock().unwrap().insert(path.to_owned(), answer);
     }
 
+    /// From now on requests to any path that begins so get that answer, unless `answer` names them.
+    pub fn answer_below(&self, prefix: &str, answer: Answer) {
+        self.site.below.lock().unwrap().push((prefix.to_owned(), answer));
+    }
+
     /// What arrived so far, in order of arrival.
     pub fn received(&self) -> Vec<Received> {
         self.site.log.lock().unwrap().received.clone()
@@ -253,6 +258,24 @@ impl Upstream {
 }
 
 impl Site {
+    fn new(recording: Recording) -> Arc<Self> {
+        Arc::new(Self {
+            recording,
+            log: Mutex::default(),
+            script: Mutex::default(),
+            below: Mutex::default(),
+        })
+    }
+
+    fn scripted(&self, target: &str) -> Option<Answer> {
+        let exact = self.script.lock().unwrap().get(target).cloned();
+        exact.or_else(|| {
+            let below = self.below.lock().unwrap();
+            let found = below.iter().find(|(prefix, _)| target.starts_with(prefix));
+            found.map(|(_, answer)| answer.clone())
+        })
+    }
+
     fn connected(&self) -> usize {
         let mut log = self.log.lock().unwrap();
         log.connections += 1;
@@ -265,8 +288,8 @@ impl Site {
 
     fn keep(&self, raw: &[u8], connection: usize, sni: Option<&str>) -> Answer {
         let message = Message::parse(raw);
-        let scripted = self.script.lock().unwrap().get(message.target()).cloned();
-        let answer = scripted.unwrap_or_else(|| Answer::of_path(message.target()));
+        let answer =
+            self.scripted(message.target()).unwrap_or_else(|| Answer::of_path(message.target()));
         let mut log = self.log.lock().unwrap();
         log.requests += 1;
         if self.recording == Recording::Full {
@@ -367,6 +390,10 @@ where
             return Err(over());
         }
         Answer::Close => return Err(over()),
+        Answer::Program(cgi) => {
+            // It blocks this server alone, for the moment that a small program takes.
+            stream.write_all(&cgi.answer(&Message::parse(request))?).await?;
+        }
         Answer::Mirror => {
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
             stream.write_all(early).await?;

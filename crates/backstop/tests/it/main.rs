@@ -13,6 +13,7 @@
 
 mod attacks;
 mod check;
+mod clients;
 mod config;
 mod demo;
 mod disk;

@@ -95,8 +95,8 @@ impl Running {
             Ok(())
         });
         let (room, writable, stop) =
-            (gate.readiness().announce("ledger"), ledger.writable(), tasks.stop());
-        tasks.start("ledger-health", keep_ready(room, writable, stop));
+            (gate.readiness().announce("ledger"), ledger.writable(), rooms.stop());
+        rooms.start("ledger-health", keep_ready(room, writable, stop));
         let mut running = Self {
             _ready: Vec::new(),
             api: config.api_listen,

@@ -153,8 +153,9 @@ impl Shared {
 struct Running {
     shared: Arc<Shared>,
     spelling: Spelling,
-    send: watch::Sender<Option<Answer>>,
     _slots: [OwnedSemaphorePermit; 2],
+    /// Dropped last: whoever hears of the end finds the slots free.
+    send: watch::Sender<Option<Answer>>,
 }
 
 impl Running {

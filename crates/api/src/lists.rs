@@ -53,12 +53,7 @@ fn may_see(call: &Call<'_>, session: &SessionView) -> bool {
     match call.actor {
         Actor::Operator { .. } => true,
         Actor::Runtime { bound, .. } => {
-            let subject = &session.subject;
-            let role = bound.role.is_none() || bound.role == subject.role;
-            // Which of two levels is the lower one is the policy's knowledge: equal or nothing,
-            // as the gate does when a session is opened.
-            let ceiling = bound.ceiling.is_none() || bound.ceiling == subject.ceiling;
-            subject.tenant == bound.tenant && role && ceiling
+            call.house.api.gate.control().is_within(bound, &session.subject)
         }
         Actor::Agent(own) => *own.id() == session.id,
     }

@@ -169,6 +169,13 @@ impl Policy {
             .collect()
     }
 
+    /// Where a level stands in the tenant's classification, the lowest first; `None` if it has no
+    /// such level.
+    pub fn rank(&self, tenant: &TenantName, level: &LevelName) -> Option<usize> {
+        let scheme = self.tenant(tenant)?.scheme.as_ref()?;
+        scheme.levels.iter().position(|known| known == level)
+    }
+
     /// What the connection layer needs of the rows that match; defaults when none does.
     /// Rows only add: exceptions of all matching rows hold, `idle` is the most specific one's.
     pub fn row_terms(&self, tenant: &TenantName, destination: &Destination) -> RowTerms {

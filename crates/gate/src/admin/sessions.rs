@@ -7,6 +7,7 @@ use crate::token;
 use backstop_model::event::{Fact, TokenKind, TokenRecord};
 use backstop_model::id::{LevelName, RoleName, SessionId, TenantName, TokenId};
 use backstop_model::standing::Subject;
+use backstop_policy::Policy;
 use std::collections::BTreeSet;
 
 /// LIMIT: skills of one session.
@@ -23,7 +24,7 @@ impl Control {
         request: SessionRequest,
     ) -> Result<OpenedSession, ControlFault> {
         let SessionRequest { tenant, role, skills, ceiling, lives } = request;
-        let (role, ceiling) = within(by, &tenant, role, ceiling)?;
+        let (role, ceiling) = within(&self.inner.policy(), by, &tenant, role, ceiling)?;
         let config = &self.inner.config;
         let lives = lives.unwrap_or(config.session_span);
         if lives.is_zero() || lives > config.longest_session {
@@ -71,7 +72,7 @@ impl Control {
         let view = self.inner.ledger.views().session(id).ok_or_else(unknown)?;
         match by {
             Actor::Operator { .. } => {}
-            Actor::Runtime { bound, .. } if is_within(bound, &view.subject) => {}
+            Actor::Runtime { bound, .. } if self.is_within(bound, &view.subject) => {}
             // Another's session is not told from one that does not exist.
             Actor::Runtime { .. } => return Err(unknown()),
             Actor::Agent(_) => {
@@ -87,11 +88,20 @@ impl Control {
         self.inner.forget(id);
         Ok(())
     }
+
+    /// Whether a session lies within the bounds of a runtime: its tenant, its role, its ceiling.
+    pub fn is_within(&self, bound: &Subject, session: &Subject) -> bool {
+        let (ceiling, highest) = (session.ceiling.as_ref(), bound.ceiling.as_ref());
+        bound.tenant == session.tenant
+            && (bound.role.is_none() || bound.role == session.role)
+            && is_below(&self.inner.policy(), &session.tenant, highest, ceiling)
+    }
 }
 
 /// What a session of this actor gets: a runtime's bounds count where nothing is asked for, and
 /// nothing else may be asked for.
 fn within(
+    policy: &Policy,
     by: &Actor,
     tenant: &TenantName,
     role: Option<RoleName>,
@@ -113,15 +123,30 @@ fn within(
     if bound.role.is_some() && role.is_some() && bound.role != role {
         return outside("role");
     }
-    // LIMIT: which of two levels is the lower one is the policy's knowledge, so a bound runtime
-    // asks for its own level or for none.
-    if bound.ceiling.is_some() && ceiling.is_some() && bound.ceiling != ceiling {
-        return outside("ceiling");
+    let ceiling = ceiling.or_else(|| bound.ceiling.clone());
+    if !is_below(policy, tenant, bound.ceiling.as_ref(), ceiling.as_ref()) {
+        return Err(ControlFault::Forbidden(
+            "this ceiling is not within that of the runtime".to_owned(),
+        ));
     }
-    Ok((bound.role.clone().or(role), bound.ceiling.clone().or(ceiling)))
+    Ok((bound.role.clone().or(role), ceiling))
 }
 
-/// Whether a session lies within the bounds of a runtime.
-fn is_within(bound: &Subject, session: &Subject) -> bool {
-    bound.tenant == session.tenant && (bound.role.is_none() || bound.role == session.role)
+/// Whether a ceiling lies within a bound: the same level, or one that the tenant's classification
+/// puts below it. What cannot be compared does not.
+fn is_below(
+    policy: &Policy,
+    tenant: &TenantName,
+    bound: Option<&LevelName>,
+    ceiling: Option<&LevelName>,
+) -> bool {
+    let rank = |level| policy.rank(tenant, level);
+    match (bound, ceiling) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(bound), Some(ceiling)) => {
+            bound == ceiling
+                || rank(ceiling).zip(rank(bound)).is_some_and(|(ceiling, bound)| ceiling < bound)
+        }
+    }
 }

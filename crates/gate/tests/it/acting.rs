@@ -8,20 +8,14 @@ use backstop_gate::{
 use backstop_model::attempt::Plane;
 use backstop_model::control::Control;
 use backstop_model::event::{Fact, TokenKind};
-use backstop_model::id::{Principal, RoleName, TenantName};
+use backstop_model::id::{LevelName, Principal, RoleName, SessionId, TenantName};
 use backstop_model::redacted::Redacted;
 use backstop_model::standing::Subject;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 fn request(tenant: &str) -> SessionRequest {
-    SessionRequest {
-        tenant: TenantName::parse(tenant).unwrap(),
-        role: None,
-        skills: vec![weather()],
-        ceiling: None,
-        lives: None,
-    }
+    SessionRequest { tenant: TenantName::parse(tenant).unwrap(), ..crate::house::request() }
 }
 
 #[tokio::test]
@@ -113,6 +107,67 @@ async fn a_runtime_stays_within_its_bounds() {
     assert!(house.gate.authenticate(&opened.tokens[0].1).is_err());
     control.revoke_token(&house.operator, &issued.id).await.unwrap();
     is_refused_by(&house.gate.authenticate(&issued.token).unwrap_err(), Control::Identity);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_runtime_may_go_below_its_ceiling_and_never_above() {
+    let house = House::new().await;
+    let level = |name: &str| Some(LevelName::parse(name).unwrap());
+    let scheme = "---
+apiVersion: backstop.dev/v1alpha1
+kind: Classification
+metadata: { name: corporate }
+spec: { levels: [public, internal, confidential, restricted], default: internal }
+";
+    let tenant =
+        POLICY.replace("spec:\n  skills:", "spec:\n  classification: corporate\n  skills:");
+    house.put_policy(&format!("{tenant}{scheme}"));
+    let control = house.gate.control();
+    let runtime = async |ceiling: &str| {
+        let bound = Subject {
+            session: None,
+            tenant: TenantName::parse("research").unwrap(),
+            role: None,
+            skill: None,
+            ceiling: level(ceiling),
+        };
+        let wanted = TokenRequest {
+            kind: TokenKind::Runtime,
+            principal: Principal::parse("runner").unwrap(),
+            bound: Some(bound),
+            lives: None,
+        };
+        let issued = control.issue_token(&house.operator, wanted).await.unwrap();
+        house.gate.authenticate(&issued.token).unwrap()
+    };
+    let open = async |by: &Actor, ceiling: Option<LevelName>| {
+        control.open_session(by, SessionRequest { ceiling, ..request("research") }).await
+    };
+    let ceiling = |id: &SessionId| house.ledger.views().session(id).unwrap().subject.ceiling;
+    let (high, low) = (runtime("confidential").await, runtime("internal").await);
+    for (asked, given) in [
+        (None, "confidential"),
+        (level("confidential"), "confidential"),
+        (level("public"), "public"),
+    ] {
+        let opened = open(&high, asked).await.unwrap();
+        assert_eq!(ceiling(&opened.id), level(given));
+        control.close_session(&high, &opened.id).await.unwrap();
+    }
+    for asked in ["restricted", "unknown"] {
+        let answer = open(&high, level(asked)).await;
+        assert!(matches!(answer, Err(ControlFault::Forbidden(_))), "{asked}: {answer:?}");
+    }
+    // A runtime closes what lies within its bounds, and knows of nothing else.
+    let above = open(&high, None).await.unwrap().id;
+    let boundless = open(&house.operator, None).await.unwrap().id;
+    for (by, id) in [(&low, &above), (&high, &boundless)] {
+        let answer = control.close_session(by, id).await;
+        assert!(matches!(answer, Err(ControlFault::Unknown(_))), "{answer:?}");
+    }
+    let below = open(&low, None).await.unwrap().id;
+    control.close_session(&high, &below).await.unwrap();
     house.stop().await;
 }
 

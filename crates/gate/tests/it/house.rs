@@ -3,7 +3,8 @@
 
 use backstop_gate::{
     Actor, Answer, BoxFuture, Clock, Config, Credential, Gate, MappedWire, OpenedSession, OsRandom,
-    Parts, Permit, Resolve, ResolveFault, Session, SessionRequest, bootstrap_operator,
+    Parts, Permit, Random, RandomFault, Resolve, ResolveFault, Session, SessionRequest,
+    bootstrap_operator,
 };
 use backstop_ledger::{Ledger, Recorded};
 use backstop_model::attempt::{Act, Attempt, Inspection, Plane};
@@ -31,6 +32,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) const GOOD: &str = "93.184.215.14";
 pub(crate) const OTHER: &str = "93.184.215.15";
+pub(crate) const PRIVATE: &str = "10.1.2.3";
 
 /// The tenant `research` with one skill and two hosts; `%ROWS%` takes more rows.
 pub(crate) const POLICY: &str = r#"
@@ -65,6 +67,40 @@ pub(crate) fn without_api() -> String {
     )
 }
 
+/// The same with a private network behind `rebind.weather.example`.
+pub(crate) fn with_private() -> String {
+    POLICY.replace(
+        "host: rebind.weather.example, owner",
+        "host: rebind.weather.example, allowPrivate: [10.1.2.0/24], owner",
+    )
+}
+
+/// The same with a row's idle time for `api.weather.example`.
+pub(crate) fn with_idle() -> String {
+    POLICY.replace("host: api.weather.example, owner", "host: api.weather.example, idle: 7m, owner")
+}
+
+/// Randomness that lets something happen at its next draw: the moment between a judgement and its
+/// record, which draws a receipt.
+#[derive(Default)]
+pub(crate) struct Dice(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Dice {
+    pub(crate) fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
+        *self.0.lock().unwrap() = Some(Box::new(happens));
+    }
+}
+
+impl Random for Dice {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFault> {
+        let happens = self.0.lock().unwrap().take();
+        if let Some(happens) = happens {
+            happens();
+        }
+        OsRandom.fill(bytes)
+    }
+}
+
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
@@ -79,16 +115,20 @@ impl Clock for TestClock {
     }
 }
 
-/// A resolver that counts who asks.
+/// A resolver that counts who asks, and lets something happen during the next look-up.
 #[derive(Default)]
 pub(crate) struct Names {
     table: Mutex<HashMap<String, Vec<IpAddr>>>,
+    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
     asked: AtomicUsize,
 }
 
 impl Names {
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+    pub(crate) fn meanwhile(&self, happens: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some(Box::pin(happens));
     }
     pub(crate) fn set(&self, name: &str, addresses: &[&str]) {
         let addresses = addresses.iter().map(|a| a.parse().unwrap()).collect();
@@ -104,7 +144,13 @@ impl Resolve for Names {
     ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let found = self.table.lock().unwrap().get(name.as_str()).cloned();
-        Box::pin(async move { found.ok_or_else(|| ResolveFault::NoAddress(name.clone())) })
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        Box::pin(async move {
+            if let Some(happens) = meanwhile {
+                happens.await;
+            }
+            found.ok_or_else(|| ResolveFault::NoAddress(name.clone()))
+        })
     }
 }
 
@@ -114,12 +160,13 @@ pub(crate) struct House {
     pub(crate) policy: watch::Sender<Arc<Policy>>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) names: Arc<Names>,
+    pub(crate) dice: Arc<Dice>,
     pub(crate) operator: Actor,
     pub(crate) upstream_saw: Arc<Mutex<Vec<u8>>>,
     pub(crate) dir: PathBuf,
     _kept: Option<TempDir>,
     stop: watch::Sender<bool>,
-    run: JoinHandle<()>,
+    run: Option<JoinHandle<()>>,
     _upstream: JoinHandle<()>,
 }
 
@@ -136,7 +183,20 @@ impl House {
         house
     }
 
+    /// With a server of its own behind [`OTHER`].
+    pub(crate) async fn with_server(config: Config, server: SocketAddr) -> Self {
+        let kept = tempfile::tempdir().unwrap();
+        let dir = kept.path().to_owned();
+        let mut house = Self::furnished(&dir, config, Some(server)).await;
+        house._kept = Some(kept);
+        house
+    }
+
     pub(crate) async fn open(dir: &Path, config: Config) -> Self {
+        Self::furnished(dir, config, None).await
+    }
+
+    async fn furnished(dir: &Path, config: Config, server: Option<SocketAddr>) -> Self {
         // 2026-11-22T12:00:00Z
         let start = Timestamp::parse("2026-11-22T12:00:00Z").unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(start.unix_micros())));
@@ -156,18 +216,19 @@ impl House {
         let saw = Arc::clone(&upstream_saw);
         let upstream = tokio::spawn(echo(listener, saw));
         let mut table = BTreeMap::new();
-        for address in [GOOD, OTHER] {
+        for (address, place) in [(GOOD, here), (PRIVATE, here), (OTHER, server.unwrap_or(here))] {
             for port in [80, 443] {
-                table.insert(SocketAddr::new(address.parse().unwrap(), port), here);
+                table.insert(SocketAddr::new(address.parse().unwrap(), port), place);
             }
         }
+        let dice = Arc::new(Dice::default());
         let (policy, watched) = watch::channel(load(POLICY));
         let gate = Gate::new(Parts {
             config,
             ledger: ledger.clone(),
             policy: watched,
             clock: Arc::clone(&clock) as _,
-            random: Arc::new(OsRandom),
+            random: Arc::clone(&dice) as _,
             resolver: Arc::clone(&names) as _,
             wire: Arc::new(MappedWire::new(table)),
         })
@@ -186,22 +247,30 @@ impl House {
             policy,
             clock,
             names,
+            dice,
             operator,
             upstream_saw,
             dir: dir.to_owned(),
             _kept: None,
             stop,
-            run,
+            run: Some(run),
             _upstream: upstream,
         }
     }
 
     /// Stops as a process does: the gate's task is joined, the ledger closed.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn stop(mut self) {
         self.gate.drain(Duration::from_millis(10)).await;
-        self.stop.send_replace(true);
-        self.run.await.unwrap();
+        self.stop_sweeping().await;
         self.ledger.close().await;
+    }
+
+    /// Ends the gate's task: nobody asks again what lives.
+    pub(crate) async fn stop_sweeping(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(run) = self.run.take() {
+            run.await.unwrap();
+        }
     }
 
     pub(crate) fn put_policy(&self, text: &str) {
@@ -209,14 +278,7 @@ impl House {
     }
 
     pub(crate) async fn opened(&self) -> OpenedSession {
-        let request = SessionRequest {
-            tenant: TenantName::parse("research").unwrap(),
-            role: None,
-            skills: vec![weather()],
-            ceiling: None,
-            lives: None,
-        };
-        self.gate.control().open_session(&self.operator, request).await.unwrap()
+        self.gate.control().open_session(&self.operator, request()).await.unwrap()
     }
 
     pub(crate) async fn session(&self) -> Session {
@@ -270,7 +332,6 @@ impl House {
 }
 
 pub(crate) fn fresh() -> [u8; 10] {
-    use backstop_gate::Random as _;
     let mut bytes = [0; 10];
     OsRandom.fill(&mut bytes).unwrap();
     bytes
@@ -307,6 +368,16 @@ pub(crate) fn load(text: &str) -> Arc<Policy> {
 
 pub(crate) fn weather() -> (SkillName, SkillVersion) {
     (SkillName::parse("weather").unwrap(), SkillVersion::parse("1.2.0").unwrap())
+}
+
+pub(crate) fn request() -> SessionRequest {
+    SessionRequest {
+        tenant: TenantName::parse("research").unwrap(),
+        role: None,
+        skills: vec![weather()],
+        ceiling: None,
+        lives: None,
+    }
 }
 
 pub(crate) fn credential(opened: &OpenedSession) -> Credential {

@@ -44,15 +44,32 @@ impl Session {
     }
 }
 
-/// Who uses the API.
+/// Who uses the API. Only [`Gate::authenticate`] makes one, of a token: others can look at it, not
+/// build it.
+///
+/// ```compile_fail,E0639
+/// fn forge(principal: backstop_model::id::Principal) -> backstop_gate::Actor {
+///     backstop_gate::Actor::Operator { principal }
+/// }
+/// ```
+/// ```compile_fail,E0639
+/// fn forge(
+///     principal: backstop_model::id::Principal,
+///     bound: backstop_model::standing::Subject,
+/// ) -> backstop_gate::Actor {
+///     backstop_gate::Actor::Runtime { principal, bound }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// A person who may release, approve and grant.
+    #[non_exhaustive]
     Operator {
         /// The person.
         principal: Principal,
     },
     /// A runtime, which opens sessions within its bounds.
+    #[non_exhaustive]
     Runtime {
         /// The runtime.
         principal: Principal,

@@ -22,7 +22,8 @@ use backstop_gate::{Actor, Gate, SessionRequest};
 use backstop_ledger::Ledger;
 use backstop_model::control::Control;
 use backstop_model::event::Fact;
-use backstop_model::id::{Principal, ReceiptId, SessionId, SkillName, SkillVersion, TenantName};
+use backstop_model::id::{ReceiptId, SessionId, SkillName, SkillVersion, TenantName};
+use backstop_model::redacted::Redacted;
 use backstop_model::standing::Quarantined;
 use backstop_policy::Source;
 use report::{Report, Row};
@@ -56,7 +57,7 @@ async fn scenario(folder: &std::path::Path) -> Result<Report> {
     let surroundings = Surroundings { resolver: Arc::clone(&names) as _, wire: Arc::new(world) };
     let running = Running::start(&config, surroundings, vec![policy]).await?;
     let gate = running.gate().clone();
-    let operator = Actor::Operator { principal: Principal::parse("demo-operator")? };
+    let operator = operator(&gate, &config)?;
     let opened = gate
         .control()
         .open_session(
@@ -106,6 +107,15 @@ async fn scenario(folder: &std::path::Path) -> Result<Report> {
         ledger_ok,
         rows,
     })
+}
+
+/// The operator, by the token that the gateway made on its first start.
+fn operator(gate: &Gate, config: &Config) -> Result<Actor> {
+    let file = crate::commands::remote::token_file(&config.state);
+    let token = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read `{}`", file.display()))?;
+    gate.authenticate(&Redacted::new("operator token", token.trim().to_owned()))
+        .map_err(|refusal| anyhow::anyhow!("the operator was refused: {}", refusal.reason))
 }
 
 /// The configuration of a gateway that nobody else can reach: free ports, a folder of its own.

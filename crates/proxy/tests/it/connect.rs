@@ -1,6 +1,6 @@
 //! Tunnels: what gets through, what does not, and that nothing leaves before it is judged.
 
-use crate::house::{House, Upstream, operator, read_head, read_to_end, soon};
+use crate::house::{House, Upstream, read_head, read_to_end, soon};
 use backstop_model::event::{Ending, Fact};
 use backstop_model::id::ByteCount;
 use backstop_proxy::Config;
@@ -301,7 +301,7 @@ async fn a_closed_session_cuts_its_live_tunnels_within_a_second() {
     let mut back = vec![0; hello.len()];
     soon(client.read_exact(&mut back)).await.unwrap();
     let began = Instant::now();
-    house.gate.control().close_session(&operator(), &house.session.id).await.unwrap();
+    house.gate.control().close_session(&house.operator, &house.session.id).await.unwrap();
     let ended = soon(client.read(&mut back)).await;
     assert!(!matches!(ended, Ok(1..)), "{ended:?}");
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());

@@ -1,8 +1,7 @@
 //! Requests in absolute form: what arrives upstream, what comes back.
 
 use crate::house::{
-    House, Upstream, credential, ok, open_session, operator, read_answer, read_head, read_to_end,
-    soon,
+    House, Upstream, credential, ok, open_session, read_answer, read_head, read_to_end, soon,
 };
 use backstop_model::event::Fact;
 use std::time::{Duration, Instant};
@@ -208,7 +207,7 @@ async fn upstream_connections_are_reused_by_their_own_session_only() {
     again.write_all(request(&house, "GET", "/", "").as_bytes()).await.unwrap();
     assert_eq!(read_answer(&mut again).await.1, "sunny");
     assert_eq!(upstream.count(), 1, "another connection of the same session rides on it");
-    let other = open_session(&house.gate).await;
+    let other = open_session(&house.gate, &house.operator).await;
     let head = "GET http://api.weather.example/ HTTP/1.1\r\nHost: api.weather.example\r\n";
     client.write_all(format!("{head}{}\r\n", credential(&other)).as_bytes()).await.unwrap();
     assert_eq!(read_answer(&mut client).await.1, "sunny");
@@ -295,7 +294,7 @@ async fn a_websocket_becomes_a_tunnel_under_the_same_permit() {
     soon(client.read_exact(&mut back)).await.unwrap();
     assert_eq!(&back, b"\x81\x05\n\0\r\n:");
     let began = Instant::now();
-    house.gate.control().close_session(&operator(), &house.session.id).await.unwrap();
+    house.gate.control().close_session(&house.operator, &house.session.id).await.unwrap();
     assert_eq!(read_to_end(&mut client).await, "");
     assert!(began.elapsed() < Duration::from_secs(1));
 }

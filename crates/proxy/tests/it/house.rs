@@ -2,12 +2,13 @@
 
 use backstop_gate::{
     Actor, BoxFuture, Config as GateConfig, Gate, OpenedSession, OsRandom, Parts, SessionRequest,
-    SystemClock, Wire, resolve::StaticResolver,
+    SystemClock, Wire, bootstrap_operator, resolve::StaticResolver,
 };
 use backstop_ledger::Ledger;
 use backstop_model::event::Fact;
 use backstop_model::host::HostName;
-use backstop_model::id::{Principal, SkillName, SkillVersion, TenantName};
+use backstop_model::id::{SkillName, SkillVersion, TenantName};
+use backstop_model::redacted::Redacted;
 use backstop_model::time::Timestamp;
 use backstop_policy::{Level, Library, LoadContext, Policy, Source};
 use backstop_proxy::Config;
@@ -78,6 +79,7 @@ pub struct House {
     pub gate: Gate,
     pub ledger: Ledger,
     pub map: Arc<Map>,
+    pub operator: Actor,
     pub session: OpenedSession,
     pub stop: watch::Sender<bool>,
     pub served: JoinSet<io::Result<()>>,
@@ -136,7 +138,11 @@ impl House {
             wire: Arc::new(MapWire(Arc::clone(&map))),
         })
         .unwrap();
-        let session = open_session(&gate).await;
+        let file = directory.path().join("operator.token");
+        bootstrap_operator(&file, &ledger, &SystemClock, &OsRandom).await.unwrap();
+        let token = std::fs::read_to_string(file).unwrap().trim().to_owned();
+        let operator = gate.authenticate(&Redacted::new("operator token", token)).unwrap();
+        let session = open_session(&gate, &operator).await;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let run = gate.clone();
@@ -151,6 +157,7 @@ impl House {
             gate,
             ledger,
             map,
+            operator,
             session,
             stop,
             served,
@@ -226,10 +233,6 @@ impl House {
     }
 }
 
-pub fn operator() -> Actor {
-    Actor::Operator { principal: Principal::parse("ada").unwrap() }
-}
-
 pub fn credential(session: &OpenedSession) -> String {
     use base64::Engine as _;
     let pair = format!("{}:{}", session.id, session.tokens[0].1.expose());
@@ -237,10 +240,10 @@ pub fn credential(session: &OpenedSession) -> String {
     format!("Proxy-Authorization: Basic {encoded}\r\n")
 }
 
-pub async fn open_session(gate: &Gate) -> OpenedSession {
+pub async fn open_session(gate: &Gate, operator: &Actor) -> OpenedSession {
     gate.control()
         .open_session(
-            &operator(),
+            operator,
             SessionRequest {
                 tenant: TenantName::parse("research").unwrap(),
                 role: None,

@@ -89,8 +89,7 @@ async fn a_bound_listener_asks_for_nothing() {
 #[tokio::test]
 async fn a_closed_session_is_no_session() {
     let house = House::open().await;
-    let by = crate::house::operator();
-    house.gate.control().close_session(&by, &house.session.id).await.unwrap();
+    house.gate.control().close_session(&house.operator, &house.session.id).await.unwrap();
     let answer =
         house.exchange(format!("{GET}{}Connection: close\r\n\r\n", house.credential())).await;
     assert!(answer.starts_with("HTTP/1.1 407"), "{answer}");

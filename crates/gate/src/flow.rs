@@ -5,6 +5,7 @@
 
 use crate::gate::Inner;
 use crate::live::{Cord, Registration, Side};
+use backstop_model::attempt::Act;
 use backstop_model::control::Control;
 use backstop_model::event::{Ending, Fact};
 use backstop_model::id::{ByteCount, ReceiptId};
@@ -28,6 +29,24 @@ pub struct Flow {
     ending: Option<Ending>,
 }
 
+/// What a flow carries: whoever rides on it must speak the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// Requests, one after another, each judged.
+    Requests,
+    /// The client's own bytes.
+    Tunnel,
+}
+
+impl Carries {
+    pub(crate) const fn of(act: &Act) -> Self {
+        match act {
+            Act::Request { .. } => Self::Requests,
+            Act::Connect | Act::Hello { .. } | Act::Opaque => Self::Tunnel,
+        }
+    }
+}
+
 /// What ties a flow to the permit it runs under.
 pub(crate) struct Tie {
     pub(crate) inner: Arc<Inner>,
@@ -37,6 +56,7 @@ pub(crate) struct Tie {
     pub(crate) destination: backstop_model::destination::Destination,
     pub(crate) address: Option<IpAddr>,
     pub(crate) delegated: bool,
+    pub(crate) carries: Carries,
     pub(crate) began: Timestamp,
 }
 
@@ -47,6 +67,7 @@ pub struct FlowHandle {
     receipt: ReceiptId,
     pub(crate) subject: Subject,
     pub(crate) destination: backstop_model::destination::Destination,
+    pub(crate) carries: Carries,
     address: Option<IpAddr>,
     delegated: bool,
 }
@@ -83,6 +104,7 @@ impl Flow {
             receipt: self.tie.permit.clone(),
             subject: self.tie.subject.clone(),
             destination: self.tie.destination.clone(),
+            carries: self.tie.carries,
             address: self.tie.address,
             delegated: self.tie.delegated,
         }
@@ -160,9 +182,14 @@ impl AsyncWrite for Flow {
         flow.stopped(Side::Write, cx)?;
         Pin::new(&mut flow.stream).poll_flush(cx)
     }
-    /// A cut flow may still be shut down: nothing but the end leaves by it.
+    /// A cut flow may still be shut down: nothing but the end leaves by it, not even what TLS has
+    /// taken and not sent yet. A shutdown that waits is woken by the cut.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let flow = self.get_mut();
+        match flow.stopped(Side::Write, cx) {
+            Ok(()) => Pin::new(&mut flow.stream).poll_shutdown(cx),
+            Err(_) => Pin::new(&mut flow.stream).poll_hang_up(cx),
+        }
     }
 }
 
@@ -201,6 +228,10 @@ impl FlowHandle {
     /// Whether it has not been cut.
     pub fn is_live(&self) -> bool {
         !self.cord.is_cut()
+    }
+    /// The control that cut it, and the reason for the operator.
+    pub fn why(&self) -> Option<(Control, String)> {
+        self.cord.why()
     }
     /// The permit it runs under.
     pub fn receipt(&self) -> &ReceiptId {

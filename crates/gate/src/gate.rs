@@ -1,6 +1,6 @@
-//! The gate itself: register, decide, record, permit.
+//! The gate itself: register, then ask.
 //!
-//! Must not know any wire protocol. Next: `permit`.
+//! Must not know any wire protocol. Next: `settle`.
 
 use crate::admin::{Claims, Control as Acts};
 use crate::clock::{Clock, Random};
@@ -11,14 +11,15 @@ use crate::holds;
 use crate::identity::Session;
 use crate::judge::{Judged, Seen};
 use crate::live::{Cord, Live, Registration};
-use crate::permit::{Answer, Permit};
+use crate::permit::Answer;
 use crate::readiness::Readiness;
 use crate::record::{Recorder, Refused};
 use crate::resolve::Resolve;
 use crate::respond::Alerts;
+use crate::settle::asked;
 use crate::stats::{Counters, Stats};
 use backstop_ledger::Ledger;
-use backstop_model::attempt::{Act, Attempt, Plane};
+use backstop_model::attempt::{Attempt, Plane};
 use backstop_model::control::Control;
 use backstop_model::destination::ParseRefusal;
 use backstop_model::event::{Asked, Event, Fact};
@@ -26,7 +27,6 @@ use backstop_model::id::{Digest, ReceiptId, SessionId};
 use backstop_model::refusal::Refusal;
 use backstop_model::standing::Subject;
 use backstop_model::time::Timestamp;
-use backstop_model::verdict::{Reason, Ruling, Verdict};
 use backstop_policy::Policy;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) recorder: Recorder,
     pub(crate) alerts: Alerts,
     pub(crate) watched: holds::Watched,
+    pub(crate) placing: holds::Placing,
     pub(crate) claims: Claims,
     pub(crate) counters: Counters,
     pub(crate) readiness: Readiness,
@@ -92,6 +93,7 @@ impl Gate {
             alerts: Alerts::new(config.alert_window),
             changes: ledger.views().changes(),
             watched: holds::Watched::default(),
+            placing: holds::Placing::default(),
             claims: Claims::default(),
             counters: Counters::default(),
             readiness: Readiness::default(),
@@ -214,60 +216,9 @@ impl Inner {
         root: Digest,
         cord: Arc<Cord>,
     ) -> Result<Registration, Faulted> {
-        let base = || self.ledger.views().usage(&session.id, self.now()).received.0;
-        self.live.register(session, attempt, root, cord, base).map_err(Faulted::limit)
-    }
-
-    /// From a judgement to an answer: a permit only after its record is committed.
-    pub(crate) async fn settle(
-        self: &Arc<Self>,
-        registration: Registration,
-        attempt: Attempt,
-        judged: Judged,
-        refines: Option<ReceiptId>,
-    ) -> Answer {
-        let session = registration.entry().session.clone();
-        match judged.decision.verdict {
-            Verdict::Allow => {}
-            Verdict::Hold => {
-                return self.hold(registration.entry(), &attempt, &judged, refines).await;
-            }
-            Verdict::Deny => return self.denied(&session, &attempt, &judged, refines),
-        }
-        let fact = Fact::AttemptPermitted {
-            asked: asked(&attempt),
-            reasons: telling(&judged.decision.reasons),
-            duties: judged.decision.duties.clone(),
-            inspected: attempt.sight,
-            refines: refines.clone(),
-            grant: judged.decision.grant.clone(),
-            delegated: self.exit.delegates(&attempt.destination),
-        };
-        let event = self.event(judged.policy.digest(), Some(session.subject.clone()), fact);
-        let receipt = match self.ledger.commit(event).await {
-            Ok(receipt) => receipt,
-            Err(fault) => return self.faulted(&session, &attempt, fault.into(), refines),
-        };
-        // RACE: policy or standing may have changed while the record was written. The registry has
-        // then cut, or is about to cut, this entry; asking again here answers the truth at once
-        // instead of handing out a permit that dies at its first use.
-        if !self.is_current(&judged) {
-            let again = self.judge(registration.entry(), &attempt, Seen::Counted);
-            match again.decision.verdict {
-                Verdict::Allow => {}
-                Verdict::Hold => {
-                    return self
-                        .hold(registration.entry(), &attempt, &again, Some(receipt.id))
-                        .await;
-                }
-                Verdict::Deny => return self.denied(&session, &attempt, &again, Some(receipt.id)),
-            }
-        }
-        if let Some((control, reason)) = registration.cord().why() {
-            return self.faulted(&session, &attempt, Faulted { control, reason }, Some(receipt.id));
-        }
-        self.counters.answer(attempt.plane, None, Verdict::Allow);
-        Answer::Permit(Permit::new(Arc::clone(self), registration, receipt, attempt, judged))
+        let now = self.now();
+        let recorded = |id: &SessionId| self.ledger.views().usage(id, now).received.0;
+        self.live.register(session, attempt, root, cord, now, recorded).map_err(Faulted::limit)
     }
 
     pub(crate) fn denied(
@@ -335,23 +286,6 @@ impl Inner {
 /// How long cut flows are waited for when the process stops.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// An attempt as it is recorded.
-pub(crate) fn asked(attempt: &Attempt) -> Asked {
-    let (act, path) = match &attempt.act {
-        Act::Connect => ("connect".to_owned(), String::new()),
-        Act::Hello { .. } => ("hello".to_owned(), String::new()),
-        Act::Opaque => ("opaque".to_owned(), String::new()),
-        Act::Request { method, path } => (clean(method, 32), clean(path, 1_024)),
-    };
-    Asked {
-        plane: attempt.plane,
-        host: attempt.destination.host.to_string(),
-        port: attempt.destination.port,
-        act,
-        path,
-    }
-}
-
 /// At most `most` bytes of a text, control characters escaped.
 pub(crate) fn clean(text: &str, most: usize) -> String {
     let mut out = String::new();
@@ -368,16 +302,4 @@ pub(crate) fn clean(text: &str, most: usize) -> String {
         out.push_str(&piece);
     }
     out
-}
-
-/// The controls that had something to say.
-fn telling(reasons: &[Reason]) -> Vec<Reason> {
-    reasons
-        .iter()
-        .filter(|reason| match reason.ruling {
-            Ruling::Pass | Ruling::Skipped => false,
-            Ruling::WouldDeny | Ruling::Hold | Ruling::Deny => true,
-        })
-        .cloned()
-        .collect()
 }

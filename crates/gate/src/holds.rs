@@ -3,18 +3,26 @@
 //! What is held in this issue: a skill of a name and version that is in quarantine under another
 //! digest. Must not know who the person is. Next: `record`.
 
-use crate::gate::{Inner, asked};
+mod placing;
+
+pub(crate) use placing::Placing;
+
+use crate::fault::Faulted;
+use crate::gate::Inner;
 use crate::judge::Judged;
 use crate::live::{Entry, lock};
 use crate::permit::Answer;
 use crate::record::Refused;
+use crate::settle::asked;
+use backstop_ledger::views::HoldView;
 use backstop_model::attempt::{Act, Attempt};
 use backstop_model::control::Control;
 use backstop_model::event::{Fact, Resolution};
-use backstop_model::id::{Digest, HoldId, ReceiptId, SkillId, TenantName};
+use backstop_model::id::{Digest, HoldId, ReceiptId, SessionId, SkillId, TenantName};
 use backstop_model::standing::{Quarantined, Subject};
 use backstop_model::time::Timestamp;
 use backstop_model::verdict::{Decision, Reason, Ruling, Verdict};
+use placing::Reserved;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
@@ -163,42 +171,9 @@ impl Inner {
         let (control, reason) = judged.deciding();
         let session = &entry.session;
         let subject = &session.subject;
-        let wanted = bound_to(entry, attempt);
-        let now = self.now();
-        let open: Vec<_> = self
-            .ledger
-            .views()
-            .holds()
-            .into_iter()
-            .filter(|hold| hold.resolved.is_none() && now < hold.until)
-            .filter(|hold| {
-                hold.subject.as_ref().and_then(|s| s.session.as_ref()) == subject.session.as_ref()
-            })
-            .collect();
-        let known = open.iter().find(|hold| hold.asked == wanted).map(|hold| hold.id.clone());
-        let id = match known {
-            Some(id) => id,
-            None if open.len() >= self.config.holds_per_session => {
-                let reason = format!("{} holds of this session wait already", open.len());
-                let mut refused =
-                    Refused::new(Some(subject), asked(attempt), Control::Limit, reason);
-                refused.refines = refines;
-                return Answer::Refusal(self.refuse(refused));
-            }
-            None => {
-                let hold = HoldId::draw(now, self.ten());
-                let fact = Fact::HoldPlaced {
-                    hold: hold.clone(),
-                    asked: wanted,
-                    summary: summary(subject, attempt, &reason),
-                    until: now.plus(self.config.hold_span),
-                };
-                let event = self.event(judged.policy.digest(), Some(subject.clone()), fact);
-                if let Err(fault) = self.ledger.commit(event).await {
-                    return self.faulted(session, attempt, fault.into(), refines);
-                }
-                hold
-            }
+        let id = match self.place(entry, attempt, judged, &reason).await {
+            Ok(id) => id,
+            Err(fault) => return self.faulted(session, attempt, fault, refines),
         };
         let mut refused = Refused::new(Some(subject), asked(attempt), control, reason);
         refused.refines = refines;
@@ -206,11 +181,72 @@ impl Inner {
         Answer::Hold(self.refuse(refused))
     }
 
+    /// The hold that stands for the attempt, or a new one, on record.
+    async fn place(
+        &self,
+        entry: &Entry,
+        attempt: &Attempt,
+        judged: &Judged,
+        reason: &str,
+    ) -> Result<HoldId, Faulted> {
+        let session = &entry.session;
+        let wanted = bound_to(entry, attempt);
+        let now = self.now();
+        if self.placing.is_littered(&session.id) {
+            let holds = self.ledger.views().holds();
+            self.placing.clear(now, |id| holds.iter().any(|hold| hold.id == *id));
+        }
+        let hold = HoldId::draw(now, self.ten());
+        let until = now.plus(self.config.hold_span);
+        // RACE: reserved before the open holds are looked at: a hold is then either in the look or
+        // among those that stand before us, so that neither the bound nor the one hold for one
+        // thing depends on who is quicker.
+        let (mut mine, ahead) = loop {
+            match self.placing.reserve(&session.id, wanted, hold.clone(), until) {
+                Reserved::Mine(mine, ahead) => break (mine, ahead),
+                Reserved::Others(mut done) => while done.changed().await.is_ok() {},
+                Reserved::Left => {
+                    let text = "a hold for this is being recorded: ask again".to_owned();
+                    return Err(Faulted::limit(text));
+                }
+            }
+        };
+        let open = self.open_holds(&session.id, now);
+        if let Some(known) = open.iter().find(|hold| hold.asked == wanted) {
+            return Ok(known.id.clone());
+        }
+        let hidden = ahead.iter().filter(|asked| !open.iter().any(|hold| hold.asked == **asked));
+        let waiting = open.len() + hidden.count();
+        if waiting >= self.config.holds_per_session {
+            let text = format!("{waiting} holds of this session wait already");
+            return Err(Faulted::limit(text));
+        }
+        let subject = &session.subject;
+        let summary = summary(subject, attempt, reason);
+        let fact = Fact::HoldPlaced { hold: hold.clone(), asked: wanted, summary, until };
+        let event = self.event(judged.policy.digest(), Some(subject.clone()), fact);
+        mine.write();
+        let placed = self.ledger.commit(event).await;
+        mine.finish();
+        placed?;
+        Ok(hold)
+    }
+
+    fn open_holds(&self, session: &SessionId, now: Timestamp) -> Vec<HoldView> {
+        let of = |hold: &HoldView| hold.subject.as_ref().and_then(|s| s.session.clone());
+        let mut open = self.ledger.views().holds();
+        open.retain(|hold| {
+            hold.resolved.is_none() && now < hold.until && of(hold).as_ref() == Some(session)
+        });
+        open
+    }
+
     /// Denies what nobody decided in time. `noted` keeps what waits in the ledger's queue, so that
     /// it is not denied twice.
     pub(crate) fn expire_holds(&self, noted: &mut HashSet<HoldId>) {
         let now = self.now();
         let holds = self.ledger.views().holds();
+        self.placing.clear(now, |id| holds.iter().any(|hold| hold.id == *id));
         noted.retain(|id| holds.iter().any(|hold| hold.id == *id && hold.resolved.is_none()));
         for hold in holds {
             // RACE: a person who is deciding right now came before the clock.

@@ -2,9 +2,11 @@
 //!
 //! Must not know how the answer is recorded. Next: `holds`.
 
+use crate::fault::Faulted;
 use crate::gate::Inner;
 use crate::identity::Session;
 use crate::live::Entry;
+use backstop_model::addr::AddressRules;
 use backstop_model::attempt::Attempt;
 use backstop_model::control::Control;
 use backstop_model::finding::Evidence;
@@ -39,6 +41,17 @@ impl Judged {
             || (Control::Fault, "it is refused, and no control says why".to_owned()),
             |reason| (reason.control, reason.text.clone()),
         )
+    }
+
+    /// Whether both allow, by the same policy and with the same duties and grant, so that the
+    /// record of the one is true of the other.
+    pub(crate) fn permits_as(&self, recorded: &Self) -> bool {
+        let (one, other) = (&self.decision, &recorded.decision);
+        one.verdict == Verdict::Allow
+            && other.verdict == Verdict::Allow
+            && self.policy.digest() == recorded.policy.digest()
+            && one.duties == other.duties
+            && one.grant == other.grant
     }
 }
 
@@ -99,6 +112,29 @@ impl Inner {
         }
     }
 
+    /// Judges all that an entry stands on as things are now: every stage, and the address that was
+    /// reached.
+    ///
+    /// # Errors
+    /// Why it may live no longer.
+    pub(crate) fn judge_again(&self, entry: &Entry) -> Result<(), Faulted> {
+        for stage in entry.stages() {
+            let judged = self.judge(entry, &stage, Seen::Counted);
+            match judged.decision.verdict {
+                Verdict::Allow => {}
+                Verdict::Hold | Verdict::Deny => {
+                    let (control, reason) = judged.deciding();
+                    return Err(Faulted { control, reason });
+                }
+            }
+            if let Some(address) = entry.reached() {
+                let rules = address_rules(&judged.policy, &entry.session, &stage);
+                self.exit.judge_again(&stage.destination.host, address, &rules)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Asks everything that lives again, and cuts what may no longer. How many were cut.
     pub(crate) async fn sweep(&self) -> usize {
         let mut cut = 0;
@@ -110,23 +146,21 @@ impl Inner {
             if entry.cord.is_cut() {
                 continue;
             }
-            for stage in entry.stages() {
-                let judged = self.judge(&entry, &stage, Seen::Counted);
-                match judged.decision.verdict {
-                    Verdict::Allow => {}
-                    Verdict::Hold | Verdict::Deny => {
-                        let (control, reason) = judged.deciding();
-                        if entry.cord.cut(control, reason) {
-                            cut += 1;
-                            self.counters.cut.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        }
-                        break;
-                    }
-                }
+            if let Err(Faulted { control, reason }) = self.judge_again(&entry)
+                && entry.cord.cut(control, reason)
+            {
+                cut += 1;
+                self.counters.cut.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             }
         }
         cut
     }
+}
+
+/// Which addresses the policy's rows let an attempt reach.
+pub(crate) fn address_rules(policy: &Policy, session: &Session, attempt: &Attempt) -> AddressRules {
+    let terms = policy.row_terms(&session.subject.tenant, &attempt.destination);
+    AddressRules { allow_private: terms.allow_private, nat64: Vec::new() }
 }
 
 fn denied(control: Control, text: String) -> Decision {

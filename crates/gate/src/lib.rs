@@ -1,15 +1,15 @@
 //! The one door: ask, decide, record, permit, dial, revoke, respond.
 //!
 //! ```text
-//!  identity ─▶ gate ─▶ judge ─▶ (ledger) ─▶ permit ─▶ exit ─▶ flow
-//!                │        │                              ▲
-//!                │        └─▶ holds                   resolve
+//!  identity ─▶ gate ─▶ judge ─▶ settle (ledger) ─▶ permit ─▶ exit ─▶ flow
+//!                │        │                                        ▲
+//!                │        └─▶ holds                             resolve
 //!                ├─▶ live     what lives, asked again by `run` on every change
 //!                ├─▶ record   refusals: singly, then counted
 //!                └─▶ respond  alerts
 //!  admin      what people and runtimes may do        explain   what would be answered
 //! ```
-//! Reading order: `gate`, `permit`, `judge`, `live`, `flow`, `record`, `admin`.
+//! Reading order: `gate`, `settle`, `permit`, `judge`, `live`, `flow`, `record`, `admin`.
 //! Must not know any wire protocol, and never judges by itself: `policy::decide` does.
 
 mod admin;
@@ -32,6 +32,7 @@ mod record;
 pub mod resolve;
 mod respond;
 mod run;
+mod settle;
 mod stats;
 mod token;
 

@@ -8,9 +8,11 @@ use crate::identity::Session;
 use backstop_model::attempt::Attempt;
 use backstop_model::control::Control;
 use backstop_model::id::{Digest, SessionId};
+use backstop_model::time::Timestamp;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use tokio::sync::Notify;
 
@@ -25,13 +27,21 @@ pub(crate) struct Live {
     flows_per_session: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     entries: HashMap<u64, Arc<Entry>>,
     sessions: HashMap<SessionId, Arc<Meter>>,
+    /// How often meters were forgotten.
+    forgotten: u64,
+    /// So many meters are looked through for what can be forgotten.
+    full: usize,
 }
 
 /// What one session has moved through this process, live flows included.
+///
+/// INVARIANT: `base` and `received` together are never less than what is on record and what live
+/// or just ended flows will still add to it: a meter is forgotten only once its last flow is on
+/// record, and one is never made from a look at the record that is older than such a forgetting.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     live: AtomicUsize,
@@ -39,12 +49,19 @@ pub(crate) struct Meter {
     received: AtomicU64,
     /// What was on record when the meter was made.
     base: u64,
+    /// When the session ends by itself.
+    expires: Option<Timestamp>,
 }
 
 impl Meter {
     /// Bytes received since the session began, as far as this process knows.
     pub(crate) fn received(&self) -> u64 {
         self.base.saturating_add(self.received.load(Ordering::Relaxed))
+    }
+    /// Whether nobody needs it: nothing lives, and all of it is on record or its session is over.
+    fn is_idle(&self, recorded: u64, now: Timestamp) -> bool {
+        self.live.load(Ordering::Acquire) == 0
+            && (self.received() <= recorded || self.expires.is_some_and(|end| end <= now))
     }
 }
 
@@ -58,6 +75,8 @@ pub(crate) struct Entry {
     pub(crate) root: Digest,
     pub(crate) cord: Arc<Cord>,
     pub(crate) meter: Arc<Meter>,
+    /// The address that was reached, once it is dialled.
+    reached: OnceLock<IpAddr>,
 }
 
 impl Entry {
@@ -66,6 +85,14 @@ impl Entry {
     }
     pub(crate) fn push(&self, stage: Attempt) {
         lock(&self.stages).push(stage);
+    }
+    /// Notes the address that was reached: from now on it must stay one that may be.
+    pub(crate) fn reach(&self, address: IpAddr) {
+        // An entry becomes one connection at most.
+        let _ = self.reached.set(address);
+    }
+    pub(crate) fn reached(&self) -> Option<IpAddr> {
+        self.reached.get().copied()
     }
     pub(crate) fn received(&self, bytes: u64) {
         self.meter.received.fetch_add(bytes, Ordering::Relaxed);
@@ -177,13 +204,18 @@ impl Drop for Registration {
     }
 }
 
-/// LIMIT: meters of sessions without a live flow that are kept.
+/// LIMIT: meters of sessions that are kept before those without a live flow are looked through.
 const METERS: usize = 16_384;
 
 impl Live {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                entries: HashMap::new(),
+                sessions: HashMap::new(),
+                forgotten: 0,
+                full: METERS,
+            }),
             next: AtomicU64::new(0),
             count: AtomicUsize::new(0),
             emptied: Notify::new(),
@@ -194,7 +226,7 @@ impl Live {
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::Acquire)
     }
-    /// Registers. `base` gives what is on record of the session's received bytes.
+    /// Registers. `recorded` gives what is on record of a session's received bytes.
     ///
     /// # Errors
     /// The limit that is reached, in a sentence.
@@ -204,35 +236,77 @@ impl Live {
         stage: Attempt,
         root: Digest,
         cord: Arc<Cord>,
-        base: impl FnOnce() -> u64,
+        now: Timestamp,
+        recorded: impl Fn(&SessionId) -> u64,
     ) -> Result<Registration, String> {
-        let known = lock(&self.state).sessions.get(&session.id).cloned();
+        self.make_room(now, &recorded);
         // The ledger's views have a lock of their own: never asked under ours.
-        let fresh = if known.is_none() { base() } else { 0 };
-        let mut state = lock(&self.state);
-        if state.entries.len() >= self.flows {
-            return Err(format!("all {} flows of this gateway are in use", self.flows));
+        let mut looked_up = None;
+        loop {
+            let mut state = lock(&self.state);
+            if state.entries.len() >= self.flows {
+                return Err(format!("all {} flows of this gateway are in use", self.flows));
+            }
+            let meter = match (state.sessions.get(&session.id), looked_up) {
+                (Some(meter), _) => Arc::clone(meter),
+                (None, Some((base, forgotten))) if forgotten == state.forgotten => {
+                    let meter = Meter { base, expires: session.expires, ..Meter::default() };
+                    let meter = Arc::new(meter);
+                    state.sessions.insert(session.id.clone(), Arc::clone(&meter));
+                    meter
+                }
+                // RACE: a meter that came and went since the look at the record may have counted
+                // what that look did not see, so it takes another look.
+                (None, _) => {
+                    let forgotten = state.forgotten;
+                    drop(state);
+                    looked_up = Some((recorded(&session.id), forgotten));
+                    continue;
+                }
+            };
+            let most = self.flows_per_session;
+            if meter.live.load(Ordering::Acquire) >= most {
+                return Err(format!("all {most} flows of this session are in use"));
+            }
+            meter.live.fetch_add(1, Ordering::AcqRel);
+            let id = self.next.fetch_add(1, Ordering::Relaxed);
+            let entry = Arc::new(Entry {
+                session: session.clone(),
+                stages: Mutex::new(vec![stage]),
+                root,
+                cord,
+                meter,
+                reached: OnceLock::new(),
+            });
+            state.entries.insert(id, Arc::clone(&entry));
+            self.count.store(state.entries.len(), Ordering::Release);
+            return Ok(Registration { live: Arc::clone(self), id, entry });
         }
-        if state.sessions.len() >= METERS {
-            state.sessions.retain(|_, meter| meter.live.load(Ordering::Acquire) > 0);
-        }
-        let meter = Arc::clone(
-            state
-                .sessions
-                .entry(session.id.clone())
-                .or_insert_with(|| Arc::new(Meter { base: fresh, ..Meter::default() })),
-        );
-        if meter.live.load(Ordering::Acquire) >= self.flows_per_session {
-            return Err(format!("all {} flows of this session are in use", self.flows_per_session));
-        }
-        meter.live.fetch_add(1, Ordering::AcqRel);
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let stages = Mutex::new(vec![stage]);
-        let entry = Arc::new(Entry { session: session.clone(), stages, root, cord, meter });
-        state.entries.insert(id, Arc::clone(&entry));
-        self.count.store(state.entries.len(), Ordering::Release);
-        Ok(Registration { live: Arc::clone(self), id, entry })
     }
+
+    /// Forgets idle meters once there are many.
+    fn make_room(&self, now: Timestamp, recorded: impl Fn(&SessionId) -> u64) {
+        let idle: Vec<SessionId> = {
+            let state = lock(&self.state);
+            if state.sessions.len() < state.full {
+                return;
+            }
+            let idle = |meter: &Meter| meter.is_idle(u64::MAX, now);
+            state.sessions.iter().filter(|(_, m)| idle(m)).map(|(id, _)| id.clone()).collect()
+        };
+        let known: Vec<(SessionId, u64)> =
+            idle.into_iter().map(|id| (id.clone(), recorded(&id))).collect();
+        let mut state = lock(&self.state);
+        for (id, recorded) in known {
+            if state.sessions.get(&id).is_some_and(|meter| meter.is_idle(recorded, now)) {
+                state.sessions.remove(&id);
+                state.forgotten = state.forgotten.wrapping_add(1);
+            }
+        }
+        // The next look is due when there are twice as many, so that it stays cheap on average.
+        state.full = METERS.max(state.sessions.len().saturating_mul(2));
+    }
+
     /// All that lives now.
     pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
         lock(&self.state).entries.values().cloned().collect()
@@ -242,6 +316,7 @@ impl Live {
         let mut state = lock(&self.state);
         if state.sessions.get(session).is_some_and(|m| m.live.load(Ordering::Acquire) == 0) {
             state.sessions.remove(session);
+            state.forgotten = state.forgotten.wrapping_add(1);
         }
     }
     /// Waits until nothing lives.
@@ -263,3 +338,6 @@ impl Live {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

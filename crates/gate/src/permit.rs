@@ -32,19 +32,17 @@
 
 use crate::exit::{self, TlsMode};
 use crate::fault::Faulted;
-use crate::flow::{Flow, FlowHandle, Ride, Tie};
+use crate::flow::{Carries, Flow, FlowHandle, Ride, Tie};
 use crate::gate::Inner;
-use crate::judge::{Judged, Seen};
+use crate::judge::{Judged, Seen, address_rules};
 use crate::live::Registration;
 use backstop_ledger::Receipt;
-use backstop_model::addr::AddressRules;
 use backstop_model::attempt::{Act, Attempt};
 use backstop_model::destination::Protocol;
 use backstop_model::id::ReceiptId;
 use backstop_model::refusal::Refusal;
 use backstop_model::standing::Subject;
 use backstop_model::verdict::{Duty, Reason};
-use backstop_policy::RowTerms;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -69,7 +67,7 @@ pub struct Permit {
     attempt: Attempt,
     duties: Vec<Duty>,
     reasons: Vec<Reason>,
-    terms: RowTerms,
+    idle: Option<Duration>,
 }
 
 impl Permit {
@@ -81,9 +79,9 @@ impl Permit {
         judged: Judged,
     ) -> Self {
         let subject = &registration.entry().session.subject;
-        let terms = judged.policy.row_terms(&subject.tenant, &attempt.destination);
+        let idle = judged.policy.row_terms(&subject.tenant, &attempt.destination).idle;
         let (duties, reasons) = (judged.decision.duties, judged.decision.reasons);
-        Self { inner, registration, receipt, attempt, duties, reasons, terms }
+        Self { inner, registration, receipt, attempt, duties, reasons, idle }
     }
 
     /// The id under which it is recorded.
@@ -108,7 +106,7 @@ impl Permit {
     }
     /// How long the connection may be idle, where its row says so.
     pub fn idle(&self) -> Option<Duration> {
-        self.terms.idle
+        self.idle
     }
 
     /// Asks for the next stage of the same attempt. It can only tighten: the destination stays,
@@ -144,12 +142,16 @@ impl Permit {
     }
 
     async fn connect(self) -> (Result<Flow, Refusal>, Arc<Inner>) {
-        let Self { inner, registration, receipt, attempt, terms, .. } = self;
+        let Self { inner, registration, receipt, attempt, .. } = self;
         let session = registration.entry().session.clone();
         let refuse = |inner: &Inner, fault: Faulted| {
             Err(inner.fault(&session, &attempt, fault, Some(receipt.id.clone())))
         };
-        let rules = AddressRules { allow_private: terms.allow_private, nat64: Vec::new() };
+        // RACE: what has changed since the permit was given may not have been swept yet.
+        if let Err(fault) = inner.judge_again(registration.entry()) {
+            return (refuse(&inner, fault), inner);
+        }
+        let rules = address_rules(&inner.policy(), &session, &attempt);
         let tls = match (&attempt.act, attempt.destination.protocol) {
             (Act::Request { .. }, Protocol::Https) => TlsMode::Verified,
             (Act::Request { .. }, Protocol::Http) => TlsMode::Client,
@@ -165,16 +167,30 @@ impl Permit {
             dialled =
                 exit::dial(&inner.exit, &attempt.destination, &rules, tls, &session.subject) => Some(dialled),
         };
-        let flow = match (dialled, cord.why()) {
-            // RACE: cut while it was dialled: nothing was sent and nothing will be.
-            (_, Some((control, reason))) => refuse(&inner, Faulted { control, reason }),
-            (Some(Err(fault)), None) => refuse(&inner, fault.into()),
-            (None, None) => refuse(&inner, Faulted::misuse("the permit was cut")),
-            (Some(Ok(dialled)), None) => {
+        let dialled = match dialled {
+            Some(Ok(dialled)) => {
+                if let Some(address) = dialled.address {
+                    registration.entry().reach(address);
+                }
+                // RACE: once more with the address in the registry: a change that comes after this
+                // is found by the sweep. Nothing of the client's has been sent so far.
+                inner.judge_again(registration.entry()).map(|()| dialled)
+            }
+            Some(Err(fault)) => Err(fault.into()),
+            None => Err(Faulted::misuse("the permit was cut")),
+        };
+        let dialled = match cord.why() {
+            Some((control, reason)) => Err(Faulted { control, reason }),
+            None => dialled,
+        };
+        let flow = match dialled {
+            Err(fault) => refuse(&inner, fault),
+            Ok(dialled) => {
                 let tie = Tie {
                     inner: Arc::clone(&inner),
                     permit: receipt.id,
                     subject: session.subject,
+                    carries: Carries::of(&attempt.act),
                     destination: attempt.destination,
                     address: dialled.address,
                     delegated: dialled.delegated,
@@ -201,6 +217,10 @@ impl Permit {
             return refuse(Faulted::misuse(
                 "a request may ride only on its own subject's flow to the same destination",
             ));
+        }
+        // A tunnel's bytes are the client's own: a request among them would be read by nobody.
+        if (flow.carries, Carries::of(&attempt.act)) != (Carries::Requests, Carries::Requests) {
+            return refuse(Faulted::misuse("only a request rides, and on no tunnel"));
         }
         let root = registration.entry().root;
         // RACE: registered with the flow's own cord before it is asked once more, so that a change

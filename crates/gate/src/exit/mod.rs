@@ -114,6 +114,19 @@ impl Exit {
         self.config.upstream_proxy.as_ref().filter(|proxy| !proxy.is_bypassed(destination))
     }
 
+    /// Judges the address of a live connection again, by the rules of now.
+    ///
+    /// # Errors
+    /// `ssrf.address` if it may be reached no longer.
+    pub(crate) fn judge_again(
+        &self,
+        host: &Host,
+        address: IpAddr,
+        rules: &AddressRules,
+    ) -> Result<(), DialFault> {
+        pins::judge_reached(host, address, &self.with_own_prefixes(rules))
+    }
+
     /// A row's exceptions, with the network's own NAT64 prefixes.
     fn with_own_prefixes(&self, rules: &AddressRules) -> AddressRules {
         let mut rules = rules.clone();

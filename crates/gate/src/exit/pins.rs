@@ -75,6 +75,22 @@ pub(super) fn judge_literal(address: IpAddr, rules: &AddressRules) -> Result<(),
     })
 }
 
+/// Judges an address that was reached under other rules, as a look-up of `host` would be.
+pub(super) fn judge_reached(
+    host: &Host,
+    address: IpAddr,
+    rules: &AddressRules,
+) -> Result<(), DialFault> {
+    match host {
+        Host::Address(_) => judge_literal(address, rules),
+        Host::Name(name) => judge_resolved(address, rules).map_err(|class| {
+            let told =
+                format!("`{name}` was reached at `{address}`, which is {}", class.describe());
+            DialFault::new(Control::SsrfAddress, told)
+        }),
+    }
+}
+
 /// One refused address refuses the name: an answer that mixes is made to be raced.
 fn judge_answer(
     exit: &Exit,

@@ -28,6 +28,19 @@ impl ExitStream {
     }
 }
 
+impl ExitStream {
+    /// Ends the connection below all TLS: what TLS has buffered stays behind.
+    pub(crate) fn poll_hang_up(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream.get_mut().0).poll_hang_up(context),
+        }
+    }
+}
+
 macro_rules! either {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {

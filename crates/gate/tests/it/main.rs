@@ -13,6 +13,8 @@
 
 mod acting;
 mod asking;
+mod current;
+mod cutting;
 mod disk;
 mod house;
 mod living;

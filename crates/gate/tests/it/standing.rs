@@ -129,6 +129,76 @@ async fn holds_of_one_session_are_bounded() {
     house.stop().await;
 }
 
+/// Asks for all of these at the same time.
+async fn together(house: &House, session: &Session, urls: &[String]) -> Vec<Answer> {
+    let asking = urls.iter().map(|url| {
+        let (gate, session, attempt) = (house.gate.clone(), session.clone(), get(url));
+        tokio::spawn(async move { gate.ask(&session, attempt).await })
+    });
+    let mut answers = Vec::new();
+    for task in asking.collect::<Vec<_>>() {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}
+
+#[tokio::test]
+async fn parallel_asks_for_one_thing_are_one_hold() {
+    let house = House::new().await;
+    let session = held(&house).await;
+    let urls = vec!["http://plain.weather.example/a".to_owned(); 16];
+    let mut ids = std::collections::BTreeSet::new();
+    for answer in together(&house, &session, &urls).await {
+        let Answer::Hold(refusal) = answer else { panic!("{answer:?}") };
+        ids.insert(refusal.hold.unwrap());
+    }
+    let placed =
+        |row: &backstop_ledger::Recorded| matches!(row.event.fact, Fact::HoldPlaced { .. });
+    let placed = house.events().await.iter().filter(|row| placed(row)).count();
+    assert_eq!((ids.len(), placed), (1, 1));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn parallel_asks_pass_no_bound_on_holds() {
+    let config = backstop_gate::Config { holds_per_session: 3, ..Default::default() };
+    let house = House::with(config).await;
+    let session = held(&house).await;
+    let urls: Vec<_> = (0..16).map(|n| format!("http://plain.weather.example/{n}")).collect();
+    let (mut held, mut limited) = (0, 0);
+    for answer in together(&house, &session, &urls).await {
+        match answer {
+            Answer::Hold(_) => held += 1,
+            Answer::Refusal(refusal) if refusal.control == Control::Limit => limited += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((held, limited, house.ledger.views().holds().len()), (3, 13, 3));
+    house.stop().await;
+}
+
+/// Whoever hangs up while his hold is being recorded neither frees its place nor gets a second one.
+#[tokio::test]
+async fn an_ask_that_is_given_up_keeps_its_place_until_its_hold_shows() {
+    let config = backstop_gate::Config { holds_per_session: 2, ..Default::default() };
+    let house = House::with(config).await;
+    let session = held(&house).await;
+    for n in 0..8 {
+        let attempt = get(&format!("http://plain.weather.example/{}", n % 4));
+        let mut asking = Box::pin(house.gate.ask(&session, attempt));
+        // Polled once: the hold is queued, its commit is not waited for.
+        let first = std::future::poll_fn(|cx| std::task::Poll::Ready(asking.as_mut().poll(cx)));
+        drop(first.await);
+        drop(asking);
+    }
+    house.events().await;
+    assert_eq!(house.ledger.views().holds().len(), 2);
+    let answer = house.gate.ask(&session, get("http://plain.weather.example/0")).await;
+    assert!(matches!(answer, Answer::Hold(_)), "{answer:?}");
+    assert_eq!(house.ledger.views().holds().len(), 2);
+    house.stop().await;
+}
+
 #[tokio::test]
 async fn a_grant_opens_one_host_and_ends_by_itself() {
     let house = House::new().await;

@@ -1,0 +1,121 @@
+//! From a judgement to an answer: decide, record, permit.
+//!
+//! INVARIANT: a permit is what its record says. Must not know how anything is judged.
+//! Next: `permit`.
+
+use crate::fault::Faulted;
+use crate::gate::{Inner, clean};
+use crate::identity::Session;
+use crate::judge::{Judged, Seen};
+use crate::live::Registration;
+use crate::permit::{Answer, Permit};
+use backstop_ledger::{LedgerFault, Receipt};
+use backstop_model::attempt::{Act, Attempt};
+use backstop_model::event::{Asked, Fact};
+use backstop_model::id::ReceiptId;
+use backstop_model::verdict::{Reason, Ruling, Verdict};
+use std::sync::Arc;
+
+impl Inner {
+    /// From a judgement to an answer: a permit only after its record is committed.
+    pub(crate) async fn settle(
+        self: &Arc<Self>,
+        registration: Registration,
+        attempt: Attempt,
+        judged: Judged,
+        refines: Option<ReceiptId>,
+    ) -> Answer {
+        let session = registration.entry().session.clone();
+        let (mut judged, mut refines) = (judged, refines);
+        let mut rounds = 0;
+        let receipt = loop {
+            match judged.decision.verdict {
+                Verdict::Allow => {}
+                Verdict::Hold => {
+                    return self.hold(registration.entry(), &attempt, &judged, refines).await;
+                }
+                Verdict::Deny => return self.denied(&session, &attempt, &judged, refines),
+            }
+            if rounds == ROUNDS {
+                let reason = "policy changes faster than it can be recorded".to_owned();
+                return self.faulted(&session, &attempt, Faulted::limit(reason), refines);
+            }
+            rounds += 1;
+            let receipt = match self.record(&session, &attempt, &judged, refines.clone()).await {
+                Ok(receipt) => receipt,
+                Err(fault) => return self.faulted(&session, &attempt, fault.into(), refines),
+            };
+            // RACE: policy or standing may have changed while the record was written. The registry
+            // has then cut, or is about to cut, this entry; asking again here answers the truth at
+            // once instead of handing out a permit that dies at its first use.
+            if self.is_current(&judged) {
+                break receipt;
+            }
+            let again = self.judge(registration.entry(), &attempt, Seen::Counted);
+            // A permit is what its record says: what is allowed otherwise now is recorded anew.
+            let same = again.permits_as(&judged);
+            judged = again;
+            if same {
+                break receipt;
+            }
+            refines = Some(receipt.id);
+        };
+        if let Some((control, reason)) = registration.cord().why() {
+            return self.faulted(&session, &attempt, Faulted { control, reason }, Some(receipt.id));
+        }
+        self.counters.answer(attempt.plane, None, Verdict::Allow);
+        Answer::Permit(Permit::new(Arc::clone(self), registration, receipt, attempt, judged))
+    }
+
+    async fn record(
+        &self,
+        session: &Session,
+        attempt: &Attempt,
+        judged: &Judged,
+        refines: Option<ReceiptId>,
+    ) -> Result<Receipt, LedgerFault> {
+        let fact = Fact::AttemptPermitted {
+            asked: asked(attempt),
+            reasons: telling(&judged.decision.reasons),
+            duties: judged.decision.duties.clone(),
+            inspected: attempt.sight,
+            refines,
+            grant: judged.decision.grant.clone(),
+            delegated: self.exit.delegates(&attempt.destination),
+        };
+        let event = self.event(judged.policy.digest(), Some(session.subject.clone()), fact);
+        self.ledger.commit(event).await
+    }
+}
+
+/// LIMIT: records of one answer: each after the first is for a change that came during the last.
+const ROUNDS: usize = 4;
+
+/// An attempt as it is recorded.
+pub(crate) fn asked(attempt: &Attempt) -> Asked {
+    let (act, path) = match &attempt.act {
+        Act::Connect => ("connect".to_owned(), String::new()),
+        Act::Hello { .. } => ("hello".to_owned(), String::new()),
+        Act::Opaque => ("opaque".to_owned(), String::new()),
+        Act::Request { method, path } => (clean(method, 32), clean(path, 1_024)),
+    };
+    Asked {
+        plane: attempt.plane,
+        host: attempt.destination.host.to_string(),
+        port: attempt.destination.port,
+        act,
+        path,
+    }
+}
+
+/// The controls that had something to say.
+fn telling(reasons: &[Reason]) -> Vec<Reason> {
+    reasons
+        .iter()
+        .filter(|reason| match reason.ruling {
+            Ruling::Pass | Ruling::Skipped => false,
+            Ruling::WouldDeny | Ruling::Hold | Ruling::Deny => true,
+        })
+        .cloned()
+        .collect()
+}

@@ -7,6 +7,7 @@
 use crate::config::{Config, Rate};
 use crate::gate::Inner;
 use crate::live::lock;
+use crate::respond::Outcome;
 use backstop_model::control::Control;
 use backstop_model::event::{Asked, Event, Fact};
 use backstop_model::id::{HoldId, ReceiptId, SessionId};
@@ -225,7 +226,9 @@ impl Inner {
             reason: refused.reason.clone(),
             hold: refused.hold.clone(),
         };
-        if let Some(alert) = self.alerts.see(&refused, &refusal.receipt, now, || self.ten()) {
+        if let Some(alert) =
+            self.alerts.see(&refused, Outcome::Refused, &refusal.receipt, now, || self.ten())
+        {
             self.owe(refused.subject.clone(), alert);
         }
         match self.recorder.place(&refused, now) {

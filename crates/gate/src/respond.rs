@@ -4,7 +4,7 @@
 
 use crate::live::lock;
 use crate::record::Refused;
-use backstop_model::control::Control;
+use backstop_model::control::{Control, Severity};
 use backstop_model::event::Fact;
 use backstop_model::id::{AlertId, ReceiptId, SessionId};
 use backstop_model::standing::Subject;
@@ -34,10 +34,20 @@ type Kinds = HashMap<(Control, String), Window>;
 struct Window {
     id: AlertId,
     subject: Option<Subject>,
+    outcome: Outcome,
     since: Timestamp,
     cause: ReceiptId,
     count: u64,
     told: u64,
+}
+
+/// What came of what an alert is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was refused.
+    Refused,
+    /// It passed: the role still learns, or the tenant is in its dated observe state.
+    Passed,
 }
 
 impl Alerts {
@@ -45,14 +55,19 @@ impl Alerts {
         Self { window, open: Mutex::default() }
     }
 
-    /// Sees a refusal; the first of its kind is an alert at once.
+    /// Sees a refusal, or what would have been one; the first of its kind is an alert at once.
+    /// That the network or a peer failed is nobody's attack and raises none.
     pub(crate) fn see(
         &self,
         refused: &Refused,
+        outcome: Outcome,
         cause: &ReceiptId,
         now: Timestamp,
         random: impl FnOnce() -> [u8; 10],
     ) -> Option<Fact> {
+        if refused.control.severity() == Severity::Info {
+            return None;
+        }
         let mut open = lock(&self.open);
         let mut session = refused.subject.as_ref().and_then(|s| s.session.clone());
         if open.len() >= SESSIONS && !open.contains_key(&session) {
@@ -70,6 +85,7 @@ impl Alerts {
         let window = Window {
             id: AlertId::draw(now, random()),
             subject: refused.subject.clone(),
+            outcome,
             since: now,
             cause: cause.clone(),
             count: 1,
@@ -111,12 +127,16 @@ impl Window {
                 None => format!("a session of {}", subject.tenant),
             },
         );
+        let came = match self.outcome {
+            Outcome::Refused => "was refused",
+            Outcome::Passed => "was let through",
+        };
         let place = if group.is_empty() { String::new() } else { format!(" for {group}") };
         Fact::AlertRaised {
             id: self.id.clone(),
             control: *control,
             severity: control.severity(),
-            summary: format!("{whom} was refused{place}: {}", control.rule()),
+            summary: format!("{whom} {came}{place}: {}", control.rule()),
             cause: Some(self.cause.clone()),
             count: self.count,
         }
@@ -161,7 +181,7 @@ mod tests {
 
     fn see(alerts: &Alerts, host: &str, now: Timestamp) -> bool {
         let cause = ReceiptId::draw(now, [0; 10]);
-        alerts.see(&refused(host), &cause, now, || [1; 10]).is_some()
+        alerts.see(&refused(host), Outcome::Refused, &cause, now, || [1; 10]).is_some()
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crate::identity::Session;
 use crate::judge::{Judged, Seen};
 use crate::live::Registration;
 use crate::permit::{Answer, Permit};
+use crate::record::Refused;
+use crate::respond::Outcome;
 use backstop_ledger::{LedgerFault, Receipt};
 use backstop_model::attempt::{Act, Attempt};
 use backstop_model::event::{Asked, Fact};
@@ -26,6 +28,7 @@ impl Inner {
         refines: Option<ReceiptId>,
     ) -> Answer {
         let session = registration.entry().session.clone();
+        let first = refines.is_none();
         let (mut judged, mut refines) = (judged, refines);
         let mut rounds = 0;
         let receipt = loop {
@@ -64,7 +67,25 @@ impl Inner {
             return self.faulted(&session, &attempt, Faulted { control, reason }, Some(receipt.id));
         }
         self.counters.answer(attempt.plane, None, Verdict::Allow);
+        if first {
+            self.flag(&session, &attempt, &judged, &receipt);
+        }
         Answer::Permit(Permit::new(Arc::clone(self), registration, receipt, attempt, judged))
+    }
+
+    /// Raises alerts for what passed and yet would have been refused: volume while the role
+    /// learns, anything observable while the tenant observes.
+    fn flag(&self, session: &Session, attempt: &Attempt, judged: &Judged, receipt: &Receipt) {
+        let flagged = judged.decision.reasons.iter().filter(|r| r.ruling == Ruling::WouldDeny);
+        for Reason { control, text, .. } in flagged {
+            let subject = Some(&session.subject);
+            let seen = Refused::new(subject, asked(attempt), *control, text.clone());
+            let alert =
+                self.alerts.see(&seen, Outcome::Passed, &receipt.id, self.now(), || self.ten());
+            if let Some(alert) = alert {
+                self.owe(subject.cloned(), alert);
+            }
+        }
     }
 
     async fn record(

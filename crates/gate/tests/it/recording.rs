@@ -104,3 +104,19 @@ async fn one_alert_of_a_kind_within_a_minute() {
     assert_eq!((alerts().len(), alerts()[0].control), (1, Control::EgressTenant));
     house.stop().await;
 }
+
+#[tokio::test]
+async fn the_500th_call_within_an_hour_passes_and_raises_an_alert() {
+    let house = House::new().await;
+    let session = house.session().await;
+    for _ in 0..499 {
+        drop(house.permit(&session, "api.weather.example:443").await);
+    }
+    let alerts = || house.ledger.views().alerts();
+    assert!(alerts().is_empty(), "{:?}", alerts());
+    drop(house.permit(&session, "api.weather.example:443").await);
+    within_a_second(|| alerts().len() == 1).await;
+    assert_eq!(alerts()[0].control, Control::VolumeCalls);
+    assert!(alerts()[0].summary.contains("was let through"), "{}", alerts()[0].summary);
+    house.stop().await;
+}

@@ -19,6 +19,7 @@ mod demo;
 mod disk;
 mod explain;
 mod lifecycle;
+mod network;
 mod operators;
 mod record;
 mod run;

@@ -7,7 +7,7 @@ use crate::scene::{
 use backstop_testkit::client::{self, eventually};
 use backstop_testkit::message::Message;
 use backstop_testkit::upstream::Recording;
-use backstop_testkit::{Backstop, Ca, Session, Setup, Upstream, World};
+use backstop_testkit::{Answer, Backstop, Ca, Session, Setup, Upstream, World};
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -38,9 +38,13 @@ fn refused(control: &str) -> (u16, String) {
     (403, control.to_owned())
 }
 
-/// A plain HTTP server on port 80 of that address.
+/// A plain HTTP server on port 80 of that address. It closes after each answer: a connection that is
+/// kept would go on to where it leads, whatever its name says by then.
 fn plain(ip: IpAddr) -> Upstream {
-    Upstream::start(SocketAddr::new(ip, 80), None, Recording::Full)
+    let server = Upstream::start(SocketAddr::new(ip, 80), None, Recording::Full);
+    let headers = vec![("connection".into(), "close".into())];
+    server.answer_below("/", Answer::Reply { status: 200, headers, body: b"hello\n".into() });
+    server
 }
 
 /// One more address of this machine, in this world alone.
@@ -62,7 +66,7 @@ impl Tinyproxy {
         let config = world.path().join("tinyproxy.conf");
         let text = format!(
             "Listen {}\nPort {}\nTimeout 60\nMaxClients 20\nLogFile \"{}\"\nLogLevel Connect\n\
-             BasicAuth up p%40ss\n",
+             BasicAuth up pass\n",
             place.ip(),
             place.port(),
             log.display()
@@ -116,7 +120,7 @@ fn an_upstream_proxy_carries_everything_but_its_exceptions() {
             setup.directory = world.path().join(directory);
             Backstop::start(world, setup)
         };
-        let backstop = start("p%2540ss", "one");
+        let backstop = start("p%61ss", "one");
         let session = session(&backstop);
 
         let mut tunnel = Tunnel::open(&backstop, &session, &ca, HOST);
@@ -304,32 +308,30 @@ fn no_way_out_leads_back_into_the_gateway() {
         world.host("self.example", own);
         world.host("neighbour.example", other);
         world.host("api.example", "127.0.0.1".parse().unwrap());
-        let mut setup = Setup::new(
-            world,
-            BINARY,
-            &scene::policy(&[
-                "{ host: self.example, ports: [3128, 3129], protocol: HTTP }",
+        let policy = |api: u16| {
+            scene::policy(&[
+                "{ host: self.example, ports: [3128,3129], protocol: HTTP }",
                 "{ host: neighbour.example, ports: [3128], protocol: HTTP }",
-                "{ host: api.example, ports: [8480], protocol: HTTP }",
-            ]),
-        );
-        setup.arguments = vec![
-            "--proxy".into(),
-            format!("{own}:3128"),
-            "--proxy".into(),
-            "0.0.0.0:3129".into(),
-            "--set".into(),
-            "api.listen=127.0.0.1:8480".into(),
-        ];
-        setup.arguments.extend(["--api".into(), "127.0.0.1:8480".into()]);
+                &format!("{{ host: api.example, ports: [{api}], protocol: HTTP }}"),
+            ])
+        };
+        let mut setup = Setup::new(world, BINARY, &policy(1));
+        setup.arguments = ["--proxy", &format!("{own}:3128"), "--proxy", "0.0.0.0:3129"]
+            .map(str::to_owned)
+            .into();
         let backstop = Backstop::start(world, setup);
+        let api = backstop.api().port();
+        backstop.write_policy("policy.yaml", &policy(api));
+        on_record(world, &backstop, "PolicyLoaded", |fact| {
+            fact["sources"][0]["text"].as_str().unwrap().contains(&api.to_string())
+        });
         let session = session(&backstop);
         let get = |place: &str| {
             verdict(&send(&backstop, &session, "GET", &format!("http://{place}/healthz")))
         };
         assert_eq!(get("self.example:3128"), refused("ssrf.address"), "its own address");
         assert_eq!(get("self.example:3129"), refused("ssrf.address"), "any address of the machine");
-        assert_eq!(get("api.example:8480"), refused("ssrf.address"), "the API");
+        assert_eq!(get(&format!("api.example:{api}")), refused("ssrf.address"), "the API");
         assert_eq!(get("neighbour.example:3128"), (200, String::new()), "somebody else's port");
         assert_eq!(neighbour.requests(), 1);
     });

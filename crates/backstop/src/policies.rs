@@ -67,6 +67,29 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// How long texts must stay as they are before they count.
+const REST: Duration = Duration::from_millis(50);
+
+/// Reads again until two readings agree; `None` where they do not soon.
+///
+/// An editor that writes in place shows an empty file first, and folders that are swapped can show
+/// half of either: such a moment must not take a policy away, which would cut what lives.
+async fn at_rest(
+    mut before: Vec<Source>,
+    mut read: impl FnMut() -> Result<Vec<Source>>,
+    rest: Duration,
+) -> Option<Vec<Source>> {
+    for _ in 0..4 {
+        tokio::time::sleep(rest).await;
+        let now = read().ok()?;
+        if now == before {
+            return Some(now);
+        }
+        before = now;
+    }
+    None
+}
+
 /// Puts policies in force and keeps them fresh.
 pub(crate) struct Keeper {
     library: Library,
@@ -184,7 +207,10 @@ impl Keeper {
             match read(&paths) {
                 Ok(sources) => {
                     unreadable = false;
-                    if asked || self.last.as_ref() != Some(&sources) {
+                    // What does not come to rest is looked at again with the next tick.
+                    if (asked || self.last.as_ref() != Some(&sources))
+                        && let Some(sources) = at_rest(sources, || read(&paths), REST).await
+                    {
                         match self.apply(sources).await {
                             Ok(_) => unrecorded = false,
                             Err(fault) if asked || !unrecorded => {
@@ -227,4 +253,26 @@ pub(crate) async fn record(
     let event = Event { receipt: ReceiptId::draw(at, ten), at, policy, subject: None, fact };
     ledger.commit(event).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_half_written_file_is_not_taken_for_the_whole() {
+        let text = |text: &str| vec![Source { name: "a.yaml".to_owned(), text: text.to_owned() }];
+        let mut later = ["half", "whole", "whole", "never read"].into_iter();
+        let read = || Ok(text(later.next().unwrap()));
+        let settled = at_rest(text(""), read, Duration::from_millis(1)).await;
+        assert_eq!(settled, Some(text("whole")));
+        let mut count = 0;
+        let restless = || {
+            count += 1;
+            Ok(text(&count.to_string()))
+        };
+        assert_eq!(at_rest(text(""), restless, Duration::from_millis(1)).await, None);
+        let gone = || bail!("gone");
+        assert_eq!(at_rest(text(""), gone, Duration::from_millis(1)).await, None);
+    }
 }

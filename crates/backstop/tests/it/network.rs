@@ -301,6 +301,26 @@ fn allow_private_reaches_what_its_row_names_and_nothing_else() {
 }
 
 #[test]
+fn a_row_that_loses_its_private_network_loses_its_tunnels() {
+    World::run(|world| {
+        let ca = Ca::new();
+        let inside = own_address(world, "10.1.2.3");
+        let place = SocketAddr::new(inside, 443);
+        let _upstream = Upstream::start(place, Some(ca.server(&[HOST])), Recording::Full);
+        world.host(HOST, inside);
+        let private = "{ host: api.weather.example, allowPrivate: [10.1.2.0/24] }";
+        let backstop = scene::start(world, &scene::policy(&[private]));
+        let session = session(&backstop);
+        let mut tunnel = Tunnel::open(&backstop, &session, &ca, HOST);
+        tunnel.assert_lives();
+        backstop.write_policy("policy.yaml", &scene::policy(&[ROW]));
+        assert!(tunnel.until_cut() < SECOND);
+        let ended = on_record(world, &backstop, "FlowEnded", |_| true);
+        assert_eq!(ended["fact"]["ending"], "revoked", "{ended}");
+    });
+}
+
+#[test]
 fn no_way_out_leads_back_into_the_gateway() {
     World::run(|world| {
         let (own, other) = (world.address(), world.address());

@@ -55,7 +55,9 @@ impl Default for Config {
             // The hard limit of open files is often 20,000: two for each flow.
             flows: 9_000,
             flows_per_session: 4_000,
-            session_records: Rate { burst: 100, per_second: 10 },
+            // At some 1,000 bytes a row, 100,000 refusals of one session take under 1 MB unless
+            // they are so slow (250 a second) that they trouble nobody.
+            session_records: Rate { burst: 100, per_second: 2 },
             all_records: Rate { burst: 1_000, per_second: 100 },
             stranger_records: Rate { burst: 50, per_second: 1 },
             flush_every: Duration::from_secs(5),

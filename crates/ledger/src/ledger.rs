@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 use tokio::sync::{broadcast, oneshot, watch};
 
 /// Where the ledger takes the time from.
@@ -172,6 +173,7 @@ impl Ledger {
             uncovered_since: None,
             reduced,
             unswept: 0,
+            swept: Instant::now(),
         };
         let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);

@@ -33,8 +33,15 @@ const FLUSH_EVERY: u64 = 8_192;
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// How often a full disk is looked at while nobody asks.
 const RETRY: Duration = Duration::from_millis(500);
-/// Bytes written between two nudges of the sweeper.
+/// Bytes in the log past which the sweeper is nudged at once.
 const SWEEP_EVERY: u64 = 4 << 20;
+/// … and past which it is nudged if that has not been done for a while: a slow trickle of rows
+/// must not leave a long log behind, since each row alone rewrites whole pages.
+const SWEEP_LEAST: u64 = 128 << 10;
+const SWEEP_WITHIN: Duration = Duration::from_secs(1);
+/// What a transaction adds to the log at least: a page each of the table, its index and the nodes
+/// above them.
+const TRANSACTION: u64 = 4 * 4_096;
 /// Pages in the write-ahead log past which the writer itself waits for it to be moved.
 const LOG_PAGES: u64 = 16_384;
 
@@ -52,6 +59,7 @@ pub(crate) struct Writer {
     /// Why the reserve was given up.
     pub(crate) reduced: Option<LedgerFault>,
     pub(crate) unswept: u64,
+    pub(crate) swept: Instant,
 }
 
 impl Writer {
@@ -165,6 +173,7 @@ impl Writer {
         if done.flushed {
             self.flushed();
         }
+        self.unswept += TRANSACTION;
         let mut answers = Vec::with_capacity(batch.len());
         let mut recorded = Vec::with_capacity(batch.len());
         for (entry, place) in batch.into_iter().zip(done.places) {
@@ -200,8 +209,10 @@ impl Writer {
             Some(checkpoint) => self.signed(&checkpoint),
             None => drop(self.uncovered_since.get_or_insert_with(Instant::now)),
         }
-        if self.unswept >= SWEEP_EVERY {
+        let overdue = self.unswept >= SWEEP_LEAST && self.swept.elapsed() >= SWEEP_WITHIN;
+        if self.unswept >= SWEEP_EVERY || overdue {
             self.unswept = 0;
+            self.swept = Instant::now();
             let _ = self.sweeper.try_send(());
         }
         if self.shared.log_pages.load(Ordering::Relaxed) > LOG_PAGES {

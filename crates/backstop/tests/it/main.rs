@@ -18,6 +18,7 @@ mod config;
 mod demo;
 mod disk;
 mod explain;
+mod fairness;
 mod lifecycle;
 mod network;
 mod operators;

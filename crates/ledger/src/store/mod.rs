@@ -25,6 +25,9 @@ use std::time::Duration;
 /// How long a statement waits for another connection's lock.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
+/// Bytes of the write-ahead log's file that are kept for reuse.
+const LOG_KEPT: i64 = 256 << 10;
+
 /// One row before it has its place.
 pub(crate) struct NewRow<'a> {
     pub(crate) receipt: &'a str,
@@ -308,6 +311,8 @@ fn configure(conn: &Connection, durability: Durability) -> rusqlite::Result<()> 
     )?;
     // The sweeper moves the log into the database, off the path of commits.
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    // After a burst the log's file shrinks again once it is written from its start.
+    conn.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT, |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -8_192)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.busy_timeout(BUSY)

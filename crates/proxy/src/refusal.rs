@@ -10,6 +10,7 @@ use backstop_model::refusal::Refusal;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, PROXY_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 use serde::Serialize;
 
 /// Carries the receipt of the permit or the refusal on every answer.
@@ -54,6 +55,9 @@ pub(crate) fn answer_with(
 ) -> Response<Outbound> {
     let mut response = Response::new(Outbound::full(body(refusal, status, detail)));
     *response.status_mut() = status;
+    if let Ok(phrase) = ReasonPhrase::try_from(phrase(refusal, status).into_bytes()) {
+        response.extensions_mut().insert(phrase);
+    }
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Ok(receipt) = HeaderValue::from_str(refusal.receipt.as_str()) {
@@ -69,12 +73,20 @@ pub(crate) fn answer_with(
     response
 }
 
+/// The reason phrase (RFC 9112 §4): all that many clients show of a refused CONNECT.
+fn phrase(refusal: &Refusal, status: StatusCode) -> String {
+    let known = status.canonical_reason().unwrap_or("Refused");
+    format!("{known} ({} {})", refusal.control, refusal.receipt)
+}
+
 /// A whole answer as bytes, for a connection that never gets as far as a parser.
 pub(crate) fn bare_answer(refusal: &Refusal, status: StatusCode) -> Vec<u8> {
     let body = body(refusal, status, None);
     let mut out = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nbackstop-receipt: {}\r\n\
+        "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\nbackstop-receipt: {}\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n",
+        status.as_u16(),
+        phrase(refusal, status),
         refusal.receipt,
         body.len()
     )
@@ -148,7 +160,7 @@ mod tests {
     fn a_refusal_shows_control_host_and_receipt_and_no_way_round() {
         let bytes = bare_answer(&refusal(Control::EgressTenant), StatusCode::FORBIDDEN);
         expect![[r#"
-            HTTP/1.1 403 Forbidden
+            HTTP/1.1 403 Forbidden (egress.tenant rcp_00000000000000000000000000)
             content-type: application/problem+json
             backstop-receipt: rcp_00000000000000000000000000
             content-length: 212

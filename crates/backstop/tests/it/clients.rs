@@ -199,9 +199,11 @@ fn requests_works_with_one_variable_and_shows_a_readable_refusal() {
              assert r.headers['content-type'] == 'application/problem+json'\nprint(r.text)",
         ));
         street.assert_refused(&output);
-        street.assert_refused_tunnel(
-            &python("HTTPS_PROXY", "requests.get('https://evil.example/')").output().unwrap(),
-        );
+        let refused =
+            python("HTTPS_PROXY", "requests.get('https://evil.example/')").output().unwrap();
+        street.assert_refused_tunnel(&refused);
+        let shown = String::from_utf8_lossy(&refused.stderr);
+        assert!(shown.contains("403 Forbidden (egress.tenant rcp_"), "{shown}");
         street.assert_kept_secret();
     });
 }

@@ -84,14 +84,15 @@ fn bound_to(entry: &Entry, attempt: &Attempt) -> Digest {
 }
 
 impl Inner {
-    /// Adds the hold that standing asks for, and lets pass what a person has approved.
+    /// Adds the hold that standing asks for, and lets pass what a person has approved. Whether it
+    /// was an approval that let it pass.
     pub(crate) fn hold_back(
         &self,
         entry: &Entry,
         attempt: &Attempt,
         decision: &mut Decision,
         now: Timestamp,
-    ) {
+    ) -> bool {
         let subject = &entry.session.subject;
         if let Some(skill) = &subject.skill
             && let Some(other) = self.same_name_in_quarantine(&subject.tenant, skill)
@@ -108,15 +109,17 @@ impl Inner {
             decision.reasons.sort_by_key(|reason| reason.control);
             decision.verdict = decision.verdict.max(Verdict::Hold);
         }
-        if decision.verdict == Verdict::Hold && self.is_approved(entry, attempt, now) {
-            for reason in &mut decision.reasons {
-                if reason.ruling == Ruling::Hold {
-                    reason.ruling = Ruling::Pass;
-                    reason.text.push_str("; a person approved it");
-                }
-            }
-            decision.verdict = Verdict::Allow;
+        if decision.verdict != Verdict::Hold || !self.is_approved(entry, attempt, now) {
+            return false;
         }
+        for reason in &mut decision.reasons {
+            if reason.ruling == Ruling::Hold {
+                reason.ruling = Ruling::Pass;
+                reason.text.push_str("; a person approved it");
+            }
+        }
+        decision.verdict = Verdict::Allow;
+        true
     }
 
     fn is_approved(&self, entry: &Entry, attempt: &Attempt, now: Timestamp) -> bool {

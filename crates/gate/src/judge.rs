@@ -5,7 +5,7 @@
 use crate::fault::Faulted;
 use crate::gate::Inner;
 use crate::identity::Session;
-use crate::live::Entry;
+use crate::live::{Entry, Settled};
 use backstop_model::addr::AddressRules;
 use backstop_model::attempt::Attempt;
 use backstop_model::control::Control;
@@ -23,6 +23,8 @@ pub(crate) struct Judged {
     pub(crate) policy: Arc<Policy>,
     /// The count of standing changes that was seen.
     changes: u64,
+    /// When this answer may turn into another with nothing but time; `None` for never.
+    until: Option<Timestamp>,
 }
 
 /// Whether the call is in the ledger's count of calls already.
@@ -61,29 +63,39 @@ impl Inner {
         // RACE: the count is read first: a change that comes while we judge shows in `is_current`.
         let changes = *self.changes.borrow();
         let (policy, now) = (self.policy(), self.now());
+        let mut until = entry.session.expires;
         let decision = match self.stands(&entry.session, now) {
             Err(text) => denied(Control::Identity, text),
             Ok(()) => {
                 let subject = &entry.session.subject;
                 let standing = self.ledger.views().standing(subject, now);
-                let used = self.ledger.views().usage(&entry.session.id, now);
+                let ends = standing.grants.iter().map(|grant| grant.until);
+                let ends = ends.chain(policy.observes_until(&subject.tenant));
+                until = ends.filter(|end| now < *end).chain(until).min();
+                let used = self.usage(entry, now);
                 let own = match seen {
                     Seen::Asked => 0,
                     Seen::Counted => 1,
                 };
-                let usage = Usage {
-                    calls: used.calls.saturating_sub(own),
-                    // Live flows are not on record yet, but what they received counts.
-                    received: ByteCount(used.received.0.max(entry.meter.received())),
-                };
+                let usage = Usage { calls: used.calls.saturating_sub(own), ..used };
                 let evidence = Evidence::default();
                 let mut decision =
                     decide(&policy, subject, &standing, &usage, attempt, &evidence, now);
-                self.hold_back(entry, attempt, &mut decision, now);
+                if self.hold_back(entry, attempt, &mut decision, now) {
+                    // An approval ends by itself, and soon: such a flow is asked every time.
+                    until = Some(now);
+                }
                 decision
             }
         };
-        Judged { decision, policy, changes }
+        Judged { decision, policy, changes, until }
+    }
+
+    /// What the entry's session has used by now.
+    fn usage(&self, entry: &Entry, now: Timestamp) -> Usage {
+        let used = self.ledger.views().usage(&entry.session.id, now);
+        // Live flows are not on record yet, but what they received counts.
+        Usage { received: ByteCount(used.received.0.max(entry.meter.received())), ..used }
     }
 
     /// Whether nothing has changed since the judgement.
@@ -115,23 +127,45 @@ impl Inner {
     /// Judges all that an entry stands on as things are now: every stage, and the address that was
     /// reached.
     ///
+    /// What was allowed under the same policy, standing and use, and nothing of it has ended since,
+    /// is allowed again without a look: thousands of quiet flows cost next to nothing.
+    ///
     /// # Errors
     /// Why it may live no longer.
     pub(crate) fn judge_again(&self, entry: &Entry) -> Result<(), Faulted> {
-        for stage in entry.stages() {
-            let judged = self.judge(entry, &stage, Seen::Counted);
+        // RACE: read before anything is judged: what changes meanwhile unsettles the entry.
+        let (changes, policy, now) = (*self.changes.borrow(), self.policy(), self.now());
+        let usage = self.usage(entry, now);
+        let holds = |settled: &Settled| {
+            settled.changes == changes
+                && Arc::ptr_eq(&settled.policy, &policy)
+                && settled.until.is_none_or(|until| now < until)
+                && settled.usage.received == usage.received
+                // The window slides: fewer calls allow no less.
+                && settled.usage.calls >= usage.calls
+        };
+        if entry.is_settled(holds) {
+            return Ok(());
+        }
+        let mut settled = Settled { policy, changes, usage, until: None };
+        let (stages, reached) = (entry.stages(), entry.reached());
+        for stage in &stages {
+            let judged = self.judge(entry, stage, Seen::Counted);
             match judged.decision.verdict {
-                Verdict::Allow => {}
+                Verdict::Allow => {
+                    settled.until = settled.until.into_iter().chain(judged.until).min();
+                }
                 Verdict::Hold | Verdict::Deny => {
                     let (control, reason) = judged.deciding();
                     return Err(Faulted { control, reason });
                 }
             }
-            if let Some(address) = entry.reached() {
-                let rules = address_rules(&judged.policy, &entry.session, &stage);
+            if let Some(address) = reached {
+                let rules = address_rules(&judged.policy, &entry.session, stage);
                 self.exit.judge_again(&stage.destination.host, address, &rules)?;
             }
         }
+        entry.settle(stages.len(), reached, settled);
         Ok(())
     }
 
@@ -146,11 +180,14 @@ impl Inner {
             if entry.cord.is_cut() {
                 continue;
             }
-            if let Err(Faulted { control, reason }) = self.judge_again(&entry)
-                && entry.cord.cut(control, reason)
-            {
-                cut += 1;
-                self.counters.cut.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            match self.judge_again(&entry) {
+                Ok(()) => {}
+                Err(Faulted { control, reason }) => {
+                    if entry.cord.cut(control, reason) {
+                        cut += 1;
+                        self.counters.cut.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                }
             }
         }
         cut

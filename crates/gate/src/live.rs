@@ -8,7 +8,9 @@ use crate::identity::Session;
 use backstop_model::attempt::Attempt;
 use backstop_model::control::Control;
 use backstop_model::id::{Digest, SessionId};
+use backstop_model::standing::Usage;
 use backstop_model::time::Timestamp;
+use backstop_policy::Policy;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -69,8 +71,7 @@ impl Meter {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) session: Session,
-    /// Every stage that was permitted; each must stay so.
-    stages: Mutex<Vec<Attempt>>,
+    stages: Mutex<Stages>,
     /// The digest of the first stage: what an approval is bound to.
     pub(crate) root: Digest,
     pub(crate) cord: Arc<Cord>,
@@ -79,17 +80,52 @@ pub(crate) struct Entry {
     reached: OnceLock<IpAddr>,
 }
 
+#[derive(Debug, Default)]
+struct Stages {
+    /// Every stage that was permitted; each must stay so.
+    list: Vec<Attempt>,
+    /// Under what all of them were last seen to be allowed.
+    settled: Option<Settled>,
+}
+
+/// Under what a judgement holds: while none of it changes, asking again gives the same answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    pub(crate) policy: Arc<Policy>,
+    /// The count of standing changes.
+    pub(crate) changes: u64,
+    pub(crate) usage: Usage,
+    /// When something ends by itself: the session, a grant, a tenant's observe state.
+    pub(crate) until: Option<Timestamp>,
+}
+
 impl Entry {
     pub(crate) fn stages(&self) -> Vec<Attempt> {
-        lock(&self.stages).clone()
+        lock(&self.stages).list.clone()
     }
     pub(crate) fn push(&self, stage: Attempt) {
-        lock(&self.stages).push(stage);
+        let mut stages = lock(&self.stages);
+        stages.list.push(stage);
+        stages.settled = None;
+    }
+    /// Keeps under what these `stages` and the address `reached` were allowed, unless there is
+    /// more by now.
+    pub(crate) fn settle(&self, stages: usize, reached: Option<IpAddr>, settled: Settled) {
+        let mut kept = lock(&self.stages);
+        if kept.list.len() == stages && self.reached() == reached {
+            kept.settled = Some(settled);
+        }
+    }
+    /// Whether all stages were allowed under what still holds.
+    pub(crate) fn is_settled(&self, holds: impl FnOnce(&Settled) -> bool) -> bool {
+        lock(&self.stages).settled.as_ref().is_some_and(holds)
     }
     /// Notes the address that was reached: from now on it must stay one that may be.
     pub(crate) fn reach(&self, address: IpAddr) {
+        let mut stages = lock(&self.stages);
         // An entry becomes one connection at most.
         let _ = self.reached.set(address);
+        stages.settled = None;
     }
     pub(crate) fn reached(&self) -> Option<IpAddr> {
         self.reached.get().copied()
@@ -272,7 +308,7 @@ impl Live {
             let id = self.next.fetch_add(1, Ordering::Relaxed);
             let entry = Arc::new(Entry {
                 session: session.clone(),
-                stages: Mutex::new(vec![stage]),
+                stages: Mutex::new(Stages { list: vec![stage], settled: None }),
                 root,
                 cord,
                 meter,

@@ -11,6 +11,7 @@ use backstop_model::destination::Destination;
 use backstop_model::id::{
     Digest, LevelName, RoleName, SkillId, SkillName, SkillVersion, TenantName,
 };
+use backstop_model::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +131,10 @@ impl Policy {
     /// All tenants, sorted.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantName> {
         self.tenants.keys()
+    }
+    /// Until when a tenant observes: at that time decisions may turn with nothing else changed.
+    pub fn observes_until(&self, tenant: &TenantName) -> Option<Timestamp> {
+        self.tenant(tenant).and_then(|tenant| tenant.document.observe_until)
     }
 
     /// Whether a session with these may be opened. The skills' identities come in the order asked.

@@ -11,6 +11,7 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod descriptors;
 mod policies;
 mod printer;
 mod run;

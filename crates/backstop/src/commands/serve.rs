@@ -3,6 +3,7 @@
 use super::remote::{Whereabouts, token_file};
 use crate::cli::Format;
 use crate::config::Config;
+use crate::descriptors;
 use crate::policies;
 use crate::run::{Running, Surroundings};
 use anyhow::{Context, Result};
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs until told to stop; a limb that fails stops it too.
-pub(crate) async fn run(config: Config, format: Format) -> Result<ExitCode> {
+pub(crate) async fn run(mut config: Config, format: Format) -> Result<ExitCode> {
+    config.max_connections = descriptors::fit(config.max_connections);
     // Signals first: one that comes while starting must not be lost.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;

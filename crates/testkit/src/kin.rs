@@ -64,6 +64,11 @@ impl Kin {
             .unwrap_or_else(|| panic!("no address in {}", self.ready))
     }
 
+    /// The line that a server, or a load that holds, printed first.
+    pub fn ready(&self) -> &Value {
+        &self.ready
+    }
+
     /// The next line of JSON that it prints.
     #[track_caller]
     pub fn line(&mut self) -> Value {

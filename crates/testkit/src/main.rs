@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use backstop_testkit::load::{self, Inside, Proxy, bulk, connect, get, slow, tunnels};
+use backstop_testkit::hello::Hello;
+use backstop_testkit::load::{self, Inside, Proxy, bulk, connect, flood, get, slow, tunnels};
 use backstop_testkit::upstream::Recording;
 use backstop_testkit::{Attacker, Upstream, bench};
 use clap::{Args, Parser, Subcommand};
@@ -168,6 +169,17 @@ enum Load {
         #[arg(long, default_value_t = 1)]
         count: usize,
     },
+    /// New tunnels at a rate, whatever becomes of them: each carries a byte and ends
+    Flood {
+        #[command(flatten)]
+        way: Way,
+        /// Tunnels a second
+        #[arg(long, default_value_t = 4000)]
+        rate: u64,
+        /// Seconds until the end
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// Many tunnels at once; says `held`, then at every line on stdin proves them alive; ends with stdin
     Tunnels {
         #[command(flatten)]
@@ -193,6 +205,12 @@ enum Load {
         /// Seconds until the end
         #[arg(long, default_value_t = 10)]
         seconds: u64,
+        /// Sent at once before
+        #[arg(long, default_value = "")]
+        opening: String,
+        /// Dribble a ClientHello for that name instead of the text
+        #[arg(long)]
+        hello: Option<String>,
         /// What they send
         #[arg(long, default_value = "GET http://slow.example/ HTTP/1.1\r\nhost: slow.example\r\n")]
         text: String,
@@ -293,6 +311,18 @@ fn run(load: Load) -> anyhow::Result<()> {
             };
             load::run(connect::run(&connects))?
         }
+        Load::Flood { way, rate, seconds } => {
+            let (proxy, inside) = way.parts()?;
+            let flood = flood::Flood {
+                proxy,
+                authority: way.authority,
+                inside,
+                rate,
+                duration: Duration::from_secs(seconds),
+            };
+            println!("{}", load::run(flood::run(&flood))?);
+            return Ok(());
+        }
         Load::Tunnels { way, count, parallel } => {
             let (proxy, inside) = way.parts()?;
             return hold(tunnels::Tunnels {
@@ -303,10 +333,11 @@ fn run(load: Load) -> anyhow::Result<()> {
                 parallel,
             });
         }
-        Load::Slow { to, clients, interval, seconds, text } => {
+        Load::Slow { to, clients, interval, seconds, opening, hello, text } => {
             let slow = slow::Slow {
                 to,
-                bytes: text.into_bytes(),
+                opening: opening.into_bytes(),
+                bytes: hello.map_or(text.into_bytes(), |name| Hello::for_name(&name).bytes()),
                 clients,
                 interval: Duration::from_millis(interval),
                 duration: Duration::from_secs(seconds),

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::{PLAIN, Plan, TUNNEL};
+use super::{PLAIN, PROXY, Plan, TUNNEL};
 use crate::backstop::{Backstop, Setup};
 use crate::client;
 use crate::world::World;
@@ -71,7 +71,8 @@ fn policy() -> String {
 
 fn backstop(world: &World, plan: &Plan) -> anyhow::Result<Peer> {
     let version = world.output(world.command(&plan.backstop).arg("--version"));
-    let running = Backstop::start(world, Setup::new(world, &plan.backstop, &policy()));
+    let binary = on_one_processor(world, &plan.backstop)?;
+    let running = Backstop::start(world, Setup::new(world, binary, &policy()));
     let session = running.session("bench", &["load@1.0.0"]);
     Ok(Peer {
         name: "backstop".into(),
@@ -81,6 +82,17 @@ fn backstop(world: &World, plan: &Plan) -> anyhow::Result<Peer> {
         pid: running.pid(),
         _running: Running::Backstop(Box::new(running)),
     })
+}
+
+/// Started where it will run, so that it makes as many threads as it has processors: one, as
+/// Envoy is told by its `--concurrency 1`.
+fn on_one_processor(world: &World, binary: &Path) -> anyhow::Result<PathBuf> {
+    let script = world.path().join("backstop-on-one-processor");
+    let text =
+        format!("#!/bin/sh\nexec taskset --cpu-list {PROXY} '{}' \"$@\"\n", binary.display());
+    fs::write(&script, text)?;
+    executable(&script)?;
+    Ok(script)
 }
 
 fn tinyproxy(world: &World) -> anyhow::Result<Peer> {
@@ -109,16 +121,16 @@ fn squid(world: &World) -> anyhow::Result<Peer> {
          server_persistent_connections on\npinger_enable off\nvisible_hostname bench\ncoredump_dir /\nmax_filedescriptors 20000\nshutdown_lifetime 0 seconds\n",
     )?;
     // squid gives up root before it reads its files.
-    share(world.path())?;
+    executable(world.path())?;
     let version = world.output(world.command("squid").arg("-v"));
     let mut command = world.command("squid");
     command.arg("-N").arg("-f").arg(&config);
     child(command, "squid", &version, 3202)
 }
 
-fn share(directory: &Path) -> anyhow::Result<()> {
+fn executable(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o755))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
 

@@ -6,12 +6,14 @@
 //!  bulk     one large body
 //!  tunnels  thousands of tunnels at once, all alive
 //!  slow     clients that dribble
+//!  flood    more new tunnels than anybody can serve
 //!  histogram  latencies in log-linear buckets
 //! ```
 //! INVARIANT: every load first asks `world::stays_here`; none is ever sent off this machine.
 
 pub mod bulk;
 pub mod connect;
+pub mod flood;
 pub mod get;
 pub mod histogram;
 pub mod slow;

@@ -6,13 +6,16 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 
-use super::dial;
+use super::{dial, read_reply};
+use crate::message::Kind;
 
 /// Who dribbles, and how.
 #[derive(Debug, Clone)]
 pub struct Slow {
     /// The proxy.
     pub to: std::net::SocketAddr,
+    /// Sent at once before; if it is a CONNECT, its answer is read too.
+    pub opening: Vec<u8>,
     /// The bytes, sent one by one and then again from the start.
     pub bytes: Vec<u8>,
     /// How many clients.
@@ -35,6 +38,16 @@ pub async fn run(slow: &Slow) -> anyhow::Result<Value> {
         clients.spawn(async move {
             let Ok(mut stream) = dial(slow.to).await else { return Fate::Refused };
             let mut reply = [0; 1024];
+            if stream.write_all(&slow.opening).await.is_err() {
+                return Fate::Ended;
+            }
+            if slow.opening.starts_with(b"CONNECT ") {
+                let mut buffer = Vec::new();
+                match read_reply(&mut stream, &mut buffer, Kind::HeadReply).await {
+                    Ok((200, _)) => {}
+                    Ok(_) | Err(_) => return Fate::Refused,
+                }
+            }
             for byte in slow.bytes.iter().cycle() {
                 if Instant::now() >= until {
                     return Fate::Kept;

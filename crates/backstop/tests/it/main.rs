@@ -24,5 +24,6 @@ mod network;
 mod operators;
 mod record;
 mod run;
+mod scale;
 mod scene;
 mod stage;

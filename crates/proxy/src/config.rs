@@ -15,6 +15,8 @@ pub struct Config {
     pub bound: Option<Bound>,
     /// LIMIT: open client connections. Beyond it a client is told 503 at once.
     pub max_connections: usize,
+    /// LIMIT: open client connections of one session.
+    pub max_connections_per_session: usize,
     /// LIMIT: idle connections kept to one destination for one session and skill.
     pub idle_per_destination: usize,
     /// LIMIT: idle connections to upstreams in all.
@@ -57,6 +59,7 @@ impl Default for Config {
             bound: None,
             // The hard limit of open files is often 20,000: two for each tunnel.
             max_connections: 9_500,
+            max_connections_per_session: 4_000,
             idle_per_destination: 16,
             idle_in_all: 256,
             head: Duration::from_secs(10),

@@ -7,6 +7,7 @@
 use crate::body::Outbound;
 use crate::config::Config;
 use crate::identity::{self, Presented};
+use crate::places::{Place, Places};
 use crate::pool::Pool;
 use crate::refusal::{self, After};
 use crate::strict::{FAULT_METHOD, Fault, Guarded, Sight};
@@ -32,6 +33,7 @@ pub(crate) struct House {
     pub(crate) gate: Gate,
     pub(crate) config: Arc<Config>,
     pub(crate) pool: Arc<Pool>,
+    pub(crate) places: Arc<Places>,
 }
 
 /// What answering one connection's requests needs.
@@ -42,6 +44,9 @@ pub(crate) struct Desk {
     pub(crate) sight: Sight,
     /// Who signed in last: whose a bad message is.
     known: Mutex<Option<Session>>,
+    places: Arc<Places>,
+    /// The connection's own, once somebody has signed in on it.
+    place: Mutex<Option<Place>>,
     next: Mutex<Option<Next>>,
 }
 
@@ -64,6 +69,8 @@ pub(crate) async fn serve(house: &House, client: TcpStream, mut stop: watch::Rec
         pool: Arc::clone(&house.pool),
         sight: guarded.sight(),
         known: Mutex::new(None),
+        places: Arc::clone(&house.places),
+        place: Mutex::new(None),
         next: Mutex::new(None),
     });
     let at_desk = Arc::clone(&desk);
@@ -127,6 +134,14 @@ impl Desk {
             Err(refusal) => return refusal::answer(&refusal, after),
         };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
+        if !self.take_place(&session) {
+            let why = format!(
+                "all {} client connections of this session are in use",
+                self.config.max_connections_per_session
+            );
+            let refusal = self.gate.refuse(Some(&session), asked(&request), Control::Limit, why);
+            return refusal::answer(&refusal, After::Close);
+        }
         let connect = request.method() == Method::CONNECT;
         let absolute = request.uri().scheme().is_some() && request.uri().authority().is_some();
         if connect {
@@ -143,6 +158,16 @@ impl Desk {
             );
             refusal::answer_with(&refusal, StatusCode::BAD_REQUEST, Some(HELP), after)
         }
+    }
+
+    /// Counts the connection as one of this session's.
+    fn take_place(&self, session: &Session) -> bool {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        if !place.as_ref().is_some_and(|place| place.is_of(session.id())) {
+            // One that signs in as somebody else leaves its former place.
+            *place = self.places.take(session.id());
+        }
+        place.is_some()
     }
 
     fn sign_in(&self, request: &mut Request<Incoming>) -> Result<Session, Refusal> {

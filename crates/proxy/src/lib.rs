@@ -28,6 +28,7 @@ mod forward;
 
 mod fields;
 
+mod places;
 mod pool;
 
 mod body;

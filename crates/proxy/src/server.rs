@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::connection::{self, House};
+use crate::places::Places;
 use crate::pool::Pool;
 use crate::refusal;
 use backstop_gate::Gate;
@@ -38,7 +39,8 @@ pub async fn serve(
     ));
     let room = Arc::new(Semaphore::new(config.max_connections));
     let partings = Arc::new(Semaphore::new(PARTINGS));
-    let house = Arc::new(House { gate, config, pool });
+    let places = Arc::new(Places::new(config.max_connections_per_session));
+    let house = Arc::new(House { gate, config, pool, places });
     let mut connections = JoinSet::new();
     let mut tick = interval(SWEEP);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

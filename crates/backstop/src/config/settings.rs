@@ -49,7 +49,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "listeners that stand for one session without a credential: `ADDR:PORT=ses_…/skill@version`",
     ),
     one("proxy.max_connections", "10000", "client connections in all"),
-    one("proxy.max_connections_per_session", "10000", "live flows of one session"),
+    one(
+        "proxy.max_connections_per_session",
+        "4000",
+        "client connections, and live flows, of one session",
+    ),
     one(
         "proxy.idle",
         "15m",

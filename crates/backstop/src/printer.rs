@@ -96,6 +96,12 @@ pub(crate) fn one(
     Ok(())
 }
 
+/// What a terminal would obey, or what would turn the text around it.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// A value as a table cell: control characters never reach the terminal.
 fn cell(value: Option<&Value>) -> String {
     let text = match value {
@@ -113,7 +119,7 @@ fn cell(value: Option<&Value>) -> String {
         },
         Some(other @ (Value::Bool(_) | Value::Number(_))) => other.to_string(),
     };
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -125,6 +131,7 @@ mod tests {
     fn cells_never_carry_control_characters() {
         assert_eq!(cell(Some(&json!("a\u{1b}[2Jb\nc"))), "a\u{fffd}[2Jb\u{fffd}c");
         assert_eq!(cell(Some(&json!(["x", 1, true]))), "x, 1, true");
+        assert_eq!(cell(Some(&json!("a\u{202e}b\u{2028}c"))), "a\u{fffd}b\u{fffd}c");
         assert_eq!(cell(None), "–");
     }
 }

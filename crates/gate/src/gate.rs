@@ -286,12 +286,21 @@ impl Inner {
 /// How long cut flows are waited for when the process stops.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// At most `most` bytes of a text, control characters escaped.
+/// Characters that change how what stands around them is shown (Unicode TR 36 §2.6): a record that
+/// reads in another order than it was written lies.
+const fn misleads(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+/// At most `most` bytes of a text, control characters and those that turn the text escaped.
 pub(crate) fn clean(text: &str, most: usize) -> String {
     let mut out = String::new();
     for c in text.chars() {
         let mut piece = String::new();
-        if c.is_control() {
+        if c.is_control() || misleads(c) {
             piece.extend(c.escape_default());
         } else {
             piece.push(c);

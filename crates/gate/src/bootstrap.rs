@@ -6,7 +6,7 @@ use crate::token;
 use backstop_ledger::{Ledger, LedgerFault};
 use backstop_model::event::{Event, Fact, TokenKind, TokenRecord};
 use backstop_model::id::{Digest, Principal, ReceiptId, TokenId};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -118,8 +118,10 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 /// The text of an existing file, `None` if there is none.
 fn existing(path: &Path) -> Result<Option<String>, BootstrapFault> {
     let fault = |source| BootstrapFault::File { path: path.to_owned(), source };
-    // The mode is read from the open file, so that it cannot be exchanged in between.
-    let file = match File::open(path) {
+    // The mode is read from the open file, so that it cannot be exchanged in between; a pipe in its
+    // place is not waited for.
+    let nonblock = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let file = match OpenOptions::new().read(true).custom_flags(nonblock).open(path) {
         Ok(file) => file,
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(fault(source)),

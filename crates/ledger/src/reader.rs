@@ -47,6 +47,15 @@ impl Reader {
         Ok(Self { conn, directory })
     }
 
+    /// Whether a living process writes the ledger of this directory. The system lets go of its lock
+    /// when it dies, however that ends.
+    ///
+    /// # Errors
+    /// [`LedgerFault`] where the lock cannot be looked at.
+    pub fn has_writer(directory: &Path) -> Result<bool, LedgerFault> {
+        directory::is_held(directory).map_err(|fault| directory::fault(directory, &fault))
+    }
+
     /// The event with this receipt.
     ///
     /// # Errors

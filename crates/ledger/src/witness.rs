@@ -13,9 +13,20 @@ const END: u64 = 64 << 10;
 
 /// Appends a line; the file is made with mode 0600.
 pub(crate) fn append(path: &Path, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let mut file = plain(OpenOptions::new().append(true).create(true).mode(0o600), path)?;
     file.write_all(format!("{line}\n").as_bytes())?;
     file.sync_data()
+}
+
+/// Opens it as a plain file. A pipe put in its place would hold up the one writer, and with it every
+/// permit, until somebody reads it.
+fn plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "the witness is not a plain file"))
+    }
 }
 
 /// Whether the ledger still has what the witness's last line about it says.
@@ -44,7 +55,7 @@ pub(crate) fn agrees(store: &Store, path: &Path) -> Result<(), String> {
 }
 
 fn last(ledger: &str, path: &Path) -> Option<Checkpoint> {
-    let mut file = File::open(path).ok()?;
+    let mut file = plain(OpenOptions::new().read(true), path).ok()?;
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(END))).ok()?;
     let mut end = Vec::new();

@@ -42,7 +42,7 @@ impl Directory {
             .truncate(false)
             .open(path.join(LOCK))
             .map_err(|e| unusable(&e))?;
-        match lock.try_lock() {
+        match take(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
@@ -142,6 +142,35 @@ impl Directory {
 
     fn unusable(&self, what: String) -> LedgerFault {
         LedgerFault::Unusable { directory: self.path.clone(), what }
+    }
+}
+
+/// Takes the lock. Somebody who only asks whether it is held ([`is_held`]) has it for a moment.
+fn take(lock: &File) -> Result<(), TryLockError> {
+    let mut taken = lock.try_lock();
+    for _ in 0..PATIENCE {
+        if !matches!(taken, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        taken = lock.try_lock();
+    }
+    taken
+}
+
+const PATIENCE: usize = 10;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// Whether a living process writes the ledger of this directory.
+pub(crate) fn is_held(path: &Path) -> io::Result<bool> {
+    match File::open(path.join(LOCK)) {
+        Ok(lock) => match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(fault)) => Err(fault),
+        },
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(fault) => Err(fault),
     }
 }
 

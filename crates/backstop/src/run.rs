@@ -16,7 +16,7 @@ use backstop_ledger::Ledger;
 use backstop_model::event::Fact;
 use backstop_policy::{Diagnostic, Policy, Source};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -269,6 +269,20 @@ fn private_folder(folder: &Path) -> Result<()> {
             folder.display()
         );
     }
+    let meta =
+        std::fs::metadata(folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    // A volume of root's is shared with the group that its pod was given; a folder of one's own
+    // is shared with nobody.
+    let groups = nix::unistd::getgroups().unwrap_or_default();
+    let ours = of_folder == 0 && me != 0 && groups.iter().any(|group| group.as_raw() == meta.gid());
+    let foreign = if ours { 0o002 } else { 0o022 };
+    if meta.mode() & foreign != 0 {
+        bail!(
+            "the state folder `{}` has mode {:o}: it can be written by others, who could exchange key, token and record; `chmod go-w` it, and believe nothing in it that you cannot check",
+            folder.display(),
+            meta.mode() & 0o7777
+        );
+    }
     for name in ["ledger", "ledger/ledger.db", "ledger/ledger.key", "operator.token"] {
         let path = folder.join(name);
         match owner(&path) {
@@ -319,6 +333,7 @@ fn proxy_config(config: &Config, bound: Option<&Bound>) -> backstop_proxy::Confi
             skill: Some(bound.skill.clone()),
         }),
         max_connections: config.max_connections,
+        max_connections_per_session: config.max_connections_per_session,
         head: config.head_timeout,
         hello: config.hello_timeout,
         idle: config.idle,

@@ -1,8 +1,9 @@
 //! The running gateway as commands see it: found by its state folder, asked through its API.
 
 use crate::config::Config;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use backstop_api::Client;
+use backstop_ledger::Reader;
 use backstop_model::redacted::Redacted;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,18 +51,24 @@ pub(crate) fn client(config: &Config) -> Result<Client> {
 /// Where none runs.
 pub(crate) fn whereabouts(config: &Config) -> Result<Whereabouts> {
     let file = Whereabouts::file(&config.state);
+    let none = || {
+        anyhow!(
+            "no gateway runs with the state folder `{}`: start one with `backstop serve`, or name its folder with `--state`",
+            config.state.display()
+        )
+    };
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
-        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
-            bail!(
-                "no gateway runs with the state folder `{}`: start one with `backstop serve`, or name its folder with `--state`",
-                config.state.display()
-            )
-        }
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Err(none()),
         Err(fault) => {
             return Err(fault).with_context(|| format!("cannot read `{}`", file.display()));
         }
     };
+    // A gateway that was killed leaves its file behind, and its port is anybody's: the operator's
+    // token goes to a process that holds the ledger, or nowhere.
+    if !Reader::has_writer(&super::ledger::directory(config))? {
+        return Err(none());
+    }
     serde_json::from_str(&text).with_context(|| format!("`{}` is malformed", file.display()))
 }
 

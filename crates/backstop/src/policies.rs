@@ -9,74 +9,158 @@ use backstop_ledger::{Filter, Ledger, Reader};
 use backstop_model::event::{Event, Fact};
 use backstop_model::id::{Digest, ReceiptId};
 use backstop_policy::{Applied, Diagnostic, Level, Library, LoadContext, Policy, Source};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// The largest number of policy files that are read.
+/// LIMIT: policy files, and folders that hold them.
 const MOST_FILES: usize = 10_000;
+/// LIMIT: bytes of one policy file. The library says so of a file that is a little larger; nothing
+/// larger than this is read at all.
+const MOST_BYTES: u64 = 2 << 20;
+/// LIMIT: bytes of all policy files.
+const MOST_IN_ALL: usize = 256 << 20;
+
+/// What was found.
+pub(crate) struct Found {
+    sources: Vec<Source>,
+    /// Files and folders that are there and cannot be read, each with the reason.
+    unread: Vec<(String, anyhow::Error)>,
+}
 
 /// Reads every policy file of these files and folders, in order of their names.
 ///
 /// # Errors
 /// A path that does not exist or cannot be read; too many files.
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Source>> {
-    let mut files = Vec::new();
+    let found = find(paths)?;
+    match found.unread.into_iter().next() {
+        Some((_, fault)) => Err(fault),
+        None => Ok(found.sources),
+    }
+}
+
+/// The same, with the files that cannot be read told apart from those that can.
+fn find(paths: &[PathBuf]) -> Result<Found> {
+    let mut files = Files::default();
     for path in paths {
         let kind = std::fs::metadata(path)
             .with_context(|| format!("cannot read policy `{}`", path.display()))?;
-        if kind.is_dir() { collect(path, &mut files)? } else { files.push(path.clone()) }
+        if kind.is_dir() { files.collect(path)? } else { files.paths.push(path.clone()) }
     }
-    if files.len() > MOST_FILES {
-        bail!("{} policy files are more than {MOST_FILES}", files.len());
+    if files.paths.len() > MOST_FILES {
+        bail!("{} policy files are more than {MOST_FILES}", files.paths.len());
     }
-    files
-        .into_iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("cannot read policy `{}`", path.display()))?;
-            Ok(Source { name: path.display().to_string(), text })
-        })
-        .collect()
+    let mut found = Found { sources: Vec::new(), unread: files.unread };
+    let mut bytes = 0usize;
+    for path in files.paths {
+        let name = path.display().to_string();
+        match text(&path).with_context(|| format!("cannot read policy `{name}`")) {
+            Ok(text) => {
+                bytes = bytes.saturating_add(text.len());
+                if bytes > MOST_IN_ALL {
+                    bail!("the policy files are larger than {MOST_IN_ALL} bytes in all");
+                }
+                found.sources.push(Source { name, text });
+            }
+            Err(fault) => found.unread.push((name, fault)),
+        }
+    }
+    Ok(found)
 }
 
-/// Files of a folder in order of their names. Hidden entries are passed over: a Kubernetes volume
-/// keeps its former versions in `..2026_…` folders beside the links to the present one.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("cannot read folder `{}`", folder.display()))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path =
-            entry.with_context(|| format!("cannot read folder `{}`", folder.display()))?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden {
-            paths.push(path);
-        }
+/// A file's text. Whoever may put a file into the folder must not be able to stop the others: a
+/// pipe is not waited for, a device not read to its end.
+fn text(path: &Path) -> Result<String> {
+    let nonblock = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(nonblock.bits()).open(path)?;
+    let kind = file.metadata()?.file_type();
+    // What another process fills while we read says something else each time.
+    if kind.is_fifo() || kind.is_socket() || kind.is_dir() {
+        bail!("it is not a plain file");
     }
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
-            files.push(path);
-        }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_BYTES {
+        bail!("it is larger than {MOST_BYTES} bytes");
     }
-    Ok(())
+    Ok(String::from_utf8(bytes)?)
+}
+
+/// The policy files of folders.
+#[derive(Default)]
+struct Files {
+    paths: Vec<PathBuf>,
+    /// Folders that were read, by device and inode: links may lead back up.
+    folders: HashSet<(u64, u64)>,
+    unread: Vec<(String, anyhow::Error)>,
+}
+
+impl Files {
+    /// Files of a folder in order of their names. Hidden entries are passed over: a Kubernetes
+    /// volume keeps its former versions in `..2026_…` folders beside the links to the present one.
+    fn collect(&mut self, folder: &Path) -> Result<()> {
+        let mut paths = match self.list(folder) {
+            Ok(paths) => paths,
+            Err(fault) => {
+                let name = folder.display().to_string();
+                let fault = fault.context(format!("cannot read folder `{name}`"));
+                self.unread.push((name, fault));
+                return Ok(());
+            }
+        };
+        if self.folders.len() > MOST_FILES {
+            bail!("there are more than {MOST_FILES} policy folders");
+        }
+        paths.sort();
+        for path in paths {
+            if path.is_dir() {
+                self.collect(&path)?;
+            } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+                self.paths.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands in a folder that was not listed before.
+    fn list(&mut self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let meta = std::fs::metadata(folder)?;
+        let mut paths = Vec::new();
+        if !self.folders.insert((meta.dev(), meta.ino())) {
+            return Ok(paths);
+        }
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let hidden =
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if !hidden {
+                paths.push(path);
+            }
+        }
+        Ok(paths)
+    }
 }
 
 /// How long texts must stay as they are before they count.
 const REST: Duration = Duration::from_millis(50);
 
-/// Reads again until two readings agree; `None` where they do not soon.
+/// Reads again until two readings agree. A file that still does not counts with its text in `last`;
+/// `None` where nothing can be read any more.
 ///
 /// An editor that writes in place shows an empty file first, and folders that are swapped can show
-/// half of either: such a moment must not take a policy away, which would cut what lives.
+/// half of either: such a moment must not take a policy away, which would cut what lives. Nor may
+/// one file that never rests hold up all others.
 async fn at_rest(
     mut before: Vec<Source>,
     mut read: impl FnMut() -> Result<Vec<Source>>,
+    last: &[Source],
     rest: Duration,
 ) -> Option<Vec<Source>> {
     for _ in 0..4 {
@@ -87,7 +171,27 @@ async fn at_rest(
         }
         before = now;
     }
-    None
+    tokio::time::sleep(rest).await;
+    let now = read().ok()?;
+    Some(settled(&now, &before, last))
+}
+
+/// What two readings agree on, and for the rest what stood before.
+fn settled(now: &[Source], before: &[Source], last: &[Source]) -> Vec<Source> {
+    let by_name = |list: &[Source]| -> BTreeMap<String, String> {
+        list.iter().map(|source| (source.name.clone(), source.text.clone())).collect()
+    };
+    let (now, mut before, last) = (by_name(now), by_name(before), by_name(last));
+    let mut names: BTreeSet<String> = before.keys().cloned().collect();
+    names.extend(now.keys().cloned());
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let agreed = before.remove(&name).filter(|text| now.get(&name) == Some(text));
+            let text = agreed.or_else(|| last.get(&name).cloned())?;
+            Some(Source { name, text })
+        })
+        .collect()
 }
 
 /// Puts policies in force and keeps them fresh.
@@ -196,39 +300,71 @@ impl Keeper {
     ) -> Result<()> {
         let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let mut tick = tokio::time::interval(poll);
-        let mut unreadable = false;
         let mut unrecorded = false;
+        let mut told = String::new();
         loop {
             let asked = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 _ = hangup.recv() => true,
                 _ = tick.tick() => false,
             };
-            match read(&paths) {
-                Ok(sources) => {
-                    unreadable = false;
-                    // What does not come to rest is looked at again with the next tick.
-                    if (asked || self.last.as_ref() != Some(&sources))
-                        && let Some(sources) = at_rest(sources, || read(&paths), REST).await
-                    {
-                        match self.apply(sources).await {
-                            Ok(_) => unrecorded = false,
-                            Err(fault) if asked || !unrecorded => {
-                                tracing::error!("policies stay as they are: {fault:#}");
-                                unrecorded = true;
-                            }
-                            Err(_) => {}
-                        }
+            let (sources, faults) = match self.look(&paths) {
+                Ok((sources, faults)) => (Some(sources), faults),
+                Err(fault) => (None, format!("{fault:#}")),
+            };
+            // What was in force stays; said once, not every second.
+            if !faults.is_empty() && (asked || faults != told) {
+                tracing::error!("what cannot be read stays as it was: {faults}");
+            }
+            told = faults;
+            if let Some(sources) = sources
+                && (asked || self.last.as_ref() != Some(&sources))
+                && let Some(sources) = self.at_rest(sources, &paths).await
+                // A file that never rests brings nothing new of its own.
+                && (asked || self.last.as_ref() != Some(&sources))
+            {
+                match self.apply(sources).await {
+                    Ok(_) => unrecorded = false,
+                    Err(fault) if asked || !unrecorded => {
+                        tracing::error!("policies stay as they are: {fault:#}");
+                        unrecorded = true;
                     }
+                    Err(_) => {}
                 }
-                // What was in force stays; said once, not every second.
-                Err(fault) if asked || !unreadable => {
-                    tracing::error!("policies stay as they are: {fault:#}");
-                    unreadable = true;
-                }
-                Err(_) => {}
             }
         }
+    }
+
+    /// The texts as they are now, and what cannot be read of them.
+    fn look(&self, paths: &[PathBuf]) -> Result<(Vec<Source>, String)> {
+        let found = tokio::task::block_in_place(|| find(paths))?;
+        let faults: Vec<String> =
+            found.unread.iter().map(|(_, fault)| format!("{fault:#}")).collect();
+        Ok((self.stand_in(found), faults.join("; ")))
+    }
+
+    async fn at_rest(&self, sources: Vec<Source>, paths: &[PathBuf]) -> Option<Vec<Source>> {
+        let read = || self.look(paths).map(|(sources, _)| sources);
+        at_rest(sources, read, self.last.as_deref().unwrap_or_default(), REST).await
+    }
+
+    /// A file that is there and cannot be read counts with its last text, so that it neither loses
+    /// what it said nor holds up the others.
+    fn stand_in(&self, found: Found) -> Vec<Source> {
+        let Found { mut sources, unread } = found;
+        let last = self.last.as_deref().unwrap_or_default();
+        let stood_in = !unread.is_empty();
+        for (name, _) in unread {
+            // A folder stands for all that it held.
+            sources.extend(
+                last.iter().filter(|source| Path::new(&source.name).starts_with(&name)).cloned(),
+            );
+        }
+        if !stood_in {
+            return sources;
+        }
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
+        sources
     }
 
     async fn record(&self, fact: Fact, policy: Digest) -> Result<()> {
@@ -264,15 +400,23 @@ mod tests {
         let text = |text: &str| vec![Source { name: "a.yaml".to_owned(), text: text.to_owned() }];
         let mut later = ["half", "whole", "whole", "never read"].into_iter();
         let read = || Ok(text(later.next().unwrap()));
-        let settled = at_rest(text(""), read, Duration::from_millis(1)).await;
-        assert_eq!(settled, Some(text("whole")));
+        let rest = Duration::from_millis(1);
+        assert_eq!(at_rest(text(""), read, &[], rest).await, Some(text("whole")));
+        let gone = || bail!("gone");
+        assert_eq!(at_rest(text(""), gone, &[], rest).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_never_rests_counts_with_its_last_text_and_holds_up_no_other() {
+        let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
         let mut count = 0;
         let restless = || {
             count += 1;
-            Ok(text(&count.to_string()))
+            Ok(vec![source("new.yaml", "new"), source("restless.yaml", &count.to_string())])
         };
-        assert_eq!(at_rest(text(""), restless, Duration::from_millis(1)).await, None);
-        let gone = || bail!("gone");
-        assert_eq!(at_rest(text(""), gone, Duration::from_millis(1)).await, None);
+        let last = [source("restless.yaml", "last")];
+        let settled = at_rest(Vec::new(), restless, &last, Duration::from_millis(1)).await;
+        let want = vec![source("new.yaml", "new"), source("restless.yaml", "last")];
+        assert_eq!(settled, Some(want));
     }
 }

@@ -9,6 +9,10 @@
 //!  files     policy, state and token files     record    what is written and shown
 //! ```
 
+mod crowd;
+mod files;
+mod record;
 mod requests;
 mod stage;
+mod standing;
 mod tunnels;

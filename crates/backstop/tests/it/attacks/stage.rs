@@ -76,7 +76,6 @@ pub(super) struct Stage {
     pub(super) plain: Upstream,
     /// `raw.weather.example:443`: sends every byte back.
     pub(super) mirror: Upstream,
-    pub(super) ca: Ca,
     dns: Dns,
 }
 
@@ -114,7 +113,7 @@ impl Stage {
         setup.arguments = vec!["--proxy".into(), format!("0.0.0.0:{OPEN_PORT}")];
         let backstop = Backstop::start(world, setup);
         let session = backstop.session("research", &["weather@1.2.0"]);
-        Self { backstop, session, attacker, api, plain, mirror, ca, dns }
+        Self { backstop, session, attacker, api, plain, mirror, dns }
     }
 
     pub(super) fn authorization(&self) -> String {

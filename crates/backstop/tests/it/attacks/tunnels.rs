@@ -1,10 +1,9 @@
 //! What a tunnel carries before and after it is permitted, and how it ends.
 
-use super::stage::{Stage, hold};
+use super::stage::Stage;
 use backstop_testkit::World;
 use backstop_testkit::hello::Hello;
 use std::io::{Read as _, Write as _};
-use std::time::Duration;
 
 fn name(sni: &str) -> Hello {
     Hello::for_name(sni)

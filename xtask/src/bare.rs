@@ -51,7 +51,7 @@ pub(crate) fn run(project: &Project, extent: Extent) -> anyhow::Result<()> {
     make(&root)?;
     settle(&root)?;
     let head = project::output(project.command("git").args(["rev-parse", "HEAD"]))?;
-    let clone = root.join("work/backstop");
+    let clone = root.join("srv/backstop");
     let mut git = project.command("git");
     git.args(["clone", "--quiet", "--no-local"]).arg(project.root()).arg(&clone);
     project::run(git)?;
@@ -60,10 +60,10 @@ pub(crate) fn run(project: &Project, extent: Extent) -> anyhow::Result<()> {
     project::run(git)?;
     let script = match extent {
         Extent::Root => {
-            "cargo --version && git --version && gcc --version | head -1 && git -C /work/backstop log -1 --format=%h"
+            "cargo --version && git --version && gcc --version | head -1 && git -C /srv/backstop log -1 --format=%h"
         }
         Extent::Everything => {
-            "cd /work/backstop && time cargo run --release -- demo && time cargo xtask ci"
+            "cd /srv/backstop && time cargo run --release -- demo && time cargo xtask ci"
         }
     };
     project::run(inside(&root, script)?)?;

@@ -7,7 +7,7 @@
 
 use crate::LedgerFault;
 use crate::ledger::Receipt;
-use backstop_model::event::Event;
+use backstop_model::event::{Event, Fact};
 use backstop_model::id::{Digest, SessionId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,8 +25,14 @@ pub(crate) struct Entry {
 
 type Lane = Option<SessionId>;
 
-/// How long what nobody waits for may wait for company. RACE: this long after its answer a refusal
-/// may be lost to `kill -9`; a permit never is.
+impl Entry {
+    /// Whether it is written at once: all but the end of a flow, which nobody waits for.
+    fn presses(&self) -> bool {
+        self.answer.is_some() || !matches!(self.event.fact, Fact::FlowEnded { .. })
+    }
+}
+
+/// How long the end of a flow may wait for company.
 const COMPANY: Duration = Duration::from_millis(10);
 /// So many entries need no company.
 const CROWD: usize = 256;
@@ -37,10 +43,10 @@ struct Lanes {
     /// Whose turn it is; a lane stands here exactly once while it is not empty.
     turn: VecDeque<Lane>,
     waiting: usize,
-    /// How many of them somebody waits for.
-    awaited: usize,
-    /// Since when there has been something that nobody waits for.
-    idle_since: Option<Instant>,
+    /// How many of them cannot wait.
+    pressing: usize,
+    /// Since when there has been something in the queue.
+    since: Option<Instant>,
     /// No more is taken; what waits is still written.
     closed: bool,
 }
@@ -83,14 +89,14 @@ impl Queue {
         if queue.is_empty() {
             lanes.turn.push_back(lane);
         }
-        let awaited = entry.answer.is_some();
+        let pressing = entry.presses();
         queue.push_back(entry);
         lanes.waiting += 1;
-        lanes.awaited += usize::from(awaited);
-        let first = lanes.idle_since.is_none();
-        lanes.idle_since.get_or_insert_with(Instant::now);
-        // What nobody waits for wakes the writer once; it then waits for company.
-        let wakes = awaited || first || lanes.waiting == CROWD;
+        lanes.pressing += usize::from(pressing);
+        let first = lanes.since.is_none();
+        lanes.since.get_or_insert_with(Instant::now);
+        // What can wait wakes the writer once; it then waits for company.
+        let wakes = pressing || first || lanes.waiting == CROWD;
         drop(guard);
         if wakes {
             self.wake.notify_one();
@@ -100,19 +106,18 @@ impl Queue {
 
     /// Takes at most `most` entries, one a lane in turn; waits at most `wait` for the first.
     ///
-    /// Entries that nobody waits for (the end of a flow, a refusal) wait up to [`COMPANY`] for one
-    /// that somebody does: a request and its end then cost one transaction, not two.
+    /// The ends of flows wait up to [`COMPANY`] for something that presses: a request and the end of
+    /// the one before it then cost one transaction, not two.
     pub(crate) fn take(&self, most: usize, wait: Duration) -> Taken {
         let guard = self.lock();
         let (guard, _) = self
             .wake
             .wait_timeout_while(guard, wait, |lanes| lanes.waiting == 0 && !lanes.closed)
             .unwrap_or_else(PoisonError::into_inner);
-        let left = guard
-            .idle_since
-            .map_or(Duration::ZERO, |since| COMPANY.saturating_sub(since.elapsed()));
+        let left =
+            guard.since.map_or(Duration::ZERO, |since| COMPANY.saturating_sub(since.elapsed()));
         let alone = |lanes: &mut Lanes| {
-            lanes.waiting > 0 && lanes.awaited == 0 && lanes.waiting < CROWD && !lanes.closed
+            lanes.waiting > 0 && lanes.pressing == 0 && lanes.waiting < CROWD && !lanes.closed
         };
         let (mut guard, _) = self
             .wake
@@ -126,7 +131,7 @@ impl Queue {
             let Some(queue) = lanes.lanes.get_mut(&lane) else { continue };
             if let Some(entry) = queue.pop_front() {
                 lanes.waiting = lanes.waiting.saturating_sub(1);
-                lanes.awaited = lanes.awaited.saturating_sub(usize::from(entry.answer.is_some()));
+                lanes.pressing = lanes.pressing.saturating_sub(usize::from(entry.presses()));
                 batch.push(entry);
             }
             if queue.is_empty() {
@@ -135,7 +140,7 @@ impl Queue {
                 lanes.turn.push_back(lane);
             }
         }
-        lanes.idle_since = (lanes.waiting > 0).then(Instant::now);
+        lanes.since = (lanes.waiting > 0).then(Instant::now);
         Taken { batch, finished: lanes.closed && lanes.waiting == 0 }
     }
 
@@ -164,7 +169,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use backstop_model::event::Fact;
     use backstop_model::id::{ReceiptId, TenantName};
     use backstop_model::standing::Subject;
     use backstop_model::time::Timestamp;

@@ -128,7 +128,9 @@ fn inside(root: &Path, script: &str) -> anyhow::Result<Command> {
     let sysroot = project::output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let sysroot = sysroot.trim();
     fs::create_dir_all(root.join("opt/rust"))?;
+    // The root is a mount of its own, as everywhere else: test worlds make its mounts private.
     let mounts = r#"
+        mount --bind "$ROOT" "$ROOT"
         mount --bind "$SYSROOT" "$ROOT/opt/rust"
         mount -t proc proc "$ROOT/proc"
         mount --rbind /dev "$ROOT/dev"

@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
@@ -64,6 +65,7 @@ impl World {
                 .open(Path::new("/etc").join(name))
                 .expect("find or make the file in /etc to mount over");
         }
+        let _found = tools();
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect(
             "a world needs the right to make namespaces: run tests as root or by `cargo xtask ci`, or under `unshare -r`",
         );
@@ -276,7 +278,13 @@ pub fn stays_here(target: IpAddr) -> Result<(), String> {
 
 /// `target/tools`, found from where this program lies.
 pub fn tools() -> Option<PathBuf> {
-    let exe = std::env::current_exe().ok()?;
-    let target = exe.ancestors().find(|path| path.join("CACHEDIR.TAG").exists())?;
-    Some(target.join("tools"))
+    // Looked up once, before the first world: seen from another mount namespace the path of a
+    // program in a changed root begins outside that root.
+    static TOOLS: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let exe = std::env::current_exe().ok()?;
+        let target = exe.ancestors().find(|path| path.join("CACHEDIR.TAG").exists())?;
+        Some(target.join("tools"))
+    };
+    TOOLS.get_or_init(find).clone()
 }

@@ -247,7 +247,7 @@ fn nodes_fetch_works_with_one_variable_and_shows_a_readable_refusal() {
 #[test]
 fn git_clones_and_pushes_with_one_variable_and_shows_a_readable_refusal() {
     World::run(|world| {
-        needs(world, "git", &["http-backend", "--help"]);
+        needs(world, "sh", &["-c", "test -x \"$(git --exec-path)/git-http-backend\""]);
         let street = Street::new(world);
         let origin = world.path().join("repositories/forecast.git");
         let git = |arguments: &[&str]| {

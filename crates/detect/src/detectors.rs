@@ -1,0 +1,200 @@
+//! A compiled set of detectors: built once, shared by everyone who scans.
+//! Next: `engine`.
+
+use crate::engine::{Engine, Scratch};
+use crate::hit::Hit;
+use crate::options::ScanOptions;
+use crate::pack::{self, Catalog, Detector, PackFault, PackLine};
+use crate::score::Score;
+use backstop_model::redacted::Redacted;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// Compiled detectors: immutable, shared by `Arc`.
+#[derive(Debug)]
+pub struct Detectors {
+    engine: Engine,
+    catalog: Catalog,
+    detectors: Vec<Detector>,
+}
+
+/// A value that must never leave, whatever it looks like: a token of Backstop's own, a credential
+/// bound to a host, a planted row of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// What it is called in findings (`OPENAI_API_KEY`, `canary:db-dump`).
+    pub name: String,
+    /// The value. LIMIT: one shorter than eight bytes is not looked for.
+    pub value: Redacted<Vec<u8>>,
+}
+
+/// Collects packs, then compiles them.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    detectors: Vec<Detector>,
+    canaries: Vec<Canary>,
+}
+
+/// An example that was not found, or a counter-example that was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelfTestFault {
+    /// The pack.
+    pub pack: Arc<str>,
+    /// The detector.
+    pub detector: Arc<str>,
+    /// The line of the example in its pack.
+    pub line: usize,
+    /// What went wrong. Quotes the example, which is the pack's own text.
+    pub message: String,
+}
+
+impl fmt::Display for SelfTestFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}: {}", self.pack, self.line, self.detector, self.message)
+    }
+}
+
+impl Detectors {
+    /// The built-in packs, compiled on first use.
+    #[expect(clippy::expect_used, reason = "the built-in packs are proven by this crate's tests")]
+    pub fn builtin() -> Arc<Self> {
+        static BUILTIN: OnceLock<Arc<Detectors>> = OnceLock::new();
+        BUILTIN
+            .get_or_init(|| Arc::new(Self::builder().build().expect("the built-in packs load")))
+            .clone()
+    }
+    /// The built-in packs, to which others may be added.
+    #[expect(clippy::expect_used, reason = "the built-in packs are proven by this crate's tests")]
+    pub fn builder() -> Builder {
+        let mut builder = Builder::empty();
+        for (name, text) in pack::PACKS {
+            builder = builder.pack(name, text).expect("the built-in packs load");
+        }
+        builder
+    }
+    /// What there is to find.
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+    /// Everything found in a text, by place.
+    pub fn scan(&self, text: &str, options: &ScanOptions, scratch: &mut Scratch) -> Vec<Hit> {
+        self.engine.scan(text, options, scratch)
+    }
+    /// Holds every detector to its own examples and counter-examples; empty when all stand.
+    pub fn self_test(&self) -> Vec<SelfTestFault> {
+        let mut scratch = Scratch::default();
+        let mut faults = Vec::new();
+        for detector in &self.detectors {
+            let mut fault = |line, message| {
+                faults.push(SelfTestFault {
+                    pack: detector.origin.source.clone(),
+                    detector: detector.id.clone(),
+                    line,
+                    message,
+                });
+            };
+            let mut hits = |text: &str, threshold| {
+                let options = ScanOptions {
+                    threshold,
+                    entities: Some(vec![detector.entity.to_string()]),
+                    ..ScanOptions::default()
+                };
+                let mut hits = self.scan(text, &options, &mut scratch);
+                hits.retain(|hit| hit.detector == detector.id);
+                hits
+            };
+            if detector.examples.is_empty() {
+                fault(detector.origin.line, "has no example".to_owned());
+            }
+            if detector.counter_examples.len() < 2 {
+                fault(detector.origin.line, "has fewer than two counter-examples".to_owned());
+            }
+            for example in &detector.examples {
+                let found = hits(&example.text, Score::new(f32::MIN_POSITIVE));
+                let spans: Vec<&str> =
+                    found.iter().filter_map(|hit| example.text.get(hit.span.clone())).collect();
+                let stands = match &example.value {
+                    Some(value) => spans.contains(&value.as_str()),
+                    None => !spans.is_empty(),
+                };
+                if !stands {
+                    fault(example.line, format!("`{}` must be found, got {spans:?}", example.text));
+                }
+            }
+            for example in &detector.counter_examples {
+                for hit in hits(&example.text, Score::VERDICT) {
+                    let span = example.text.get(hit.span.clone()).unwrap_or_default();
+                    let message = format!(
+                        "`{}` must not be found, got `{span}` at {}",
+                        example.text, hit.score
+                    );
+                    fault(example.line, message);
+                }
+            }
+        }
+        faults
+    }
+}
+
+impl Builder {
+    /// No detectors at all.
+    pub const fn empty() -> Self {
+        Self { detectors: Vec::new(), canaries: Vec::new() }
+    }
+    /// Adds a pack.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, by line.
+    pub fn pack(self, source: &str, yaml: &str) -> Result<Self, PackFault> {
+        let detectors = pack::read(source, yaml)?;
+        self.add(source, detectors)
+    }
+    /// Adds a registered value.
+    #[must_use]
+    pub fn canary(mut self, canary: Canary) -> Self {
+        self.canaries.push(canary);
+        self
+    }
+    /// Compiles everything.
+    ///
+    /// # Errors
+    /// A pattern that is too large to compile.
+    pub fn build(self) -> Result<Detectors, PackFault> {
+        let catalog = Catalog::of(&self.detectors);
+        let engine = Engine::of(self.detectors.clone());
+        Ok(Detectors { engine, catalog, detectors: self.detectors })
+    }
+
+    fn add(mut self, source: &str, detectors: Vec<Detector>) -> Result<Self, PackFault> {
+        let mut known: HashMap<Arc<str>, Arc<str>> = HashMap::new();
+        for detector in &self.detectors {
+            known.insert(detector.id.clone(), detector.origin.source.clone());
+        }
+        let mut lines = Vec::new();
+        for detector in &detectors {
+            let pack = detector.origin.source.clone();
+            if let Some(other) = known.insert(detector.id.clone(), pack) {
+                let message = format!("the id `{}` stands in `{other}` already", detector.id);
+                lines.push(PackLine { line: detector.origin.line, message });
+            }
+        }
+        if !lines.is_empty() {
+            return Err(PackFault { source: source.to_owned(), lines });
+        }
+        self.detectors.extend(detectors);
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_of_every_pack_stands() {
+        let faults = Detectors::builtin().self_test();
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(lines.is_empty(), "{} faults:\n{}", lines.len(), lines.join("\n"));
+    }
+}

@@ -1,0 +1,259 @@
+//! Context: the words that stand around a hit, by whole words and whatever their case.
+//!
+//! `customer_ssn` and `ssnNumber` hold the word `ssn`; a phrase must stand word by word. Scripts
+//! that write no spaces (Chinese, Japanese, Korean, Thai) are searched by substring.
+//! LIMIT: eight words before, four after, and no further than `BEFORE` and `AFTER` bytes.
+//! Next: `judge`.
+
+use std::collections::HashMap;
+
+const WORDS_BEFORE: usize = 8;
+const WORDS_AFTER: usize = 4;
+const BEFORE: usize = 192;
+const AFTER: usize = 96;
+
+/// Every context word of every detector, by number.
+#[derive(Debug, Default)]
+pub(super) struct Vocabulary {
+    words: HashMap<Box<str>, u32>,
+}
+
+/// The context words of one detector.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Words {
+    /// As written, with the numbers of its words; sorted by them.
+    phrases: Vec<(Vec<u32>, Box<str>)>,
+    /// Phrases of scripts without spaces, folded, searched by substring.
+    unspaced: Vec<Box<str>>,
+}
+
+impl Vocabulary {
+    /// The detector's words, taken into the vocabulary.
+    pub(super) fn learn(&mut self, words: &[String]) -> Words {
+        let mut learnt = Words::default();
+        for word in words {
+            if word.chars().any(unspaced) {
+                learnt.unspaced.push(fold(word).into());
+                continue;
+            }
+            let mut numbers = Vec::new();
+            each_word(word, |part| {
+                let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
+                numbers.push(*self.words.entry(part.into()).or_insert(next));
+            });
+            if !numbers.is_empty() {
+                learnt.phrases.push((numbers, word.as_str().into()));
+            }
+        }
+        learnt.phrases.sort_unstable();
+        learnt
+    }
+    fn number(&self, word: &str) -> u32 {
+        let known = self.words.get(word).copied();
+        // A plural counts as its word.
+        known.or_else(|| self.words.get(word.strip_suffix('s')?).copied()).unwrap_or(u32::MAX)
+    }
+}
+
+/// The words around one place of a text, by number; reused from hit to hit.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    /// Of the scan's own context words.
+    given: Vec<u32>,
+    given_text: String,
+    near: Vec<u32>,
+    near_text: String,
+}
+
+impl Window {
+    /// Takes the scan's own words, which stand near every hit.
+    pub(super) fn give(&mut self, vocabulary: &Vocabulary, words: &[String]) {
+        self.given.clear();
+        self.given_text.clear();
+        for word in words {
+            self.given.push(u32::MAX);
+            add(vocabulary, word, &mut self.given);
+            if word.chars().any(unspaced) {
+                self.given_text.push_str(&fold(word));
+                self.given_text.push('\n');
+            }
+        }
+    }
+    /// Looks around a span.
+    pub(super) fn look(&mut self, vocabulary: &Vocabulary, text: &str, start: usize, end: usize) {
+        self.near.clear();
+        self.near_text.clear();
+        let (before, after) = around(text, start, end);
+        self.near.extend_from_slice(&self.given);
+        self.near.push(u32::MAX);
+        add(vocabulary, before, &mut self.near);
+        // The hit itself parts the words before it from those after it.
+        self.near.push(u32::MAX);
+        add(vocabulary, after, &mut self.near);
+        self.near_text.push_str(&self.given_text);
+        if !before.is_ascii() || !after.is_ascii() {
+            self.near_text.push_str(&fold(before));
+            self.near_text.push('\n');
+            self.near_text.push_str(&fold(after));
+        }
+    }
+    /// The first of these words that stands near.
+    pub(super) fn supports<'w>(&self, words: &'w Words) -> Option<&'w str> {
+        let phrase = self.near.iter().enumerate().find_map(|(at, number)| {
+            let rest = self.near.get(at..)?;
+            let from = words.phrases.partition_point(|(numbers, _)| numbers.first() < Some(number));
+            let mut same = words.phrases.get(from..)?.iter();
+            same.by_ref()
+                .take_while(|(numbers, _)| numbers.first() == Some(number))
+                .find(|(numbers, _)| rest.starts_with(numbers))
+                .map(|(_, word)| &**word)
+        });
+        phrase.or_else(|| {
+            if self.near_text.is_empty() {
+                return None;
+            }
+            words.unspaced.iter().find(|word| self.near_text.contains(&***word)).map(|word| &**word)
+        })
+    }
+}
+
+/// The text around a span that is looked at.
+fn around(text: &str, start: usize, end: usize) -> (&str, &str) {
+    let before = text.get(text.ceil_char_boundary(start.saturating_sub(BEFORE))..start);
+    let after = text.get(end..text.floor_char_boundary(end.saturating_add(AFTER)));
+    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    let from = borders(before.char_indices().rev(), WORDS_BEFORE);
+    let to = borders(after.char_indices().map(|(at, c)| (at + c.len_utf8(), c)), WORDS_AFTER);
+    (
+        from.and_then(|from| before.get(from..)).unwrap_or(before),
+        to.and_then(|to| after.get(..to)).unwrap_or(after),
+    )
+}
+
+/// Where the last of so many words ends, seen in walking direction.
+fn borders(characters: impl Iterator<Item = (usize, char)>, words: usize) -> Option<usize> {
+    let mut inside = false;
+    let mut count = 0;
+    let mut last = None;
+    for (at, c) in characters {
+        let word = in_identifier(c);
+        if inside && !word {
+            count += 1;
+            if count == words {
+                return last;
+            }
+        }
+        inside = word;
+        last = Some(at);
+    }
+    None
+}
+
+fn in_identifier(c: char) -> bool {
+    c == '_' || if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() }
+}
+
+fn add(vocabulary: &Vocabulary, text: &str, numbers: &mut Vec<u32>) {
+    each_word(text, |word| numbers.push(vocabulary.number(word)));
+}
+
+/// Calls with each word, folded: runs of letters, runs of digits, parted at `_` and where a
+/// capital follows a small letter; and before its last capital where small letters follow one of several.
+fn each_word(text: &str, mut call: impl FnMut(&str)) {
+    let mut word = String::new();
+    let mut before = ' ';
+    let mut letters = text.chars();
+    while let Some(c) = letters.next() {
+        // `ITINNumber` parts before its last capital, `SSNs` does not.
+        let splits = (c.is_uppercase() && before.is_lowercase())
+            || (c.is_uppercase() && before.is_uppercase() && small_follow(&letters))
+            || (c.is_ascii_digit() != before.is_ascii_digit());
+        if !word.is_empty() && (splits || !c.is_alphanumeric()) {
+            call(&word);
+            word.clear();
+        }
+        if c.is_alphanumeric() {
+            word.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    if !word.is_empty() {
+        call(&word);
+    }
+}
+
+/// Whether two small letters come next.
+fn small_follow(letters: &std::str::Chars<'_>) -> bool {
+    let mut next = letters.clone();
+    (0..2).all(|_| next.next().is_some_and(char::is_lowercase))
+}
+
+fn fold(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Letters of scripts that put no space between words.
+pub(super) const fn unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{0E00}'..='\u{0EFF}'
+        | '\u{1000}'..='\u{109F}'
+        | '\u{1780}'..='\u{17FF}'
+        | '\u{1100}'..='\u{11FF}'
+        | '\u{3040}'..='\u{30FF}'
+        | '\u{3400}'..='\u{4DBF}'
+        | '\u{4E00}'..='\u{9FFF}'
+        | '\u{AC00}'..='\u{D7AF}'
+        | '\u{20000}'..='\u{2FA1F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(words: &[&str], given: &[&str], text: &str) -> Option<String> {
+        let mut vocabulary = Vocabulary::default();
+        let words = vocabulary.learn(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        let start = text.find("####").unwrap();
+        let mut window = Window::default();
+        window.give(&vocabulary, &given.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        window.look(&vocabulary, text, start, start + 4);
+        window.supports(&words).map(str::to_owned)
+    }
+
+    #[test]
+    fn whole_words_in_any_writing() {
+        let words = ["ssn", "social security", "steuer-id", "número de identificación", "個人番号"];
+        for text in [
+            "my SSN is ####",
+            "customer_ssn=####",
+            "{\"ssnNumber\": \"####\"}",
+            "SSNNumber ####",
+            "SSNs: ####",
+            "#### is the social-security number",
+            "Social\nSecurity ####",
+            "socialSecurity ####",
+            "Steuer-ID ####",
+            "NÚMERO DE IDENTIFICACIÓN ####",
+            "私の個人番号は####です",
+        ] {
+            assert!(near(&words, &[], text).is_some(), "{text}");
+        }
+        for text in [
+            "lessness ####",
+            "assn ####",
+            "social #### security",
+            "ssn a b c d e f g h ####",
+            "#### a b c d ssn",
+            "social insecurity ####",
+        ] {
+            assert_eq!(near(&words, &[], text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_caller_may_give_words() {
+        assert_eq!(near(&["ssn"], &["customer_ssn"], "####").as_deref(), Some("ssn"));
+        assert_eq!(near(&["個人番号"], &["個人番号"], "####").as_deref(), Some("個人番号"));
+        assert_eq!(near(&["social security"], &["social"], "security ####"), None);
+    }
+}

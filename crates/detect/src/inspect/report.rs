@@ -1,0 +1,75 @@
+//! What an inspection says. Never the matched bytes. Next: `engine`.
+
+use crate::hit::Hit;
+use backstop_model::redacted::Redacted;
+
+/// What was found, and whether everything was looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Every finding, by field.
+    pub found: Vec<Found>,
+    /// Whether the inspection reached the end.
+    pub outcome: Outcome,
+    /// Bytes scanned in all.
+    pub scanned: usize,
+}
+
+/// How an inspection ended. Anything but `Complete` must be refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was looked at.
+    #[default]
+    Complete,
+    /// Something cannot be read.
+    Unreadable(Unreadable),
+    /// A limit of this name was reached.
+    OverLimit(&'static str),
+}
+
+/// Why something cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// A coding that is not known.
+    #[error("the content coding is not known")]
+    Coding,
+    /// Bytes after the end of a compressed stream.
+    #[error("bytes follow the end of a compressed stream")]
+    Trailing,
+    /// It decompresses to more than it may.
+    #[error("it decompresses to more than it may")]
+    Bomb,
+    /// Framing or syntax that does not hold.
+    #[error("malformed: {0}")]
+    Malformed(&'static str),
+}
+
+/// One finding in a payload.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The field, as an RFC 6901 pointer.
+    pub pointer: String,
+    /// What was undone to see it, outermost first.
+    pub chain: Vec<Transform>,
+    /// What it is. Its span belongs to the decoded text; to the field when the chain is empty.
+    pub hit: Hit,
+    /// Length of the value in bytes.
+    pub length: usize,
+    /// The value, for the keyed digest that the gate makes, and for nothing else.
+    pub digest_input: Redacted<Vec<u8>>,
+}
+
+/// A transform that was undone, by name ("base64", "gzip").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Transform(pub &'static str);
+
+impl Found {
+    /// Field and chain in one line: "/body → base64 → gzip".
+    pub fn field(&self) -> String {
+        let mut field = self.pointer.clone();
+        for Transform(name) in &self.chain {
+            field.push_str(" → ");
+            field.push_str(name);
+        }
+        field
+    }
+}

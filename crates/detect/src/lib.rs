@@ -1,0 +1,42 @@
+//! Bytes in, findings out: PII, credentials, encodings, classification marks. Pure and in-process.
+//!
+//! ```text
+//!  packs/*.yaml ─ pack ─▶ Detector ─┐ compile
+//!                                   ▼
+//!  payload ─ inspect ─▶ walk ─▶ engine ─▶ hit ─▶ report
+//!               ▲                  │  validate · secret · name · mark · corpus
+//!               └───── decode ◀────┘  look again at what was decoded
+//! ```
+//! A detector is data: a row in `packs/` with its pattern, validator, context words, examples and
+//! counter-examples. What no pattern can say is a validator (`validate`) or a finder (`secret`).
+//! Knows no files, sockets, clocks, policy or tokio. All work is linear in the bytes looked at.
+//!
+//! Reading order: `pack` (what a detector may say), `engine` (how text is scanned), `hit`,
+//! `inspect` (how whole payloads are taken apart).
+
+pub mod corpus;
+pub mod decode;
+mod detectors;
+mod engine;
+mod hit;
+pub mod inspect;
+pub mod mark;
+pub mod name;
+mod options;
+mod pack;
+mod score;
+pub mod secret;
+pub mod validate;
+pub mod walk;
+
+pub use detectors::{Builder, Canary, Detectors, SelfTestFault};
+pub use engine::Scratch;
+pub use hit::{Explanation, Hit};
+pub use inspect::{
+    Codec, Coding, ContentFields, Found, Inspector, Limits, Looks, Media, Outcome, Payload, Report,
+    Transform, Unreadable,
+};
+pub use name::{NameModel, Names};
+pub use options::{AllowList, AllowListFault, Families, ScanOptions};
+pub use pack::{Acts, Catalog, CatalogEntry, Family, PackFault, PackLine};
+pub use score::Score;

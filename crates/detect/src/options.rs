@@ -1,0 +1,148 @@
+//! What a caller asks of a scan: which detectors, from which score, what is allowed.
+//! Next: `detectors`.
+
+use crate::pack::Family;
+use crate::score::Score;
+use regex_automata::meta::Regex;
+
+/// What is asked of a scan. The default is what a verdict needs: everything from 0.5 on.
+#[derive(Debug, Clone)]
+pub struct ScanOptions {
+    /// Hits below are not reported.
+    pub threshold: Score,
+    /// Only detectors that answer for one of these languages (`None`: all).
+    pub languages: Option<Vec<String>>,
+    /// Only these entities (`None`: all).
+    pub entities: Option<Vec<String>>,
+    /// Only these families.
+    pub families: Families,
+    /// Words that count as standing near every hit (the JSON key, a column's name).
+    pub context: Vec<String>,
+    /// Values that are no hit.
+    pub allow: AllowList,
+    /// Whether hits say how their score came about.
+    pub explain: bool,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self {
+            threshold: Score::VERDICT,
+            languages: None,
+            entities: None,
+            families: Families::ALL,
+            context: Vec::new(),
+            allow: AllowList::default(),
+            explain: false,
+        }
+    }
+}
+
+/// A set of families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Families(u8);
+
+impl Families {
+    /// Every family.
+    pub const ALL: Self = Self(u8::MAX);
+    /// No family.
+    pub const NONE: Self = Self(0);
+
+    /// These families.
+    pub fn of(families: &[Family]) -> Self {
+        families.iter().fold(Self::NONE, |all, family| all.with(*family))
+    }
+    /// The set and this family.
+    #[must_use]
+    pub const fn with(self, family: Family) -> Self {
+        Self(self.0 | family.bit())
+    }
+    /// The set without this family.
+    #[must_use]
+    pub const fn without(self, family: Family) -> Self {
+        Self(self.0 & !family.bit())
+    }
+    /// Whether the family is in the set.
+    pub const fn contains(self, family: Family) -> bool {
+        self.0 & family.bit() != 0
+    }
+}
+
+/// Values that are no hit, as Presidio's `allow_list`.
+#[derive(Debug, Clone, Default)]
+pub struct AllowList {
+    exact: Vec<String>,
+    patterns: Option<Regex>,
+}
+
+/// A pattern of an allow-list that is no regular expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("pattern {number} of the allow-list is not valid: {reason}")]
+pub struct AllowListFault {
+    /// Which one, counted from 1.
+    pub number: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// LIMIT: memory that the compiled patterns of one allow-list may take, in bytes.
+const PATTERN_BYTES: usize = 1 << 20;
+
+impl AllowList {
+    /// Values that must be equal to the hit.
+    pub fn exact(values: impl IntoIterator<Item = String>) -> Self {
+        let mut exact: Vec<String> = values.into_iter().collect();
+        exact.sort_unstable();
+        Self { exact, patterns: None }
+    }
+    /// Patterns that must be found in the hit (`allow_list_match: regex`).
+    ///
+    /// # Errors
+    /// Names the first pattern that is none.
+    pub fn patterns(patterns: &[String]) -> Result<Self, AllowListFault> {
+        if patterns.is_empty() {
+            return Ok(Self::default());
+        }
+        let config = Regex::config().nfa_size_limit(Some(PATTERN_BYTES));
+        match Regex::builder().configure(config).build_many(patterns) {
+            Ok(regex) => Ok(Self { exact: Vec::new(), patterns: Some(regex) }),
+            Err(error) => Err(AllowListFault {
+                number: error.pattern().map_or(1, |pattern| pattern.as_usize() + 1),
+                reason: crate::pack::regex_fault(&error),
+            }),
+        }
+    }
+    /// Whether this value is allowed.
+    pub fn allows(&self, value: &str) -> bool {
+        self.exact.binary_search_by(|kept| kept.as_str().cmp(value)).is_ok()
+            || self.patterns.as_ref().is_some_and(|regex| regex.is_match(value))
+    }
+    /// Whether nothing is allowed.
+    pub const fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.patterns.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_a_set() {
+        let set = Families::of(&[Family::Pii, Family::Mark]);
+        assert!(set.contains(Family::Pii) && !set.contains(Family::Credential));
+        assert!(!set.without(Family::Pii).contains(Family::Pii));
+        assert!(Families::ALL.contains(Family::Document));
+    }
+
+    #[test]
+    fn an_allow_list_knows_values_and_patterns() {
+        let exact = AllowList::exact(["b@b.example".to_owned(), "a".to_owned()]);
+        assert!(exact.allows("a") && exact.allows("b@b.example") && !exact.allows("b"));
+        let patterns = AllowList::patterns(&["@example\\.com$".to_owned()]).unwrap();
+        assert!(patterns.allows("x@example.com") && !patterns.allows("x@example.org"));
+        let fault = AllowList::patterns(&["a".to_owned(), "(".to_owned()]).unwrap_err();
+        assert_eq!(fault.number, 2);
+        assert!(!AllowList::default().allows(""));
+    }
+}

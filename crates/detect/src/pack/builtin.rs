@@ -1,0 +1,11 @@
+//! The packs that are built in: one line each, in alphabetical order.
+//! Next: `schema`.
+
+macro_rules! packs {
+    ($($name:literal,)*) => {
+        &[$(($name, include_str!(concat!("../../packs/", $name, ".yaml"))),)*]
+    };
+}
+
+/// Name and text of every built-in pack.
+pub(crate) const PACKS: &[(&str, &str)] = packs!["pii-generic",];

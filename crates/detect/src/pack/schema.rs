@@ -6,7 +6,7 @@
 //! detectors:
 //! - id: us-ssn
 //!   entity: US_SSN
-//!   family: pii                  # pii | credential
+//!   family: pii                  # pii | credential | mark
 //!   acts: block                  # block | note
 //!   level: restricted            # public | internal | confidential | restricted
 //!   country: us
@@ -113,8 +113,9 @@ fn family(fields: &mut Fields<'_>, faults: &mut Faults) -> Family {
     match fields.required("family", faults) {
         Some("pii") | None => Family::Pii,
         Some("credential") => Family::Credential,
+        Some("mark") => Family::Mark,
         Some(other) => {
-            faults.add(fields.line, format!("`family: {other}`: one of pii, credential"));
+            faults.add(fields.line, format!("`family: {other}`: one of pii, credential, mark"));
             Family::Pii
         }
     }

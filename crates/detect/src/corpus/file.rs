@@ -75,7 +75,8 @@ impl Corpus {
         let words = reader.count(usize::MAX)?;
         let count = reader.count(reader.0.len())?;
         let documents = (0..count).map(|_| reader.document()).collect::<Result<Vec<_>, _>>()?;
-        let index = Index::from_entries(reader.list()?, documents.len()).ok_or(CorpusFault::Damaged)?;
+        let index =
+            Index::from_entries(reader.list()?, documents.len()).ok_or(CorpusFault::Damaged)?;
         let tables = (0..reader.count(reader.0.len())?)
             .map(|_| reader.table())
             .collect::<Result<Vec<_>, _>>()?;

@@ -9,12 +9,12 @@
 //! copy translated or rewritten is not found. Must not know files: the binary reads and writes them.
 //! Reading order: `words`, `shingle`, `index`, `stretch`, `table`, `file`.
 
-mod words;
-mod shingle;
+mod file;
 mod index;
+mod shingle;
 mod stretch;
 mod table;
-mod file;
+mod words;
 
 pub use file::CorpusFault;
 

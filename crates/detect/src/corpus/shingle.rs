@@ -40,11 +40,11 @@ pub(super) fn fingerprints(text: &str, seed: u64, mut keep: impl FnMut(Fingerpri
         if recent.len() < SHINGLE {
             continue;
         }
-        let hash = recent.iter().fold(seed, |sum, word| {
-            sum.wrapping_mul(BASE).wrapping_add(word.hash)
-        });
+        let hash =
+            recent.iter().fold(seed, |sum, word| sum.wrapping_mul(BASE).wrapping_add(word.hash));
         let number = count - SHINGLE;
-        let print = Fingerprint { hash: mix(hash), word: number, span: first.span.start..last.span.end };
+        let print =
+            Fingerprint { hash: mix(hash), word: number, span: first.span.start..last.span.end };
         while window.back().is_some_and(|back| back.hash >= print.hash) {
             window.pop_back();
         }

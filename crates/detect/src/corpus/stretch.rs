@@ -49,17 +49,17 @@ impl Stretches {
 
     /// A fingerprint at word number `word` is one of `document`.
     pub(super) fn meet(&mut self, document: DocumentNumber, word: usize, span: &Range<usize>) {
-        if let Some(stretch) = self.open.get_mut(&document) {
-            if word <= stretch.end + GAP {
-                let gap = word.saturating_sub(stretch.end);
-                // Within one window nothing else could have been kept: these words are shared too.
-                let between = if gap < WINDOW { gap } else { 0 };
-                let fresh = (word + SHINGLE).saturating_sub(stretch.end.max(word));
-                stretch.words += between + fresh;
-                stretch.end = stretch.end.max(word + SHINGLE);
-                stretch.span.end = stretch.span.end.max(span.end);
-                return;
-            }
+        if let Some(stretch) = self.open.get_mut(&document)
+            && word <= stretch.end + GAP
+        {
+            let gap = word.saturating_sub(stretch.end);
+            // Within one window nothing else could have been kept: these words are shared too.
+            let between = if gap < WINDOW { gap } else { 0 };
+            let fresh = (word + SHINGLE).saturating_sub(stretch.end.max(word));
+            stretch.words += between + fresh;
+            stretch.end = stretch.end.max(word + SHINGLE);
+            stretch.span.end = stretch.span.end.max(span.end);
+            return;
         }
         let fresh = Stretch { end: word + SHINGLE, words: SHINGLE, span: span.clone() };
         if let Some(old) = self.open.insert(document, fresh) {

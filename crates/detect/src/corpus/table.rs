@@ -160,8 +160,13 @@ impl Table {
     /// The row, if enough of its cells stand around word number `at`.
     fn row_around(&self, row: DocumentNumber, at: usize, list: &[Word]) -> Option<DocumentHit> {
         let start = (row.0 as usize).checked_mul(self.width)?;
-        let mut wanted: HashSet<u32> =
-            self.cells.get(start..start + self.width)?.iter().copied().filter(|c| *c != 0).collect();
+        let mut wanted: HashSet<u32> = self
+            .cells
+            .get(start..start + self.width)?
+            .iter()
+            .copied()
+            .filter(|c| *c != 0)
+            .collect();
         let near = list.get(at.saturating_sub(REACH)..list.len().min(at + REACH))?;
         let mut span: Option<std::ops::Range<usize>> = None;
         let mut shared = 0;

@@ -131,7 +131,10 @@ mod tests {
     #[test]
     fn case_layout_and_markup_do_not_change_the_words() {
         let plain = of("Der Überschuss beträgt 12 Millionen");
-        assert_eq!(of("DER  überschuss\r\n> BETRÄGT **12** <b>millionen</b>").len(), plain.len() + 2);
+        assert_eq!(
+            of("DER  überschuss\r\n> BETRÄGT **12** <b>millionen</b>").len(),
+            plain.len() + 2
+        );
         assert_eq!(of("der überschuss, beträgt\n12 MILLIONEN!"), plain);
     }
 

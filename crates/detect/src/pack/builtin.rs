@@ -8,4 +8,5 @@ macro_rules! packs {
 }
 
 /// Name and text of every built-in pack.
-pub(crate) const PACKS: &[(&str, &str)] = packs!["mark-business", "mark-government", "pii-generic",];
+pub(crate) const PACKS: &[(&str, &str)] =
+    packs!["mark-business", "mark-government", "pii-generic",];

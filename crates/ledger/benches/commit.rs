@@ -43,6 +43,7 @@ fn permit(session: u8) -> Event {
         refines: None,
         grant: None,
         delegated: false,
+        findings: Vec::new(),
     };
     let receipt = ReceiptId::draw(at, random);
     Event { receipt, at, policy: Digest::ZERO, subject: Some(subject), fact }

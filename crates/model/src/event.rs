@@ -5,6 +5,7 @@
 
 use crate::attempt::{Inspection, Plane};
 use crate::control::{Control, Severity};
+use crate::finding::FindingRecord;
 use crate::id::{
     AlertId, ByteCount, Digest, GrantId, HoldId, Principal, QuarantineId, ReceiptId, TokenId,
 };
@@ -44,6 +45,9 @@ pub struct Asked {
     /// The path without query, cut to 1,024 bytes; empty where there is none.
     pub path: String,
 }
+
+/// LIMIT: findings that one event keeps; its reasons count the rest.
+pub const FINDINGS_KEPT: usize = 16;
 
 /// Why a flow ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -144,6 +148,9 @@ pub enum Fact {
         grant: Option<GrantId>,
         /// `direct`, or `delegated` where an upstream proxy resolves the name.
         delegated: bool,
+        /// What was found in what left and may go there, the gravest first; at most
+        /// [`FINDINGS_KEPT`].
+        findings: Vec<FindingRecord>,
     },
     /// An attempt was refused (or put on hold: then `hold` is set).
     AttemptRefused {
@@ -157,6 +164,8 @@ pub enum Fact {
         hold: Option<HoldId>,
         /// The permit that failed at a later stage, if any.
         refines: Option<ReceiptId>,
+        /// What was found in what would have left, the gravest first; at most [`FINDINGS_KEPT`].
+        findings: Vec<FindingRecord>,
     },
     /// Refusals past the recording rate of a session, counted instead of kept singly.
     RefusalsCounted {

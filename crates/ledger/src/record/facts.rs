@@ -3,10 +3,11 @@
 //! `type` is the fact's name in the past tense, as in `backstop_model::event::Fact`; it never
 //! changes its meaning. The mirrors keep the domain free of serde. Next: the parent.
 
-use super::words::{Absent, Micros, Mirror, Text, absent, mirror};
+use super::words::{Absent, Micros, Mirror, OrNone, PerMilleJson, Text, absent, mirror};
 use backstop_model::attempt::{Inspection, Plane};
 use backstop_model::control::{Control, Severity};
 use backstop_model::event::{Asked, Ending, Fact, Resolution, TokenKind, TokenRecord};
+use backstop_model::finding::{FindingRecord, KeyedDigest, Part};
 use backstop_model::host::HostName;
 use backstop_model::id::{
     AlertId, ByteCount, Digest, GrantId, HoldId, LevelName, Principal, QuarantineId, ReceiptId,
@@ -42,6 +43,18 @@ mirror! {
         control: Text<Control>,
         ruling: Text<Ruling>,
         text: String,
+    }
+    FindingJson = FindingRecord {
+        control: Text<Control>,
+        kind: String,
+        part: Text<Part>,
+        field: String,
+        chain: String,
+        level: Option<Text<LevelName>>,
+        canary: Option<String>,
+        #[serde(rename = "score_per_mille")] score: PerMilleJson,
+        length: u64,
+        digest: Text<KeyedDigest>,
     }
     TokenJson = TokenRecord {
         id: Text<TokenId>,
@@ -200,6 +213,7 @@ facts! {
         refines: Option<Text<ReceiptId>>,
         grant: Option<Text<GrantId>>,
         delegated: bool,
+        #[serde(default)] findings: OrNone<FindingJson>,
     };
     AttemptRefused {
         asked: AskedJson,
@@ -207,6 +221,7 @@ facts! {
         reason: String,
         hold: Option<Text<HoldId>>,
         refines: Option<Text<ReceiptId>>,
+        #[serde(default)] findings: OrNone<FindingJson>,
     };
     RefusalsCounted { control: Text<Control>, count: u64, since: Text<Timestamp> };
     FlowEnded {

@@ -4,6 +4,7 @@ use super::*;
 use backstop_model::attempt::{Inspection, Plane};
 use backstop_model::control::{Control, Severity};
 use backstop_model::event::{Asked, Ending, Fact, Resolution, TokenKind, TokenRecord};
+use backstop_model::finding::{FindingRecord, KeyedDigest, Part, PerMille};
 use backstop_model::host::HostName;
 use backstop_model::id::{
     AlertId, ByteCount, GrantId, HoldId, LevelName, Principal, QuarantineId, RoleName, SessionId,
@@ -89,6 +90,29 @@ fn reason() -> impl Strategy<Value = Reason> {
         text,
     })
 }
+fn finding() -> impl Strategy<Value = FindingRecord> {
+    let text = any::<String>;
+    (
+        (control(), text(), prop::sample::select(&Part::ALL[..]), text(), text()),
+        (of(level()), of(text()), any::<u16>(), any::<u64>(), any::<[u8; 16]>()),
+    )
+        .prop_map(
+            |((control, kind, part, field, chain), (level, canary, score, length, digest))| {
+                FindingRecord {
+                    control,
+                    kind,
+                    part,
+                    field,
+                    chain,
+                    level,
+                    canary,
+                    score: PerMille::new(score),
+                    length,
+                    digest: KeyedDigest(digest),
+                }
+            },
+        )
+}
 fn duty() -> impl Strategy<Value = Duty> {
     let obligation = prop_oneof![
         any::<u64>().prop_map(|cap| Obligation::InspectBody { cap: ByteCount(cap) }),
@@ -155,6 +179,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         of(receipt()),
         of(grant_id()),
         any::<bool>(),
+        vec(finding(), 0..3),
     );
     let one = prop_oneof![
         text().prop_map(|version| Fact::ProcessStarted { version }),
@@ -167,39 +192,44 @@ fn fact() -> impl Strategy<Value = Fact> {
         vec(token(), 0..3).prop_map(|tokens| Fact::SessionOpened { tokens }),
         Just(Fact::SessionClosed),
     ];
-    let two = prop_oneof![
-        permitted.prop_map(|(asked, reasons, duties, inspected, refines, grant, delegated)| {
-            Fact::AttemptPermitted { asked, reasons, duties, inspected, refines, grant, delegated }
-        }),
-        (asked(), control(), text(), of(hold_id()), of(receipt())).prop_map(
-            |(asked, control, reason, hold, refines)| Fact::AttemptRefused {
-                asked,
-                control,
-                reason,
-                hold,
-                refines
-            }
-        ),
-        (control(), any::<u64>(), at()).prop_map(|(control, count, since)| Fact::RefusalsCounted {
-            control,
-            count,
-            since
-        }),
-        flow.prop_map(|(permit, address, sent, received, micros, ending)| Fact::FlowEnded {
-            permit,
-            address,
-            sent: ByteCount(sent),
-            received: ByteCount(received),
-            lasted: Duration::from_micros(micros),
-            ending,
-        }),
-        (hold_id(), digest(), text(), at()).prop_map(|(hold, asked, summary, until)| {
-            Fact::HoldPlaced { hold, asked, summary, until }
-        }),
-        (hold_id(), resolution, of(principal()), of(at())).prop_map(
-            |(hold, resolution, by, until)| Fact::HoldResolved { hold, resolution, by, until }
-        ),
-    ];
+    let two =
+        prop_oneof![
+            permitted.prop_map(
+                |(asked, reasons, duties, inspected, refines, grant, delegated, findings)| {
+                    Fact::AttemptPermitted {
+                        asked,
+                        reasons,
+                        duties,
+                        inspected,
+                        refines,
+                        grant,
+                        delegated,
+                        findings,
+                    }
+                }
+            ),
+            (asked(), control(), text(), of(hold_id()), of(receipt()), vec(finding(), 0..3))
+                .prop_map(|(asked, control, reason, hold, refines, findings)| {
+                    Fact::AttemptRefused { asked, control, reason, hold, refines, findings }
+                }),
+            (control(), any::<u64>(), at()).prop_map(|(control, count, since)| {
+                Fact::RefusalsCounted { control, count, since }
+            }),
+            flow.prop_map(|(permit, address, sent, received, micros, ending)| Fact::FlowEnded {
+                permit,
+                address,
+                sent: ByteCount(sent),
+                received: ByteCount(received),
+                lasted: Duration::from_micros(micros),
+                ending,
+            }),
+            (hold_id(), digest(), text(), at()).prop_map(|(hold, asked, summary, until)| {
+                Fact::HoldPlaced { hold, asked, summary, until }
+            }),
+            (hold_id(), resolution, of(principal()), of(at())).prop_map(
+                |(hold, resolution, by, until)| Fact::HoldResolved { hold, resolution, by, until }
+            ),
+        ];
     let three = prop_oneof![
         (quarantine_id(), target(), of(principal()), text()).prop_map(
             |(id, target, by, reason)| Fact::QuarantineImposed { id, target, by, reason }
@@ -299,4 +329,39 @@ fn unknown_fields_are_ignored_and_other_versions_refused() {
     assert_eq!(decode(br#"{"version":3}"#), Err(RecordFault::Version(3)));
     assert!(matches!(decode(br#"{"version":1}"#), Err(RecordFault::Malformed(_))));
     assert!(matches!(decode(b"\xff"), Err(RecordFault::Malformed(_))));
+}
+
+/// A refusal as builds wrote it before they looked into payloads.
+const BEFORE_FINDINGS: &str = r#"{"version":1,"receipt":"rcp_01hf7yat00e1r70w3gsf0e1r70","at":"2023-11-14T22:13:20.000000Z","policy":"sha256:POLICY","type":"AttemptRefused","fact":{"asked":{"plane":"proxy","host":"evil.example","port":443,"act":"connect","path":""},"control":"egress.tenant","reason":"no row"}}"#;
+
+#[test]
+fn a_record_from_before_findings_reads_and_is_written_as_it_was() {
+    let text = BEFORE_FINDINGS.replace("POLICY", &"0".repeat(64));
+    let event = decode(text.as_bytes()).unwrap();
+    let Fact::AttemptRefused { findings, .. } = &event.fact else { panic!("{:?}", event.fact) };
+    assert!(findings.is_empty());
+    assert_eq!(String::from_utf8(encode(&event).unwrap()).unwrap(), text);
+}
+
+#[test]
+fn the_form_of_a_finding_is_pinned() {
+    let text = BEFORE_FINDINGS.replace("POLICY", &"0".repeat(64));
+    let mut event = decode(text.as_bytes()).unwrap();
+    let Fact::AttemptRefused { findings, .. } = &mut event.fact else { panic!() };
+    findings.push(FindingRecord {
+        control: Control::DlpPii,
+        kind: "US_SSN".to_owned(),
+        part: Part::Body,
+        field: "/note".to_owned(),
+        chain: "base64 → gzip".to_owned(),
+        level: Some(LevelName::parse("restricted").unwrap()),
+        canary: None,
+        score: PerMille::new(850),
+        length: 11,
+        digest: KeyedDigest([0; 16]),
+    });
+    let body = String::from_utf8(encode(&event).unwrap()).unwrap();
+    let (_, findings) = body.split_once(r#""findings":"#).unwrap();
+    expect![[r#"[{"control":"dlp.pii","kind":"US_SSN","part":"body","field":"/note","chain":"base64 → gzip","level":"restricted","score_per_mille":850,"length":11,"digest":"keyed:00000000000000000000000000000000"}]}}"#]]
+    .assert_eq(findings);
 }

@@ -4,6 +4,7 @@
 use backstop_model::attempt::{Inspection, Plane};
 use backstop_model::control::{Control, Severity};
 use backstop_model::event::{Ending, Resolution, TokenKind};
+use backstop_model::finding::{KeyedDigest, Part, PerMille};
 use backstop_model::host::HostName;
 use backstop_model::id::{
     AlertId, ByteCount, Digest, GrantId, HoldId, LevelName, Principal, QuarantineId, ReceiptId,
@@ -103,6 +104,30 @@ impl<D, R: Mirror<D>> Mirror<Vec<D>> for Vec<R> {
     }
 }
 
+/// A list that is left out where it is empty: so a record from before it was known reads as one
+/// without, and one without is written as it was then.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct OrNone<R>(Vec<R>);
+impl<R> Default for OrNone<R> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+impl<R> Absent for OrNone<R> {
+    fn is_absent(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+impl<D, R: Mirror<D>> Mirror<Vec<D>> for OrNone<R> {
+    fn of(value: &Vec<D>) -> Self {
+        Self(Mirror::of(value))
+    }
+    fn back(self) -> Vec<D> {
+        self.0.back()
+    }
+}
+
 macro_rules! plain {
     ($($ty:ty),*) => {$(
         impl Absent for $ty {}
@@ -120,6 +145,20 @@ impl Mirror<ByteCount> for u64 {
     }
     fn back(self) -> ByteCount {
         ByteCount(self)
+    }
+}
+
+/// A share of a thousand, as a whole number.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct PerMilleJson(u16);
+impl Absent for PerMilleJson {}
+impl Mirror<PerMille> for PerMilleJson {
+    fn of(value: &PerMille) -> Self {
+        Self(value.get())
+    }
+    fn back(self) -> PerMille {
+        PerMille::new(self.0)
     }
 }
 
@@ -185,6 +224,22 @@ words! {
 impl Word for Control {
     fn write(&self) -> Cow<'_, str> {
         Cow::Borrowed(self.as_str())
+    }
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+impl Word for Part {
+    fn write(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.as_str())
+    }
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+impl Word for KeyedDigest {
+    fn write(&self) -> Cow<'_, str> {
+        Cow::Owned(self.to_string())
     }
     fn read(text: &str) -> Option<Self> {
         Self::parse(text)

@@ -95,6 +95,7 @@ pub(crate) fn permit(number: u8, at: Timestamp) -> Event {
         refines: None,
         grant: None,
         delegated: false,
+        findings: Vec::new(),
     };
     event(Some(subject(number)), at, fact)
 }
@@ -106,6 +107,7 @@ pub(crate) fn refusal(number: u8, at: Timestamp) -> Event {
         reason: "not declared".into(),
         hold: None,
         refines: None,
+        findings: Vec::new(),
     };
     event(Some(subject(number)), at, fact)
 }

@@ -7,7 +7,7 @@ use backstop_policy::{Library, LoadContext, Source};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let context = LoadContext { now: Timestamp::from_unix_micros(1_800_000_000_000_000) };
+    let context = LoadContext::at(Timestamp::from_unix_micros(1_800_000_000_000_000));
     let source = Source { name: "p.yaml".to_owned(), text: text.to_owned() };
     let applied = Library::default().apply(&[source], &context);
     for diagnostic in &applied.diagnostics {

@@ -86,7 +86,7 @@ pub(crate) async fn event(call: &Call<'_>) -> Result<Reply, Problem> {
 
 pub(crate) async fn policy(call: &Call<'_>) -> Result<Reply, Problem> {
     let policy = call.house.api.policy.borrow().clone();
-    let context = LoadContext { now: call.house.api.gate.now() };
+    let context = LoadContext::at(call.house.api.gate.now());
     let shown = spawn_blocking(move || {
         // Dated keys age: what there is to say is said as of now.
         let applied = Library::default().apply(policy.sources(), &context);

@@ -406,6 +406,23 @@ pub(crate) static DUTY: Record = Record {
     ],
 };
 
+pub(crate) static FINDING: Record = Record {
+    name: "Finding",
+    about: "Something found in a payload. Never the bytes.",
+    fields: &[
+        must("control", NAME, "The control that it belongs to."),
+        must("kind", NAME, "What kind: `US_SSN`, `AWS_ACCESS_KEY`, …"),
+        must("part", Shape::Word(&["body", "query", "path", "header", "host"]), "Where it stood."),
+        must("field", SENTENCE, "A JSON Pointer within that part; empty for the whole of it."),
+        must("chain", SENTENCE, "What was undone to see it: `base64 → gzip`."),
+        may("level", NAME, "The classification level that its detector gives it."),
+        may("canary", NAME, "The name of the registered value that it is."),
+        must("scorePerMille", ANY_COUNT, "How sure the detector is, of 1000."),
+        must("length", ANY_COUNT, "How long it is, in bytes."),
+        must("digest", NAME, "A keyed digest: equal values are equal while the process runs."),
+    ],
+};
+
 pub(crate) static ROW: Record = Record {
     name: "RowTerms",
     about: "What the connection layer takes from a row.",
@@ -426,6 +443,7 @@ pub(crate) static EXPLANATION: Record = Record {
     fields: &[
         must("verdict", Shape::Word(&["allow", "hold", "deny"]), "The maximum over all controls."),
         must("controls", many!(RULING), "Each control's answer, in order."),
+        must("findings", many!(FINDING), "What was found in the payload, as it is on record."),
         must("duties", many!(DUTY), "What a permit would oblige to."),
         may("hint", SENTENCE, "How to allow it; for operators alone."),
         must("asked", SENTENCE, "What was asked, in words."),

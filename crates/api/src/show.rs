@@ -6,6 +6,7 @@ use backstop_ledger::views::{
     AlertView, GrantView, HoldView, QuarantineView, SessionView, TokenView,
 };
 use backstop_model::event::{Resolution, TokenKind};
+use backstop_model::finding::FindingRecord;
 use backstop_model::id::SkillId;
 use backstop_model::standing::{Quarantined, Subject};
 use backstop_model::time::Timestamp;
@@ -219,6 +220,20 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic) -> Value {
         .done()
 }
 
+/// A finding as it is kept: never the bytes.
+fn finding(found: &FindingRecord) -> Value {
+    let fields = Fields::default()
+        .with("control", found.control.as_str())
+        .with("kind", found.kind.as_str())
+        .with("part", found.part.as_str())
+        .with("field", found.field.as_str())
+        .with("chain", found.chain.as_str())
+        .with("scorePerMille", found.score.get())
+        .with("length", found.length)
+        .text("digest", &found.digest);
+    fields.maybe("level", found.level.as_ref()).maybe("canary", found.canary.as_ref()).done()
+}
+
 pub(crate) fn explanation(explained: &Explanation) -> Value {
     let row = Fields::default()
         .with("allowPrivate", explained.row.allow_private.clone())
@@ -240,6 +255,7 @@ pub(crate) fn explanation(explained: &Explanation) -> Value {
                 })
             }),
         )
+        .with("findings", list(&explained.findings, finding))
         .with(
             "duties",
             list(&explained.duties, |duty| {

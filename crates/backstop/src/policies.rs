@@ -222,7 +222,7 @@ impl Keeper {
         if let Some(Fact::PolicyLoaded { sources }) = last.map(|recorded| recorded.event.fact) {
             let sources: Vec<Source> =
                 sources.into_iter().map(|(name, text)| Source { name, text }).collect();
-            library = library.apply(&sources, &LoadContext { now: clock.now() }).library;
+            library = library.apply(&sources, &LoadContext::at(clock.now())).library;
         }
         let sender = watch::Sender::new(Arc::new(Policy::empty()));
         Ok(Self { library, sender, ledger, clock, random, last: None })
@@ -239,7 +239,7 @@ impl Keeper {
     /// Where the change cannot be recorded; what was in force stays.
     pub(crate) async fn apply(&mut self, sources: Vec<Source>) -> Result<Vec<Diagnostic>> {
         let Applied { library, policy, diagnostics, kept } =
-            self.library.apply(&sources, &LoadContext { now: self.clock.now() });
+            self.library.apply(&sources, &LoadContext::at(self.clock.now()));
         for diagnostic in &diagnostics {
             let place = format!("{}:{}:{}", diagnostic.source, diagnostic.line, diagnostic.column);
             match diagnostic.level {

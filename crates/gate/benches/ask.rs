@@ -56,7 +56,7 @@ impl Bench {
         let config = backstop_ledger::Config { directory, ..Default::default() };
         let ledger = Ledger::open(config, Arc::new(|| SystemClock.now())).unwrap();
         let source = Source { name: "bench.yaml".to_owned(), text: POLICY.to_owned() };
-        let applied = Library::default().apply(&[source], &LoadContext { now: SystemClock.now() });
+        let applied = Library::default().apply(&[source], &LoadContext::at(SystemClock.now()));
         let (policy, watched) = watch::channel(applied.policy);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

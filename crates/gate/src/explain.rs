@@ -7,7 +7,7 @@ use backstop_model::destination::{
     Destination, ParseRefusal, Protocol, parse_authority, parse_url,
 };
 use backstop_model::event::{Asked, Event, Fact};
-use backstop_model::finding::Evidence;
+use backstop_model::finding::{Evidence, FindingRecord};
 use backstop_model::host::Host;
 use backstop_model::id::{
     Digest, ReceiptId, RoleName, SkillId, SkillName, SkillVersion, TenantName,
@@ -44,6 +44,8 @@ pub struct Explanation {
     pub verdict: Verdict,
     /// Each control's answer, in order.
     pub controls: Vec<Reason>,
+    /// What was found in the payload, as it is on record.
+    pub findings: Vec<FindingRecord>,
     /// What a permit would oblige to; those not discharged are for the operator to know.
     pub duties: Vec<Duty>,
     /// The terms of the row that matches, in words.
@@ -118,6 +120,7 @@ pub fn explain(
                 attempt: None,
                 verdict: decision.verdict,
                 controls: decision.reasons,
+                findings: Vec::new(),
                 duties: decision.duties,
                 row: Row::default(),
                 hint: None,
@@ -138,6 +141,7 @@ pub fn explain(
         asked: clean(&question.text, 255),
         verdict: decision.verdict,
         controls: decision.reasons,
+        findings: Vec::new(),
         duties: decision.duties,
         row: row(&terms),
         hint,
@@ -212,19 +216,19 @@ impl Gate {
 /// [`ExplainFault::NotAnAnswer`].
 pub fn explain_event(policy: &Policy, event: Event) -> Result<Explanation, ExplainFault> {
     let Event { receipt, at, policy: digest, subject, fact } = event;
-    let (asked, decision, sight) = match fact {
-        Fact::AttemptPermitted { asked, reasons, duties, inspected, grant, .. } => {
+    let (asked, decision, sight, findings) = match fact {
+        Fact::AttemptPermitted { asked, reasons, duties, inspected, grant, findings, .. } => {
             let decision = Decision { verdict: Verdict::Allow, reasons, duties, grant };
-            (asked, decision, inspected)
+            (asked, decision, inspected, findings)
         }
-        Fact::AttemptRefused { asked, control, reason, hold, .. } => {
+        Fact::AttemptRefused { asked, control, reason, hold, findings, .. } => {
             let (verdict, ruling) = match hold {
                 Some(_) => (Verdict::Hold, Ruling::Hold),
                 None => (Verdict::Deny, Ruling::Deny),
             };
             let reasons = vec![Reason { control, ruling, text: reason }];
             let decision = Decision { verdict, reasons, duties: Vec::new(), grant: None };
-            (asked, decision, Inspection::None)
+            (asked, decision, Inspection::None, findings)
         }
         Fact::ProcessStarted { .. }
         | Fact::ProcessStopped
@@ -258,6 +262,7 @@ pub fn explain_event(policy: &Policy, event: Event) -> Result<Explanation, Expla
         attempt,
         verdict: decision.verdict,
         controls: decision.reasons,
+        findings,
         duties: decision.duties,
         row,
         hint,

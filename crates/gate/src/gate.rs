@@ -10,13 +10,13 @@ use crate::fault::{Faulted, GateFault};
 use crate::holds;
 use crate::identity::Session;
 use crate::judge::{Judged, Seen};
-use crate::live::{Cord, Live, Registration};
+use crate::live::{Entry, Live, Registration, Ties};
 use crate::permit::Answer;
 use crate::readiness::Readiness;
 use crate::record::{Recorder, Refused};
 use crate::resolve::Resolve;
 use crate::respond::Alerts;
-use crate::settle::asked;
+use crate::settle::{asked, kept};
 use crate::stats::{Counters, Stats};
 use backstop_ledger::Ledger;
 use backstop_model::attempt::{Attempt, Plane};
@@ -200,11 +200,10 @@ impl Inner {
         // RACE: registered before it is checked. A change of policy or standing that comes after
         // the check finds the entry in the registry and cuts it; one that came before is seen by
         // the check.
-        let registration =
-            match self.register(session, attempt.clone(), root, Arc::new(Cord::default())) {
-                Ok(registration) => registration,
-                Err(fault) => return self.faulted(session, &attempt, fault, None),
-            };
+        let registration = match self.register(session, attempt.clone(), root, Ties::default()) {
+            Ok(registration) => registration,
+            Err(fault) => return self.faulted(session, &attempt, fault, None),
+        };
         let judged = self.judge(registration.entry(), &attempt, Seen::Asked);
         self.settle(registration, attempt, judged, None).await
     }
@@ -214,23 +213,25 @@ impl Inner {
         session: &Session,
         attempt: Attempt,
         root: Digest,
-        cord: Arc<Cord>,
+        ties: Ties,
     ) -> Result<Registration, Faulted> {
         let now = self.now();
         let recorded = |id: &SessionId| self.ledger.views().usage(id, now).received.0;
-        self.live.register(session, attempt, root, cord, now, recorded).map_err(Faulted::limit)
+        self.live.register(session, attempt, root, ties, now, recorded).map_err(Faulted::limit)
     }
 
     pub(crate) fn denied(
         &self,
-        session: &Session,
+        entry: &Entry,
         attempt: &Attempt,
         judged: &Judged,
         refines: Option<ReceiptId>,
     ) -> Answer {
         let (control, reason) = judged.deciding();
-        let mut refused = Refused::new(Some(&session.subject), asked(attempt), control, reason);
+        let subject = Some(&entry.session.subject);
+        let mut refused = Refused::new(subject, asked(attempt), control, reason);
         refused.refines = refines;
+        refused.findings = kept(&entry.evidence);
         Answer::Refusal(self.refuse(refused))
     }
 

@@ -9,7 +9,6 @@ use crate::live::{Entry, Settled};
 use backstop_model::addr::AddressRules;
 use backstop_model::attempt::Attempt;
 use backstop_model::control::Control;
-use backstop_model::finding::Evidence;
 use backstop_model::id::ByteCount;
 use backstop_model::standing::Usage;
 use backstop_model::time::Timestamp;
@@ -78,9 +77,8 @@ impl Inner {
                     Seen::Counted => 1,
                 };
                 let usage = Usage { calls: used.calls.saturating_sub(own), ..used };
-                let evidence = Evidence::default();
                 let mut decision =
-                    decide(&policy, subject, &standing, &usage, attempt, &evidence, now);
+                    decide(&policy, subject, &standing, &usage, attempt, &entry.evidence, now);
                 if self.hold_back(entry, attempt, &mut decision, now) {
                     // An approval ends by itself, and soon: such a flow is asked every time.
                     until = Some(now);

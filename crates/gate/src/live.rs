@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::identity::Session;
 use backstop_model::attempt::Attempt;
 use backstop_model::control::Control;
+use backstop_model::finding::Evidence;
 use backstop_model::id::{Digest, SessionId};
 use backstop_model::standing::Usage;
 use backstop_model::time::Timestamp;
@@ -76,6 +77,8 @@ pub(crate) struct Entry {
     pub(crate) root: Digest,
     pub(crate) cord: Arc<Cord>,
     pub(crate) meter: Arc<Meter>,
+    /// What was found in what it sends: judged again with it, long after the bytes are gone.
+    pub(crate) evidence: Arc<Evidence>,
     /// The address that was reached, once it is dialled.
     reached: OnceLock<IpAddr>,
 }
@@ -209,6 +212,13 @@ impl Cord {
     }
 }
 
+/// What an entry hangs on, and what is known of its payload.
+#[derive(Debug, Default)]
+pub(crate) struct Ties {
+    pub(crate) cord: Arc<Cord>,
+    pub(crate) evidence: Arc<Evidence>,
+}
+
 /// Keeps an entry registered; dropping it takes the entry out.
 #[derive(Debug)]
 pub(crate) struct Registration {
@@ -271,10 +281,11 @@ impl Live {
         session: &Session,
         stage: Attempt,
         root: Digest,
-        cord: Arc<Cord>,
+        ties: Ties,
         now: Timestamp,
         recorded: impl Fn(&SessionId) -> u64,
     ) -> Result<Registration, String> {
+        let Ties { cord, evidence } = ties;
         self.make_room(now, &recorded);
         // The ledger's views have a lock of their own: never asked under ours.
         let mut looked_up = None;
@@ -312,6 +323,7 @@ impl Live {
                 root,
                 cord,
                 meter,
+                evidence,
                 reached: OnceLock::new(),
             });
             state.entries.insert(id, Arc::clone(&entry));

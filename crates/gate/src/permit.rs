@@ -35,7 +35,7 @@ use crate::fault::Faulted;
 use crate::flow::{Carries, Flow, FlowHandle, Ride, Tie};
 use crate::gate::Inner;
 use crate::judge::{Judged, Seen, address_rules};
-use crate::live::Registration;
+use crate::live::{Registration, Ties};
 use backstop_ledger::Receipt;
 use backstop_model::attempt::{Act, Attempt};
 use backstop_model::destination::Protocol;
@@ -225,7 +225,11 @@ impl Permit {
         let root = registration.entry().root;
         // RACE: registered with the flow's own cord before it is asked once more, so that a change
         // in between either shows in the answer or cuts the flow.
-        let tied = inner.register(&session, attempt.clone(), root, Arc::clone(flow.cord()));
+        let ties = Ties {
+            cord: Arc::clone(flow.cord()),
+            evidence: Arc::clone(&registration.entry().evidence),
+        };
+        let tied = inner.register(&session, attempt.clone(), root, ties);
         let tied = match tied {
             Ok(tied) => tied,
             Err(fault) => return refuse(fault),

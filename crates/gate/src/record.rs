@@ -10,6 +10,7 @@ use crate::live::lock;
 use crate::respond::Outcome;
 use backstop_model::control::Control;
 use backstop_model::event::{Asked, Event, Fact};
+use backstop_model::finding::FindingRecord;
 use backstop_model::id::{HoldId, ReceiptId, SessionId};
 use backstop_model::refusal::Refusal;
 use backstop_model::standing::Subject;
@@ -33,6 +34,7 @@ pub(crate) struct Refused {
     pub(crate) reason: String,
     pub(crate) hold: Option<HoldId>,
     pub(crate) refines: Option<ReceiptId>,
+    pub(crate) findings: Vec<FindingRecord>,
 }
 
 impl Refused {
@@ -42,7 +44,15 @@ impl Refused {
         control: Control,
         reason: String,
     ) -> Self {
-        Self { subject: subject.cloned(), asked, control, reason, hold: None, refines: None }
+        Self {
+            subject: subject.cloned(),
+            asked,
+            control,
+            reason,
+            hold: None,
+            refines: None,
+            findings: Vec::new(),
+        }
     }
 }
 
@@ -233,8 +243,8 @@ impl Inner {
         }
         match self.recorder.place(&refused, now) {
             Kept::Singly => {
-                let Refused { subject, asked, control, reason, hold, refines } = refused;
-                let fact = Fact::AttemptRefused { asked, control, reason, hold, refines };
+                let Refused { subject, asked, control, reason, hold, refines, findings } = refused;
+                let fact = Fact::AttemptRefused { asked, control, reason, hold, refines, findings };
                 let event = Event {
                     receipt: refusal.receipt.clone(),
                     at: now,

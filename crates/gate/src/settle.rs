@@ -7,13 +7,14 @@ use crate::fault::Faulted;
 use crate::gate::{Inner, clean};
 use crate::identity::Session;
 use crate::judge::{Judged, Seen};
-use crate::live::Registration;
+use crate::live::{Entry, Registration};
 use crate::permit::{Answer, Permit};
 use crate::record::Refused;
 use crate::respond::Outcome;
 use backstop_ledger::{LedgerFault, Receipt};
 use backstop_model::attempt::{Act, Attempt};
-use backstop_model::event::{Asked, Fact};
+use backstop_model::event::{Asked, FINDINGS_KEPT, Fact};
+use backstop_model::finding::{Acts, Evidence, FindingRecord};
 use backstop_model::id::ReceiptId;
 use backstop_model::verdict::{Reason, Ruling, Verdict};
 use std::sync::Arc;
@@ -37,17 +38,20 @@ impl Inner {
                 Verdict::Hold => {
                     return self.hold(registration.entry(), &attempt, &judged, refines).await;
                 }
-                Verdict::Deny => return self.denied(&session, &attempt, &judged, refines),
+                Verdict::Deny => {
+                    return self.denied(registration.entry(), &attempt, &judged, refines);
+                }
             }
             if rounds == ROUNDS {
                 let reason = "policy changes faster than it can be recorded".to_owned();
                 return self.faulted(&session, &attempt, Faulted::limit(reason), refines);
             }
             rounds += 1;
-            let receipt = match self.record(&session, &attempt, &judged, refines.clone()).await {
-                Ok(receipt) => receipt,
-                Err(fault) => return self.faulted(&session, &attempt, fault.into(), refines),
-            };
+            let receipt =
+                match self.record(registration.entry(), &attempt, &judged, refines.clone()).await {
+                    Ok(receipt) => receipt,
+                    Err(fault) => return self.faulted(&session, &attempt, fault.into(), refines),
+                };
             // RACE: policy or standing may have changed while the record was written. The registry
             // has then cut, or is about to cut, this entry; asking again here answers the truth at
             // once instead of handing out a permit that dies at its first use.
@@ -90,7 +94,7 @@ impl Inner {
 
     async fn record(
         &self,
-        session: &Session,
+        entry: &Entry,
         attempt: &Attempt,
         judged: &Judged,
         refines: Option<ReceiptId>,
@@ -103,8 +107,9 @@ impl Inner {
             refines,
             grant: judged.decision.grant.clone(),
             delegated: self.exit.delegates(&attempt.destination),
+            findings: kept(&entry.evidence),
         };
-        let event = self.event(judged.policy.digest(), Some(session.subject.clone()), fact);
+        let event = self.event(judged.policy.digest(), Some(entry.session.subject.clone()), fact);
         self.ledger.commit(event).await
     }
 }
@@ -127,6 +132,28 @@ pub(crate) fn asked(attempt: &Attempt) -> Asked {
         act,
         path,
     }
+}
+
+/// Findings as an event keeps them: the gravest first, each once, and not too many.
+pub(crate) fn kept(evidence: &Evidence) -> Vec<FindingRecord> {
+    let mut grave: Vec<_> = evidence.findings.iter().collect();
+    grave.sort_by_key(|finding| {
+        let note = match finding.acts {
+            Acts::Block => false,
+            Acts::Note => true,
+        };
+        (note, finding.record.canary.is_none(), std::cmp::Reverse(finding.record.score))
+    });
+    let mut out: Vec<FindingRecord> = Vec::new();
+    for finding in grave {
+        if out.len() == FINDINGS_KEPT {
+            break;
+        }
+        if !out.contains(&finding.record) {
+            out.push(finding.record.clone());
+        }
+    }
+    out
 }
 
 /// The controls that had something to say.

@@ -58,7 +58,7 @@ fn sources() -> Vec<Source> {
 
 fn load(sources: &[Source]) -> Arc<Policy> {
     let now = Timestamp::parse("2026-11-22T12:00:00Z").unwrap();
-    let applied = Library::default().apply(sources, &LoadContext { now });
+    let applied = Library::default().apply(sources, &LoadContext::at(now));
     assert_eq!(applied.policy.tenants().count(), TENANTS, "{:?}", applied.diagnostics.first());
     applied.policy
 }

@@ -9,7 +9,8 @@
 //! Must not know YAML. Next: `library`.
 
 use crate::document::{
-    Classification, Document, Ech, Effect, Role, Row, Skill, Target, Tenant, TestCase, TestSubject,
+    Classification, Dlp, Document, Ech, Effect, Names, Role, Row, Skill, Target, Tenant, TestCase,
+    TestSubject,
 };
 use backstop_model::attempt::Act;
 use backstop_model::id::Digest;
@@ -62,6 +63,7 @@ fn tenant(tenant: &Tenant) -> Form {
     map([
         ("ceiling", maybe(tenant.ceiling.as_ref().map(|(l, _)| l))),
         ("classification", maybe(tenant.classification.as_ref().map(|(c, _)| c))),
+        ("dlp", dlp(tenant.dlp)),
         ("egress", Form::Set(tenant.egress.iter().map(row).collect())),
         ("form", text("backstop.dev/v1alpha1/Tenant")),
         ("name", text(&tenant.name)),
@@ -85,6 +87,7 @@ fn row(row: &Row) -> Form {
     };
     map([
         ("allowPrivate", Form::Set(row.allow_private.iter().map(|(c, _)| text(c)).collect())),
+        ("credential", maybe(row.credential.as_ref().map(|c| c.canary()).as_ref())),
         ("ech", text(ech)),
         ("idle", row.idle.map_or(Form::Null, |i| Form::Number(i.as_secs()))),
         ("inspect", text("tunnel")),
@@ -93,6 +96,19 @@ fn row(row: &Row) -> Form {
         ("recipient", recipient),
         ("reviewBy", maybe(row.review_by.as_ref())),
         ("target", target(&row.target)),
+    ])
+}
+
+/// What is not said is not written: a default is the other document's to change.
+fn dlp(dlp: Dlp) -> Form {
+    let names = dlp.names.map(|names| match names {
+        Names::Off => "off",
+        Names::GateOnly => "gate-only",
+        Names::Required => "required",
+    });
+    map([
+        ("names", names.map_or(Form::Null, text)),
+        ("threshold", dlp.threshold.map_or(Form::Null, |t| Form::Number(u64::from(t.get())))),
     ])
 }
 
@@ -132,6 +148,7 @@ fn skill(skill: &Skill) -> Form {
 
 fn role(role: &Role) -> Form {
     map([
+        ("dlp", dlp(role.dlp)),
         ("form", text("backstop.dev/v1alpha1/Role")),
         ("name", text(&role.name)),
         ("skills", Form::Set(role.skills.iter().map(|(s, _)| text(s)).collect())),

@@ -1,7 +1,7 @@
 //! The one deciding function: pure and total.
 //!
 //! ```text
-//!  quarantine ─ wire ─ ssrf ─ egress ─ findings ─ volume
+//!  quarantine ─ wire ─ ssrf ─ egress ─ dlp ─ volume
 //! ```
 //! Every control that bears on the attempt says its word; the verdict is their maximum, and a
 //! tenant's dated observe state turns the `deny` of an observable control into `would_deny`.
@@ -9,6 +9,7 @@
 //! (or a person's grant for both) name it, or the tenant observes.
 //! Must not know the clock, the ledger or any wire. Next: `decide/egress`.
 
+mod dlp;
 mod egress;
 mod volume;
 mod wire;
@@ -18,7 +19,7 @@ use backstop_model::addr::{AddressRules, judge_literal};
 use backstop_model::attempt::{Act, Attempt, Inspection};
 use backstop_model::control::Control;
 use backstop_model::destination::{ParseRefusal, Protocol};
-use backstop_model::finding::{Evidence, Finding};
+use backstop_model::finding::Evidence;
 use backstop_model::host::Host;
 use backstop_model::id::ByteCount;
 use backstop_model::standing::{Standing, Subject, Usage};
@@ -50,7 +51,7 @@ pub fn decide(
     if let Host::Address(address) = attempt.destination.host {
         literal(address, found.row, &mut reasons);
     }
-    findings(&evidence.findings, &mut reasons);
+    dlp::judge(policy, tenant, subject, found.row, attempt, evidence, &mut reasons);
     volume::judge(usage, &attempt.act, &mut reasons);
     let mut list = reasons.list;
     list.sort_by_key(|reason| reason.control);
@@ -93,6 +94,10 @@ impl Reasons {
         };
         self.list.push(Reason { control, ruling, text });
     }
+    /// Refuses, whatever the tenant observes.
+    fn deny_always(&mut self, control: Control, text: String) {
+        self.list.push(Reason { control, ruling: Ruling::Deny, text });
+    }
     /// On record only: the control does not enforce yet.
     fn flag(&mut self, control: Control, text: String) {
         self.list.push(Reason { control, ruling: Ruling::WouldDeny, text });
@@ -126,20 +131,6 @@ fn literal(address: std::net::IpAddr, row: Option<&crate::document::Row>, reason
             let text = format!("{address} is {}", class.describe());
             reasons.deny(Control::SsrfAddress, text);
         }
-    }
-}
-
-/// One reason for each control that has findings; more of them never loosen it.
-fn findings(findings: &[Finding], reasons: &mut Reasons) {
-    let mut controls: Vec<Control> = findings.iter().map(|f| f.control).collect();
-    controls.sort_unstable();
-    controls.dedup();
-    for control in controls {
-        let mut of = findings.iter().filter(|f| f.control == control);
-        let Some(first) = of.next() else { continue };
-        let more = of.count();
-        let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
-        reasons.deny(control, format!("{} in `{}`{rest}", first.kind, first.field));
     }
 }
 

@@ -2,7 +2,9 @@
 //! Must not know what a document means. Next: `yaml`.
 
 use backstop_model::time::Timestamp;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// One policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +16,30 @@ pub struct Source {
 }
 
 /// What loading must know of the world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadContext {
     /// The present moment: dated keys (`reviewBy`, `rollout.until`) are judged by it.
     pub now: Timestamp,
+    /// The entities that this process's detectors know; empty where nobody said.
+    pub entities: Arc<BTreeSet<String>>,
+    /// Whether `names: required` can be kept.
+    pub names: NamesModel,
+}
+
+/// Whether the model for names is at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamesModel {
+    /// It is.
+    Installed,
+    /// It is not; `backstop models install` gets it.
+    Missing,
+}
+
+impl LoadContext {
+    /// That moment, and nothing known of detectors.
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, entities: Arc::default(), names: NamesModel::Missing }
+    }
 }
 
 /// How grave a diagnostic is. `Note < Warning < Error`.

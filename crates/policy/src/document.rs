@@ -3,10 +3,12 @@
 
 use crate::diagnostic::Span;
 use crate::path::PathPattern;
+use crate::pointer::FieldPattern;
 use backstop_model::addr::Cidr;
 use backstop_model::attempt::Attempt;
 use backstop_model::control::Control;
 use backstop_model::destination::{ParseRefusal, Protocol};
+use backstop_model::finding::PerMille;
 use backstop_model::host::HostName;
 use backstop_model::id::{
     ClassificationName, Digest, LevelName, RoleName, SkillName, SkillVersion, TenantName,
@@ -71,6 +73,7 @@ pub(crate) struct Tenant {
     pub(crate) observe_until: Option<Timestamp>,
     pub(crate) skills: Vec<ListedSkill>,
     pub(crate) egress: Vec<Row>,
+    pub(crate) dlp: Dlp,
     pub(crate) tests: Vec<TestCase>,
 }
 
@@ -120,6 +123,7 @@ pub(crate) struct Target {
 pub(crate) struct Row {
     pub(crate) target: Target,
     pub(crate) recipient: Option<Recipient>,
+    pub(crate) credential: Option<CredentialSource>,
     pub(crate) allow_private: Vec<(Cidr, String)>,
     pub(crate) ech: Ech,
     pub(crate) idle: Option<Duration>,
@@ -139,7 +143,47 @@ pub(crate) enum Ech {
 pub(crate) struct Recipient {
     pub(crate) ceiling: Option<(LevelName, Span)>,
     pub(crate) entities: Vec<(String, Span)>,
-    pub(crate) encoded_fields: Vec<String>,
+    pub(crate) encoded_fields: Vec<FieldPattern>,
+}
+
+/// Where the process finds the value that may go to a row's host alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CredentialSource {
+    /// A variable of the gateway's own environment.
+    Env(String),
+    /// A file that the gateway can read.
+    File(String),
+    /// A value that was registered with `backstop canary add`.
+    Canary(String),
+}
+
+impl CredentialSource {
+    /// The name under which the value is registered.
+    pub fn canary(&self) -> String {
+        match self {
+            Self::Env(name) => name.clone(),
+            Self::File(path) => format!("file:{path}"),
+            Self::Canary(name) => format!("canary:{name}"),
+        }
+    }
+}
+
+/// How hard payloads are looked at; what is not said is left to the other document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Dlp {
+    pub(crate) names: Option<Names>,
+    pub(crate) threshold: Option<PerMille>,
+}
+
+/// How names of people, places and organisations are looked for. `Off < GateOnly < Required`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Names {
+    /// Not at all.
+    Off,
+    /// By tables and context alone.
+    GateOnly,
+    /// By the model too, wherever the tables leave a doubt.
+    Required,
 }
 
 #[derive(Debug, Clone)]
@@ -172,6 +216,7 @@ pub(crate) enum Effect {
 pub(crate) struct Role {
     pub(crate) name: RoleName,
     pub(crate) skills: Vec<(SkillName, Span)>,
+    pub(crate) dlp: Dlp,
 }
 
 #[derive(Debug, Clone)]
@@ -182,6 +227,7 @@ pub(crate) struct Classification {
     pub(crate) default: LevelName,
     pub(crate) entities: BTreeMap<String, LevelName>,
     pub(crate) marks: Vec<(String, LevelName)>,
+    pub(crate) span: Span,
 }
 
 /// One test as a document carries it.

@@ -90,8 +90,8 @@ impl Library {
             }
             drafts.extend(owner.draft.map(|draft| (owner.source, draft)));
         }
-        links::drafts(&library, &drafts, &mut reading.faults);
-        for key in links::resolve(&mut library, &kept, &mut reading.faults, sources) {
+        links::drafts(&library, &drafts, ctx, &mut reading.faults);
+        for key in links::resolve(&mut library, &kept, ctx, &mut reading.faults, sources) {
             match self.stored.get(&key) {
                 Some(stored) => {
                     library.stored.insert(key.clone(), stored.clone());
@@ -102,7 +102,7 @@ impl Library {
                 }
             }
         }
-        links::warn(&library, &kept, &mut reading.faults, sources);
+        links::warn(&library, &kept, ctx, &mut reading.faults, sources);
         Applied {
             policy: Arc::new(Policy::compile(&library)),
             diagnostics: reading.faults.into_iter().flat_map(Faults::into_list).collect(),

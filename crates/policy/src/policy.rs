@@ -3,16 +3,20 @@
 
 use crate::canonical::skill_digest;
 use crate::diagnostic::Source;
-use crate::document::{Classification, Document, Role, Row, Skill, Target, Tenant};
+use crate::document::{
+    Classification, CredentialSource, Document, Names, Role, Row, Skill, Target, Tenant,
+};
 use crate::index::TargetIndex;
 use crate::library::Library;
 use backstop_model::addr::Cidr;
 use backstop_model::destination::Destination;
+use backstop_model::finding::PerMille;
 use backstop_model::id::{
     Digest, LevelName, RoleName, SkillId, SkillName, SkillVersion, TenantName,
 };
+use backstop_model::standing::Subject;
 use backstop_model::time::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +64,15 @@ pub struct RowTerms {
     pub idle: Option<Duration>,
     /// How deep to look.
     pub inspect: InspectMode,
+}
+
+/// How hard a subject's payloads are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DlpTerms {
+    /// How names are looked for.
+    pub names: Names,
+    /// From which score on personal data refuses.
+    pub threshold: PerMille,
 }
 
 impl Policy {
@@ -192,6 +205,23 @@ impl Policy {
             terms.idle = terms.idle.or(row.idle);
         }
         terms
+    }
+
+    /// How hard a subject's payloads are looked at: the stricter of tenant and role.
+    pub fn dlp_terms(&self, subject: &Subject) -> DlpTerms {
+        let tenant = self.tenant(&subject.tenant).map(|tenant| tenant.document.dlp);
+        let role = subject.role.as_ref().and_then(|role| self.role(role)).map(|role| role.dlp);
+        let said = || tenant.into_iter().chain(role);
+        DlpTerms {
+            names: said().filter_map(|dlp| dlp.names).max().unwrap_or(Names::GateOnly),
+            threshold: said().filter_map(|dlp| dlp.threshold).min().unwrap_or(PerMille::HALF),
+        }
+    }
+
+    /// Every value that a row binds to its host.
+    pub fn credentials(&self) -> BTreeSet<&CredentialSource> {
+        let rows = self.tenants.values().flat_map(|tenant| &tenant.document.egress);
+        rows.filter_map(|row| row.credential.as_ref()).collect()
     }
 
     pub(crate) fn tenant(&self, name: &TenantName) -> Option<&TenantRules> {

@@ -147,6 +147,7 @@ const TENANT_SPEC: Table = Table {
             "[] (nothing may be reached)",
             "which destinations may be reached; rows only add, none takes away",
         ),
+        may("dlp", Shape::Map(&DLP), "{}", "how hard payloads are looked at"),
         may("tests", Shape::List(&Shape::Map(&TENANT_TEST)), "[]", "what `backstop check` tries"),
     ],
 };
@@ -246,10 +247,49 @@ const ROW: Table = Table {
             "none",
             "the last day on which the row is undisputed; later it warns and still loads",
         ),
-        later(
+        may(
             "credential",
-            "take the key out until this build inspects bodies",
-            "a credential that may go to this host alone",
+            Shape::Map(&CREDENTIAL),
+            "none",
+            "a value that may go to this host and nowhere else; exactly one of its keys is given, and the host is no wildcard",
+        ),
+    ],
+};
+
+const CREDENTIAL: Table = Table {
+    name: "Tenant.spec.egress[].credential",
+    keys: &[
+        may(
+            "env",
+            Shape::Text("variable"),
+            "–",
+            "the variable of the gateway's own environment that holds it",
+        ),
+        may("file", Shape::Text("path"), "–", "the file that holds it and nothing else"),
+        may("canary", NAME, "–", "the name under which it was registered"),
+    ],
+};
+
+const DLP: Table = Table {
+    name: "dlp",
+    keys: &[
+        may(
+            "names",
+            Shape::Text("`required`, `gate-only` or `off`"),
+            "gate-only",
+            "how names of people, places and organisations are looked for: by tables and model, by tables alone, not at all; of tenant and role the stricter holds",
+        ),
+        may(
+            "threshold",
+            Shape::Text("score"),
+            "0.5",
+            "from which score on (0.1 to 1.0) personal data refuses; of tenant and role the lower holds",
+        ),
+        may(
+            "overCap",
+            Shape::Text("`refuse`"),
+            "refuse",
+            "what happens to a payload that is larger than is looked at",
         ),
     ],
 };
@@ -267,13 +307,13 @@ const RECIPIENT: Table = Table {
             "entities",
             Shape::List(&Shape::Text("entity")),
             "[]",
-            "the entities that it may receive, as the Classification names them",
+            "the entities that it may receive, as detectors name them (`US_SSN`, `PERSON`)",
         ),
         may(
             "encodedFields",
             Shape::List(&Shape::Text("JSON Pointer")),
             "[]",
-            "where encoded runs may stand; `*` is one step",
+            "where encoded runs may stand in a body; `*` is one step",
         ),
     ],
 };
@@ -402,6 +442,7 @@ const ROLE_SPEC: Table = Table {
             "the skills that an agent of this role may hold",
         ),
         may("volume", Shape::Map(&VOLUME), "{ mode: learn }", "how volume is judged"),
+        may("dlp", Shape::Map(&DLP), "{}", "how hard payloads are looked at"),
     ],
 };
 
@@ -420,7 +461,12 @@ const CLASSIFICATION_SPEC: Table = Table {
     keys: &[
         must("levels", Shape::List(&LEVEL), "the levels, rising"),
         may("default", LEVEL, "the highest level", "the level of data of which nothing is known"),
-        may("entities", Shape::Named("entity", &LEVEL), "none", "the level of each kind of entity"),
+        may(
+            "entities",
+            Shape::Named("entity", &LEVEL),
+            "as each detector says",
+            "the level of each kind of entity",
+        ),
         may("marks", Shape::List(&Shape::Map(&MARK)), "none", "texts that mark a document's level"),
     ],
 };

@@ -101,7 +101,7 @@ impl House {
         bootstrap_operator(&file, &ledger, &SystemClock, &OsRandom).await.unwrap();
         let operator = std::fs::read_to_string(&file).unwrap().trim().to_owned();
         let source = Source { name: "policy.yaml".to_owned(), text: POLICY.to_owned() };
-        let applied = Library::default().apply(&[source], &LoadContext { now: SystemClock.now() });
+        let applied = Library::default().apply(&[source], &LoadContext::at(SystemClock.now()));
         assert!(
             applied.diagnostics.iter().all(|d| d.level < backstop_policy::Level::Error),
             "{:?}",

@@ -22,7 +22,7 @@ pub(crate) async fn run(config: &Config, check: &Check, format: Format) -> Resul
     let sources = policies::read(paths).map_err(super::usage)?;
     let now = SystemClock.now();
     let Applied { policy, diagnostics, .. } =
-        Library::default().apply(&sources, &LoadContext { now });
+        Library::default().apply(&sources, &LoadContext::at(now));
     let tests = policy.run_tests(now);
     let grants = grants(config).await;
     let errors = count(&diagnostics, Level::Error);

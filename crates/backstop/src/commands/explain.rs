@@ -74,7 +74,7 @@ fn code(verdict: Verdict) -> ExitCode {
 /// The policy of the configured files.
 fn policy(config: &Config) -> Result<Arc<Policy>> {
     let sources = policies::read(&config.policy)?;
-    let applied = Library::default().apply(&sources, &LoadContext { now: SystemClock.now() });
+    let applied = Library::default().apply(&sources, &LoadContext::at(SystemClock.now()));
     let faults: Vec<String> = applied
         .diagnostics
         .iter()

@@ -7,6 +7,7 @@ use anyhow::Result;
 use backstop_gate::{Clock, Explanation, Question, SystemClock};
 use backstop_ledger::Recorded;
 use backstop_model::event::{Asked, Fact};
+use backstop_model::finding::FindingRecord;
 use backstop_model::standing::Standing;
 use backstop_model::verdict::{Reason, Ruling, Verdict};
 use backstop_policy::Policy;
@@ -57,6 +58,14 @@ fn answer(fact: &Fact) -> (Option<Verdict>, Vec<Reason>) {
         return (Some(verdict), vec![Reason { control: *control, ruling, text: reason.clone() }]);
     }
     (None, Vec::new())
+}
+
+/// What was found in the payload.
+fn findings(fact: &Fact) -> &[FindingRecord] {
+    if let Fact::AttemptPermitted { findings, .. } | Fact::AttemptRefused { findings, .. } = fact {
+        return findings;
+    }
+    &[]
 }
 
 /// What the policy answers to the same attempt today.
@@ -123,6 +132,18 @@ fn text(
             reason.ruling.as_str(),
             reason.control.as_str(),
             reason.text
+        )?;
+    }
+    for found in findings(&recorded.event.fact) {
+        let level = found.level.as_ref().map(|level| format!(", {level}")).unwrap_or_default();
+        writeln!(
+            out,
+            "{:<10} {:<20} {found} (score {}, {} bytes{level}, {})",
+            "found",
+            found.control.as_str(),
+            found.score,
+            found.length,
+            found.digest
         )?;
     }
     let shown = backstop_ledger::record::to_json(recorded);

@@ -32,7 +32,7 @@ fn register(live: &Arc<Live>, who: &Session, recorded: impl Fn(&SessionId) -> u6
         act: Act::Connect,
         sight: Inspection::Sni,
     };
-    live.register(who, stage, Digest::ZERO, Arc::default(), NOW, recorded).unwrap()
+    live.register(who, stage, Digest::ZERO, super::Ties::default(), NOW, recorded).unwrap()
 }
 
 #[test]

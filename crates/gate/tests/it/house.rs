@@ -356,7 +356,7 @@ async fn echo(listener: TcpListener, saw: Arc<Mutex<Vec<u8>>>) {
 pub(crate) fn load(text: &str) -> Arc<Policy> {
     let source = Source { name: "policy.yaml".to_owned(), text: text.to_owned() };
     let now = Timestamp::parse("2026-11-22T12:00:00Z").unwrap();
-    let applied = Library::default().apply(&[source], &LoadContext { now });
+    let applied = Library::default().apply(&[source], &LoadContext::at(now));
     let bad: Vec<_> = applied
         .diagnostics
         .iter()

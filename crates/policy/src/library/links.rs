@@ -6,7 +6,7 @@
 
 use super::{Library, Stored};
 use crate::canonical::skill_digest;
-use crate::diagnostic::{Faults, Source, Span};
+use crate::diagnostic::{Faults, LoadContext, Source, Span};
 use crate::document::{Classification, Document, DocumentKey, Skill, Tenant, TestSubject};
 use backstop_model::id::{ClassificationName, LevelName, SkillName, SkillVersion, TenantName};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -26,6 +26,7 @@ fn schemes(library: &Library) -> Schemes {
 pub(super) fn resolve(
     library: &mut Library,
     kept: &BTreeSet<DocumentKey>,
+    ctx: &LoadContext,
     faults: &mut [Faults],
     sources: &[Source],
 ) -> Vec<DocumentKey> {
@@ -38,7 +39,7 @@ pub(super) fn resolve(
         }
         let Some(faults) = faults_of(&stored.source, faults, sources) else { continue };
         let before = faults.errors();
-        stored.scheme = scheme(tenant, &schemes, faults).cloned();
+        stored.scheme = scheme(tenant, &schemes, ctx, faults).cloned();
         if faults.errors() != before {
             bad.push(key.clone());
         }
@@ -47,11 +48,16 @@ pub(super) fn resolve(
 }
 
 /// The same for Tenants that are bad already, so that all their faults come at once.
-pub(super) fn drafts(library: &Library, drafts: &[(usize, Document)], faults: &mut [Faults]) {
+pub(super) fn drafts(
+    library: &Library,
+    drafts: &[(usize, Document)],
+    ctx: &LoadContext,
+    faults: &mut [Faults],
+) {
     let schemes = schemes(library);
     for (source, draft) in drafts {
         if let (Document::Tenant(tenant), Some(faults)) = (draft, faults.get_mut(*source)) {
-            let _ = scheme(tenant, &schemes, faults);
+            let _ = scheme(tenant, &schemes, ctx, faults);
         }
     }
 }
@@ -60,10 +66,13 @@ pub(super) fn drafts(library: &Library, drafts: &[(usize, Document)], faults: &m
 fn scheme<'s>(
     tenant: &Tenant,
     schemes: &'s Schemes,
+    ctx: &LoadContext,
     faults: &mut Faults,
 ) -> Option<&'s Arc<Classification>> {
-    let (name, span) = tenant.classification.as_ref()?;
-    let found = schemes.get(name);
+    let named = tenant.classification.as_ref();
+    let found = named.and_then(|(name, _)| schemes.get(name));
+    entities(tenant, found.map(Arc::as_ref), ctx, faults);
+    let (name, span) = named?;
     match found {
         Some(scheme) => levels(tenant, scheme, faults),
         None => {
@@ -81,7 +90,7 @@ fn scheme<'s>(
 
 fn levels(tenant: &Tenant, scheme: &Classification, faults: &mut Faults) {
     let recipients = tenant.egress.iter().filter_map(|row| row.recipient.as_ref());
-    let named = recipients.clone().filter_map(|r| r.ceiling.as_ref());
+    let named = recipients.filter_map(|r| r.ceiling.as_ref());
     for (level, span) in tenant.ceiling.iter().chain(named) {
         if !scheme.levels.contains(level) {
             let message =
@@ -89,18 +98,35 @@ fn levels(tenant: &Tenant, scheme: &Classification, faults: &mut Faults) {
             faults.error("policy.level", *span, message, Some(&known_levels(scheme)));
         }
     }
+}
+
+/// Every entity that a recipient may receive is one that somebody can find.
+fn entities(
+    tenant: &Tenant,
+    scheme: Option<&Classification>,
+    ctx: &LoadContext,
+    faults: &mut Faults,
+) {
+    // Nobody said what detectors know, and a tenant without a classification says nothing either.
+    if ctx.entities.is_empty() && scheme.is_none() {
+        return;
+    }
+    let known = || {
+        let own = scheme.into_iter().flat_map(|scheme| scheme.entities.keys());
+        own.chain(ctx.entities.iter())
+    };
+    let recipients = tenant.egress.iter().filter_map(|row| row.recipient.as_ref());
     for (entity, span) in recipients.flat_map(|r| &r.entities) {
-        if !scheme.entities.contains_key(entity) {
-            let entity = crate::decode::quote(entity);
-            let message =
-                format!("`{entity}` is not an entity of the classification `{}`", scheme.name);
-            let near = crate::decode::nearest(&entity, scheme.entities.keys().map(String::as_str));
-            let hint = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "add it under `entities` of the Classification, with its level".to_owned(),
-            };
-            faults.error("policy.reference", *span, message, Some(&hint));
+        if known().any(|name| name == entity) {
+            continue;
         }
+        let entity = crate::decode::quote(entity);
+        let message = format!("`{entity}` is an entity that no detector finds");
+        let hint = match crate::decode::nearest(&entity, known().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "entities are written as detectors name them: `US_SSN`, `PERSON`".to_owned(),
+        };
+        faults.error("policy.reference", *span, message, Some(&hint));
     }
 }
 
@@ -113,6 +139,7 @@ fn known_levels(scheme: &Classification) -> String {
 pub(super) fn warn(
     library: &Library,
     kept: &BTreeSet<DocumentKey>,
+    ctx: &LoadContext,
     faults: &mut [Faults],
     sources: &[Source],
 ) {
@@ -148,8 +175,22 @@ pub(super) fn warn(
                     missing(skill, *span, faults);
                 }
             }
-            Document::Classification(_) => {}
+            Document::Classification(scheme) => unfound(scheme, ctx, faults),
         }
+    }
+}
+
+/// Levels for entities that no detector finds: they may be of a detector that comes later.
+fn unfound(scheme: &Classification, ctx: &LoadContext, faults: &mut Faults) {
+    if ctx.entities.is_empty() {
+        return;
+    }
+    for entity in scheme.entities.keys().filter(|entity| !ctx.entities.contains(*entity)) {
+        let entity = crate::decode::quote(entity);
+        let message = format!("`{entity}` has a level, and no detector finds it");
+        let near = crate::decode::nearest(&entity, ctx.entities.iter().map(String::as_str));
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
+        faults.warn("policy.reference", scheme.span, message, hint.as_deref());
     }
 }
 

@@ -5,6 +5,7 @@
 //! reported it. Must not know other documents. Next: `tenant`.
 
 mod case;
+mod dlp;
 mod scheme;
 mod skill;
 mod target;
@@ -50,7 +51,7 @@ pub(crate) fn read(yaml: &YamlDocument, ctx: &LoadContext, faults: &mut Faults) 
     let document = match kind {
         Kind::Tenant => tenant::tenant(name, spec, ctx, faults).map(Arc::new).map(Document::Tenant),
         Kind::Skill => skill::skill(name, spec, faults).map(Arc::new).map(Document::Skill),
-        Kind::Role => scheme::role(name, spec, faults).map(Arc::new).map(Document::Role),
+        Kind::Role => scheme::role(name, spec, ctx, faults).map(Arc::new).map(Document::Role),
         Kind::Classification => {
             scheme::classification(name, spec, faults).map(Arc::new).map(Document::Classification)
         }

@@ -1,14 +1,19 @@
 //! The two small documents: Role and Classification. Next: `library`.
 
-use super::{id, level};
+use super::{dlp, id, level};
 use crate::decode::quote;
-use crate::diagnostic::{Faults, Span};
+use crate::diagnostic::{Faults, LoadContext, Span};
 use crate::document::{Classification, Role};
 use crate::yaml::Node;
 use backstop_model::id::{ClassificationName, LevelName, RoleName, SkillName};
 use std::collections::BTreeMap;
 
-pub(super) fn role(name: &Node, spec: &Node, faults: &mut Faults) -> Option<Role> {
+pub(super) fn role(
+    name: &Node,
+    spec: &Node,
+    ctx: &LoadContext,
+    faults: &mut Faults,
+) -> Option<Role> {
     let name = id(Some(name), RoleName::parse, faults);
     let mut skills: Vec<(SkillName, Span)> = Vec::new();
     let items = spec.get("skills").map(Node::items).unwrap_or_default();
@@ -21,7 +26,8 @@ pub(super) fn role(name: &Node, spec: &Node, faults: &mut Faults) -> Option<Role
         skills.push((skill, span));
     }
     mode(spec.get("volume").and_then(|v| v.get("mode")), faults);
-    Some(Role { name: name?.0, skills })
+    let dlp = dlp::terms(spec.get("dlp"), ctx, faults);
+    Some(Role { name: name?.0, skills, dlp })
 }
 
 fn mode(node: Option<&Node>, faults: &mut Faults) {
@@ -94,7 +100,8 @@ pub(super) fn classification(
             marks.push((text, level));
         }
     }
-    Some(Classification { name: name?.0, levels, default: default?, entities, marks })
+    let (name, span) = name?;
+    Some(Classification { name, levels, default: default?, entities, marks, span })
 }
 
 fn mark_text(node: Option<&Node>, faults: &mut Faults) -> Option<String> {

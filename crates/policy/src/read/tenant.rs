@@ -2,12 +2,10 @@
 
 use super::case::{self, Owner};
 use super::target::{self, Wildcards};
-use super::{date, duration, id, level, texts, word};
+use super::{date, dlp, duration, id, level, texts, word};
 use crate::decode::quote;
 use crate::diagnostic::{Faults, LoadContext, Span};
-use crate::document::{
-    Ech, HostPattern, ListedSkill, Recipient, Row, Tenant, TestCase, TestSubject,
-};
+use crate::document::{Ech, HostPattern, ListedSkill, Row, Tenant, TestCase, TestSubject};
 use crate::index::parents;
 use crate::yaml::Node;
 use backstop_model::addr::{Cidr, Coverage, classify};
@@ -36,9 +34,19 @@ pub(super) fn tenant(
     shadows(&egress, faults);
     needs_levels(spec, &egress, faults);
     tunnels(name.as_ref(), &egress, faults);
+    let dlp = dlp::terms(spec.get("dlp"), ctx, faults);
     let tests = case::tests(spec.get("tests"), Owner::Tenant, faults);
     actors(&tests, &skills, faults);
-    Some(Tenant { name: name?.0, classification, ceiling, observe_until, skills, egress, tests })
+    Some(Tenant {
+        name: name?.0,
+        classification,
+        ceiling,
+        observe_until,
+        skills,
+        egress,
+        dlp,
+        tests,
+    })
 }
 
 /// When observing ends, if it has not ended already.
@@ -106,11 +114,13 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
         given => word(given, "ech", &[("allow", Ech::Allow), ("refuse", Ech::Refuse)], faults),
     };
     let review_by = date(node.get("reviewBy"), faults);
-    let recipient = node.get("recipient").map(|r| recipient(r, faults));
+    let recipient = node.get("recipient").map(|r| dlp::recipient(r, faults));
+    let credential = dlp::credential(node.get("credential"), faults);
     let idle = duration(node.get("idle"), faults);
     let row = Row {
         target: target?,
         recipient,
+        credential,
         allow_private,
         ech: ech?,
         idle,
@@ -131,6 +141,7 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
         faults.warn("policy.review_by", span, message, Some(hint));
     }
     exceptions(&row, faults);
+    dlp::bound(&row, faults);
     unreadable(&row, faults);
     Some(row)
 }
@@ -183,7 +194,7 @@ fn exceptions(row: &Row, faults: &mut Faults) {
 
 /// A rule about heads or bodies meets a tunnel that cannot be read.
 fn unreadable(row: &Row, faults: &mut Faults) {
-    if row.target.protocol == Protocol::Http && row.recipient.is_none() {
+    if row.target.protocol == Protocol::Http {
         return;
     }
     let rules = [
@@ -203,23 +214,6 @@ fn unreadable(row: &Row, faults: &mut Faults) {
     );
     let hint = "`egress.uninspected` denies until the traffic is inspected";
     faults.warn("policy.uninspected", row.target.span, message, Some(hint));
-}
-
-fn recipient(node: &Node, faults: &mut Faults) -> Recipient {
-    let mut encoded_fields = Vec::new();
-    for (text, span) in texts(node.get("encodedFields")) {
-        if text.starts_with('/') {
-            encoded_fields.push(text.to_owned());
-        } else {
-            let message = format!("`{}` is not a JSON Pointer", quote(text));
-            faults.error("policy.value", span, message, Some("it begins with `/` (RFC 6901)"));
-        }
-    }
-    Recipient {
-        ceiling: level(node.get("maxClassificationLevel"), faults),
-        entities: texts(node.get("entities")).map(|(t, s)| (t.to_owned(), s)).collect(),
-        encoded_fields,
-    }
 }
 
 /// The same host, port and protocol in two rows.
@@ -292,11 +286,12 @@ fn needs_levels(spec: &Node, egress: &[Row], faults: &mut Faults) {
         return;
     }
     let own = spec.get("maxClassificationLevel").map(|n| n.span);
-    let rows = egress.iter().filter_map(|r| r.recipient.as_ref()).filter_map(|r| {
-        r.ceiling.as_ref().map(|(_, span)| *span).or(r.entities.first().map(|(_, span)| *span))
-    });
+    let rows = egress
+        .iter()
+        .filter_map(|r| r.recipient.as_ref())
+        .filter_map(|r| r.ceiling.as_ref().map(|(_, span)| *span));
     for span in own.into_iter().chain(rows) {
-        let message = "levels and entities mean nothing without a `classification`".to_owned();
+        let message = "levels mean nothing without a `classification`".to_owned();
         let hint = "add `classification: NAME` of a Classification document to the tenant's spec";
         faults.error("policy.level", span, message, Some(hint));
     }

@@ -2,7 +2,7 @@
 
 use crate::desk::*;
 use backstop_model::attempt::Inspection;
-use backstop_model::control::{Control, Severity};
+use backstop_model::control::Control;
 use backstop_model::destination::{Protocol, parse_authority, parse_url};
 use backstop_model::finding::{Evidence, Finding};
 use backstop_model::id::{
@@ -561,14 +561,7 @@ fn observing_records_what_it_would_refuse() {
 }
 
 fn finding(control: Control) -> Finding {
-    Finding {
-        control,
-        severity: Severity::High,
-        field: "/note".to_owned(),
-        kind: "US_SSN".to_owned(),
-        start: 0,
-        end: 11,
-    }
+    found(control, "US_SSN", None)
 }
 
 #[test]
@@ -580,6 +573,7 @@ fn findings_deny() {
             finding(Control::DlpPii),
             finding(Control::DlpCredential),
         ],
+        ..Evidence::default()
     };
     let decision = decide(
         &policy,
@@ -594,8 +588,8 @@ fn findings_deny() {
         deny
         egress.tenant pass: the row `a.example.com` of `t`
         egress.skill pass: `s@1.0.0` declares `a.example.com`
-        dlp.pii deny: US_SSN in `/note` and 1 more
-        dlp.credential deny: US_SSN in `/note`
+        dlp.pii deny: US_SSN in body `/note` and 1 more
+        dlp.credential deny: US_SSN in body `/note`
     "#]]
     .assert_eq(&show(&decision));
 }
@@ -637,8 +631,8 @@ fn volume_is_flagged_while_the_role_learns() {
 #[test]
 fn reasons_stand_in_the_order_of_controls() {
     let policy = policy(&pair(&[], &[]));
-    let evidence =
-        Evidence { findings: vec![finding(Control::DlpPii), finding(Control::SsrfRebind)] };
+    let findings = vec![finding(Control::DlpPii), finding(Control::SsrfRebind)];
+    let evidence = Evidence { findings, ..Evidence::default() };
     let decision = decide(
         &policy,
         &subject(&policy),

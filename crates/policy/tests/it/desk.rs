@@ -1,10 +1,13 @@
 //! What every test here needs: texts to policies, words to attempts, decisions to text.
 
 use backstop_model::attempt::{Act, Attempt, Inspection, Plane};
+use backstop_model::control::Control;
 use backstop_model::destination::{Protocol, parse_authority, parse_url};
-use backstop_model::finding::Evidence;
+use backstop_model::finding::{
+    Acts, Evidence, Finding, FindingRecord, KeyedDigest, Part, PerMille,
+};
 use backstop_model::host::HostName;
-use backstop_model::id::{GrantId, SkillName, SkillVersion, TenantName};
+use backstop_model::id::{GrantId, LevelName, SkillName, SkillVersion, TenantName};
 use backstop_model::standing::{Grant, Standing, Subject, Usage};
 use backstop_model::time::Timestamp;
 use backstop_model::verdict::{Decision, Ruling};
@@ -18,7 +21,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 pub(crate) fn ctx() -> LoadContext {
-    LoadContext { now: now() }
+    LoadContext::at(now())
 }
 
 pub(crate) fn source(name: &str, text: &str) -> Source {
@@ -133,4 +136,33 @@ pub(crate) fn show(decision: &Decision) -> String {
         let _ = writeln!(out, "leans on {grant}");
     }
     out
+}
+
+/// A finding of that kind in the body's `/note`, with the level that its detector gives it.
+pub(crate) fn found(control: Control, kind: &str, level: Option<&str>) -> Finding {
+    Finding {
+        record: FindingRecord {
+            control,
+            kind: kind.to_owned(),
+            part: Part::Body,
+            field: "/note".to_owned(),
+            chain: String::new(),
+            level: level.map(|level| LevelName::parse(level).unwrap()),
+            canary: None,
+            score: PerMille::FULL,
+            length: 11,
+            digest: KeyedDigest([0; 16]),
+        },
+        start: 0,
+        acts: Acts::Block,
+    }
+}
+
+/// Decides with these findings in a payload that was seen whole.
+pub(crate) fn ask_about(policy: &Policy, words: &str, findings: Vec<Finding>) -> Decision {
+    let mut attempt = attempt(words);
+    attempt.sight = Inspection::Body;
+    let evidence = Evidence { findings, ..Evidence::default() };
+    let (standing, usage) = (Standing::default(), Usage::default());
+    decide(policy, &subject(policy), &standing, &usage, &attempt, &evidence, now())
 }

@@ -56,8 +56,8 @@ fn unknown_key() {
     tenant(
         "  sandbox: {}",
         expect![[r#"
-        p.yaml:6:3: error: unknown key `sandbox` in `Tenant.spec` [policy.unknown_key]
-          hint: known keys: classification, maxClassificationLevel, rollout, skills, egress, tests"#]],
+            p.yaml:6:3: error: unknown key `sandbox` in `Tenant.spec` [policy.unknown_key]
+              hint: known keys: classification, maxClassificationLevel, rollout, skills, egress, dlp, tests"#]],
     );
 }
 
@@ -658,12 +658,6 @@ fn words() {
 
 #[test]
 fn what_cannot_be_enforced_yet() {
-    row(
-        "{ host: a.example.com, credential: { env: KEY } }",
-        expect![[r#"
-        p.yaml:7:28: error: this build cannot enforce `credential` yet [policy.cannot_enforce]
-          hint: take the key out until this build inspects bodies"#]],
-    );
     check(
         &document("Role", "r", "  skills: [s]\n  volume: { mode: enforce }"),
         expect![[r#"
@@ -788,8 +782,8 @@ fn levels() {
     tenant(
         "  maxClassificationLevel: secret",
         expect![[r#"
-        p.yaml:6:27: error: levels and entities mean nothing without a `classification` [policy.level]
-          hint: add `classification: NAME` of a Classification document to the tenant's spec"#]],
+            p.yaml:6:27: error: levels mean nothing without a `classification` [policy.level]
+              hint: add `classification: NAME` of a Classification document to the tenant's spec"#]],
     );
     tenant(
         "  classification: c\n  egress:\n  - { host: a.example.com, recipient: { maxClassificationLevel: top, entities: [PERSON, PERSN], encodedFields: [x] } }",
@@ -798,7 +792,7 @@ fn levels() {
               hint: `egress.uninspected` denies until the traffic is inspected
             p.yaml:8:65: error: `top` is not a level of the classification `c` [policy.level]
               hint: its levels are public, secret
-            p.yaml:8:89: error: `PERSN` is not an entity of the classification `c` [policy.reference]
+            p.yaml:8:89: error: `PERSN` is an entity that no detector finds [policy.reference]
               hint: did you mean `PERSON`?
             p.yaml:8:113: error: `x` is not a JSON Pointer [policy.value]
               hint: it begins with `/` (RFC 6901)"#]],

@@ -14,6 +14,7 @@ mod decisions;
 mod desk;
 mod diagnostics;
 mod digests;
+mod dlp;
 mod properties;
 mod reload;
 mod targets;

@@ -2,7 +2,7 @@
 
 use crate::desk::*;
 use backstop_model::attempt::Attempt;
-use backstop_model::control::{Control, Severity};
+use backstop_model::control::Control;
 use backstop_model::finding::{Evidence, Finding};
 use backstop_model::id::{ByteCount, QuarantineId};
 use backstop_model::standing::{Standing, Usage};
@@ -64,15 +64,7 @@ fn words() -> impl Strategy<Value = String> {
 
 fn findings() -> impl Strategy<Value = Vec<Finding>> {
     prop::collection::vec(select(Control::ALL), 0..4).prop_map(|controls| {
-        let finding = |control| Finding {
-            control,
-            severity: Severity::High,
-            field: String::new(),
-            kind: "k".to_owned(),
-            start: 0,
-            end: 1,
-        };
-        controls.into_iter().map(finding).collect()
+        controls.into_iter().map(|control| found(control, "k", None)).collect()
     })
 }
 
@@ -83,7 +75,7 @@ fn verdict(
     usage: Usage,
     standing: &Standing,
 ) -> Verdict {
-    let evidence = Evidence { findings: findings.to_vec() };
+    let evidence = Evidence { findings: findings.to_vec(), ..Evidence::default() };
     decide(policy, &subject(policy), standing, &usage, attempt, &evidence, now()).verdict
 }
 
@@ -156,7 +148,7 @@ proptest! {
     #[test]
     fn a_decision_is_the_maximum_of_its_reasons(tenant in rows(true), skill in rows(false), words in words(), found in findings(), calls in 0_u64..1_000, received in 0_u64..100_000_000) {
         let policy = policy(&plain(&tenant, &skill));
-        let (usage, evidence) = (Usage { calls, received: ByteCount(received) }, Evidence { findings: found });
+        let (usage, evidence) = (Usage { calls, received: ByteCount(received) }, Evidence { findings: found, ..Evidence::default() });
         let decision = decide(&policy, &subject(&policy), &Standing::default(), &usage, &attempt(&words), &evidence, now());
         let maximum = decision.reasons.iter().map(|r| r.ruling.verdict()).max();
         prop_assert_eq!(Some(decision.verdict), maximum);

@@ -113,7 +113,7 @@ impl House {
         let at: Timestamp = now();
         let ledger = Ledger::open(ledger_config, now).unwrap();
         let sources = [Source { name: "policy.yaml".to_owned(), text: POLICY.to_owned() }];
-        let applied = Library::default().apply(&sources, &LoadContext { now: at });
+        let applied = Library::default().apply(&sources, &LoadContext::at(at));
         let errors = applied.diagnostics.iter().filter(|d| d.level == Level::Error).count();
         assert_eq!(errors, 0, "{:?}", applied.diagnostics);
         let (keep, policy) = watch::channel(applied.policy);

@@ -162,7 +162,13 @@ impl Builder {
     /// A pattern that is too large to compile.
     pub fn build(self) -> Result<Detectors, PackFault> {
         let catalog = Catalog::of(&self.detectors);
-        let engine = Engine::of(self.detectors.clone());
+        let engine = Engine::of(&self.detectors).map_err(|(number, line, message)| PackFault {
+            source: self
+                .detectors
+                .get(number)
+                .map_or_else(String::new, |detector| detector.origin.source.to_string()),
+            lines: vec![PackLine { line, message }],
+        })?;
         Ok(Detectors { engine, catalog, detectors: self.detectors })
     }
 

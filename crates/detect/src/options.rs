@@ -24,6 +24,13 @@ pub struct ScanOptions {
     pub explain: bool,
 }
 
+impl ScanOptions {
+    /// Whether no detector is left out.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.languages.is_none() && self.entities.is_none() && self.families == Families::ALL
+    }
+}
+
 impl Default for ScanOptions {
     fn default() -> Self {
         Self {

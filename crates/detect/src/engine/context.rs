@@ -63,11 +63,14 @@ pub(crate) struct Window {
     given_text: String,
     near: Vec<u32>,
     near_text: String,
+    /// The span that was looked around last in this text.
+    looked: Option<(usize, usize)>,
 }
 
 impl Window {
     /// Takes the scan's own words, which stand near every hit.
     pub(super) fn give(&mut self, vocabulary: &Vocabulary, words: &[String]) {
+        self.looked = None;
         self.given.clear();
         self.given_text.clear();
         for word in words {
@@ -81,6 +84,9 @@ impl Window {
     }
     /// Looks around a span.
     pub(super) fn look(&mut self, vocabulary: &Vocabulary, text: &str, start: usize, end: usize) {
+        if self.looked.replace((start, end)) == Some((start, end)) {
+            return;
+        }
         self.near.clear();
         self.near_text.clear();
         let (before, after) = around(text, start, end);

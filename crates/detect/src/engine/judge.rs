@@ -11,6 +11,8 @@ use crate::pack::Detector;
 use crate::score::Score;
 use crate::validate::{Validator, Verdict};
 use regex_automata::meta::Regex;
+use regex_syntax::hir::Hir;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A detector, ready to run.
@@ -23,9 +25,11 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn of(detector: Detector, vocabulary: &mut Vocabulary) -> Self {
+    /// `hirs` are the detector's patterns, parsed.
+    pub(super) fn of(detector: Detector, hirs: &[Hir], vocabulary: &mut Vocabulary) -> Self {
+        let patterns = detector.patterns.iter().zip(hirs);
         Self {
-            patterns: detector.patterns.iter().map(Compiled::of).collect(),
+            patterns: patterns.map(|(pattern, hir)| Compiled::of(pattern, hir)).collect(),
             words: vocabulary.learn(&detector.context),
             allow: OnceLock::new(),
             detector,
@@ -51,7 +55,8 @@ impl Ready {
         let compiled = self.allow.get_or_init(|| {
             let alternatives: Vec<String> =
                 self.detector.allow.iter().map(|pattern| format!("(?:{pattern})")).collect();
-            pattern::compile(&alternatives.join("|")).ok()
+            let hir = regex_syntax::parse(&alternatives.join("|")).ok()?;
+            pattern::compile(&hir).ok()
         });
         compiled.as_ref().is_some_and(|regex| regex.is_match(value))
     }
@@ -125,6 +130,27 @@ impl Bench<'_> {
             canary: None,
             explanation,
         })
+    }
+
+    /// Whether a match of this pattern can reach the threshold at all: weak patterns only next
+    /// to one of their words. Spares running them elsewhere.
+    pub(super) fn may_count(
+        &self,
+        ready: &Ready,
+        pattern: &Compiled,
+        span: Range<usize>,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let detector = &ready.detector;
+        let weak = pattern.score < self.options.threshold && detector.validator.is_none();
+        if (!weak && !detector.context_required) || pattern.is_parted {
+            return true;
+        }
+        if weak && pattern.score.with_context() < self.options.threshold {
+            return false;
+        }
+        scratch.window.look(self.vocabulary, self.text, span.start, span.end);
+        scratch.window.supports(&ready.words).is_some()
     }
 
     /// The context word near the candidate, looked for only where it changes something.

@@ -1,19 +1,25 @@
-//! The scan: keywords and shapes trigger detectors, triggered detectors run their patterns, and
-//! what matches is judged.
+//! The scan: keywords and shapes say which patterns run where, and what matches is judged.
 //!
 //! ```text
-//!  text ─ trigger ─▶ detectors ─ pattern (guard) ─▶ candidate ─ judge ─▶ hit ─ overlap ─▶ hits
-//!                      └─ finder ───────────────────▲   └ context · entropy · validate
+//!  packs ─ plan ─┬▶ keywords ─▶ placed patterns, around each keyword ─┐
+//!                ├▶ shapes ───▶ patterns of numbers and codes ────────┼▶ judge ─▶ overlap ─▶ hits
+//!                └▶ everywhere, finders: only if the keywords stand ──┘
+//!                                        judge: allow · validate · context · threshold
 //! ```
 //! INVARIANT: all work is linear in the text. Must not know where the text comes from.
+//! Next: `plan`.
 
 mod context;
 mod entropy;
 mod finder;
+mod form;
 mod guard;
 mod judge;
+mod keywords;
 mod overlap;
 mod pattern;
+mod plan;
+mod shapes;
 
 pub(crate) use finder::{Candidate, Finder};
 
@@ -21,29 +27,64 @@ use crate::hit::Hit;
 use crate::options::ScanOptions;
 use crate::pack::Detector;
 use context::{Vocabulary, Window};
-use judge::{Bench, Ready};
+use form::Lead;
+use judge::Bench;
+use keywords::Sightings;
 use overlap::Ranked;
+use plan::{Plan, Planned, Planner, Route};
+use shapes::Sieve;
 
 /// Buffers that are reused from scan to scan; one per thread.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    sightings: Sightings,
+    sieve: Sieve,
     window: Window,
     candidates: Vec<Candidate>,
+    open: Vec<usize>,
+    starts: Vec<usize>,
+    progress: Vec<Progress>,
+}
+
+/// How far a shaped pattern has come in one text.
+#[derive(Debug, Default, Clone, Copy)]
+struct Progress {
+    /// End of the last match.
+    end: usize,
+    /// Bytes of matches that overlapped the one before.
+    spent: usize,
 }
 
 /// Detectors, compiled.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    ready: Vec<Ready>,
+    plan: Plan,
     vocabulary: Vocabulary,
 }
 
+/// One scan at work.
+struct Scan<'s> {
+    bench: Bench<'s>,
+    plan: &'s Plan,
+    wanted: Option<Vec<bool>>,
+    found: Vec<Ranked>,
+}
+
 impl Engine {
-    pub(crate) fn of(detectors: Vec<Detector>) -> Self {
+    /// Compiles detectors.
+    ///
+    /// # Errors
+    /// What cannot be compiled: the detector's number (if it is one's fault), its line, the reason.
+    pub(crate) fn of(detectors: &[Detector]) -> Result<Self, (usize, usize, String)> {
         let mut vocabulary = Vocabulary::default();
-        let ready =
-            detectors.into_iter().map(|detector| Ready::of(detector, &mut vocabulary)).collect();
-        Self { ready, vocabulary }
+        let mut planner = Planner::default();
+        for (number, detector) in detectors.iter().enumerate() {
+            planner
+                .add(detector.clone(), &mut vocabulary)
+                .map_err(|(line, reason)| (number, line, reason))?;
+        }
+        let plan = planner.finish().map_err(|reason| (0, 1, reason))?;
+        Ok(Self { plan, vocabulary })
     }
 
     /// Everything found in a text, by place.
@@ -53,37 +94,196 @@ impl Engine {
         options: &ScanOptions,
         scratch: &mut Scratch,
     ) -> Vec<Hit> {
-        let bench = Bench { text, vocabulary: &self.vocabulary, options };
+        let plan = &self.plan;
         scratch.window.give(&self.vocabulary, &options.context);
-        let folded = text.to_ascii_lowercase();
-        let mut found = Vec::new();
-        for (order, ready) in self.ready.iter().enumerate() {
-            let keywords = &ready.detector.keywords;
-            let triggered =
-                keywords.is_empty() || keywords.iter().any(|word| folded.contains(word.as_str()));
-            if !triggered || !ready.wanted(options) {
-                continue;
-            }
-            let mut take = |pattern, candidate, scratch: &mut Scratch| {
-                if let Some(hit) = bench.judge(ready, pattern, candidate, scratch) {
-                    found.push(Ranked { hit, priority: ready.detector.priority, order });
-                }
-            };
-            for pattern in &ready.patterns {
-                pattern.each(text, 0..text.len(), |span| {
-                    let candidate = Candidate { span, score: pattern.score };
-                    take(Some(pattern), candidate, scratch);
-                });
-            }
-            if let Some(finder) = ready.detector.finder {
-                let mut candidates = std::mem::take(&mut scratch.candidates);
-                finder.find(text, &mut candidates);
-                for candidate in candidates.drain(..) {
-                    take(None, candidate, scratch);
-                }
-                scratch.candidates = candidates;
+        plan.keywords.look(text, &mut scratch.sightings);
+        let wanted = (!options.is_everything())
+            .then(|| plan.detectors.iter().map(|d| d.ready.wanted(options)).collect());
+        let bench = Bench { text, vocabulary: &self.vocabulary, options };
+        let mut scan = Scan { bench, plan, wanted, found: Vec::new() };
+        scan.opened(scratch);
+        scan.shapes(scratch);
+        overlap::resolve(scan.found)
+    }
+}
+
+impl Scan<'_> {
+    /// Detectors that keywords open, and those that need none.
+    fn opened(&mut self, scratch: &mut Scratch) {
+        let mut open = std::mem::take(&mut scratch.open);
+        open.clear();
+        open.extend_from_slice(&self.plan.always);
+        for keyword in scratch.sightings.seen() {
+            open.extend_from_slice(self.plan.opens.get(*keyword).map_or(&[], Vec::as_slice));
+        }
+        open.sort_unstable();
+        open.dedup();
+        for number in &open {
+            if let Some(planned) = self.plan.detectors.get(*number)
+                && self.is_wanted(*number)
+                && planned.is_open(&scratch.sightings)
+            {
+                self.run(*number, planned, scratch);
             }
         }
-        overlap::resolve(found)
+        scratch.open = open;
+    }
+
+    fn is_wanted(&self, detector: usize) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.get(detector) == Some(&true))
+    }
+
+    /// Runs what an open detector has beside shaped patterns.
+    fn run(&mut self, number: usize, planned: &Planned, scratch: &mut Scratch) {
+        let text = self.bench.text;
+        for (at, route) in planned.routes.iter().enumerate() {
+            match route {
+                Route::Shaped => {}
+                Route::Placed(lead) => self.placed(number, planned, at, *lead, scratch),
+                Route::Everywhere => {
+                    if planned.is_plausible(text) {
+                        self.range(number, planned, at, 0..text.len(), scratch);
+                    }
+                }
+            }
+        }
+        if let Some(finder) = planned.ready.detector.finder
+            && planned.is_plausible(text)
+        {
+            let mut candidates = std::mem::take(&mut scratch.candidates);
+            finder.find(text, &mut candidates);
+            for candidate in candidates.drain(..) {
+                self.take(number, planned, None, candidate, scratch);
+            }
+            scratch.candidates = candidates;
+        }
+    }
+
+    /// Runs a pattern around the places of its keywords.
+    fn placed(
+        &mut self,
+        number: usize,
+        planned: &Planned,
+        at: usize,
+        lead: Lead,
+        scratch: &mut Scratch,
+    ) {
+        let Some(pattern) = planned.ready.patterns.get(at) else { return };
+        let text = self.bench.text;
+        let mut starts = std::mem::take(&mut scratch.starts);
+        starts.clear();
+        let mut complete = true;
+        for anchor in &planned.anchors {
+            complete &= scratch.sightings.is_complete(*anchor);
+            starts.extend(scratch.sightings.places(*anchor).iter().map(|(_, start)| *start));
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        // One pass over everything is cheaper than many windows, and always linear.
+        let window = (lead.most + pattern.reach()).min(text.len());
+        if !complete || starts.len().saturating_mul(window) > text.len().saturating_mul(4) + 4096 {
+            self.range(number, planned, at, 0..text.len(), scratch);
+        } else if lead.most == 0 {
+            let mut end = 0;
+            for start in &starts {
+                if *start >= end
+                    && let Some((matched, span)) = pattern.at(text, *start)
+                {
+                    end = matched.end;
+                    let candidate = Candidate { span, score: pattern.score };
+                    self.take(number, planned, Some(at), candidate, scratch);
+                }
+            }
+        } else {
+            let mut pending: Option<std::ops::Range<usize>> = None;
+            for start in &starts {
+                let from = text.floor_char_boundary(start.saturating_sub(lead.most));
+                let to = start.saturating_sub(lead.least).saturating_add(pattern.reach());
+                let to = text.ceil_char_boundary(to.min(text.len()));
+                match &mut pending {
+                    Some(range) if from <= range.end => range.end = range.end.max(to),
+                    Some(_) | None => {
+                        if let Some(range) = pending.replace(from..to) {
+                            self.range(number, planned, at, range, scratch);
+                        }
+                    }
+                }
+            }
+            if let Some(range) = pending {
+                self.range(number, planned, at, range, scratch);
+            }
+        }
+        scratch.starts = starts;
+    }
+
+    /// Runs a pattern over a range.
+    fn range(
+        &mut self,
+        number: usize,
+        planned: &Planned,
+        at: usize,
+        range: std::ops::Range<usize>,
+        scratch: &mut Scratch,
+    ) {
+        let Some(pattern) = planned.ready.patterns.get(at) else { return };
+        pattern.each(self.bench.text, range, |span| {
+            let candidate = Candidate { span, score: pattern.score };
+            self.take(number, planned, Some(at), candidate, scratch);
+        });
+    }
+
+    /// Runs shaped patterns where the automaton says that they match.
+    fn shapes(&mut self, scratch: &mut Scratch) {
+        let (plan, text) = (self.plan, self.bench.text);
+        scratch.progress.clear();
+        scratch.progress.resize(plan.shaped.len(), Progress::default());
+        let mut sieve = std::mem::take(&mut scratch.sieve);
+        plan.shapes.each(text, &mut sieve, |start, end, patterns| {
+            for shape in patterns {
+                self.shape(*shape, start, end, scratch);
+            }
+        });
+        scratch.sieve = sieve;
+    }
+
+    fn shape(&mut self, shape: usize, start: usize, end: usize, scratch: &mut Scratch) {
+        let Some((number, at)) = self.plan.shaped.get(shape).copied() else { return };
+        let Some(planned) = self.plan.detectors.get(number) else { return };
+        let Some(pattern) = planned.ready.patterns.get(at) else { return };
+        let text = self.bench.text;
+        let progress = scratch.progress.get(shape).copied().unwrap_or_default();
+        // LIMIT: matches may overlap the one before (a number glued to a longer one by a space)
+        // while their lengths together are less than half the text.
+        if (start < progress.end && progress.spent > text.len() / 2 + 4096)
+            || !self.is_wanted(number)
+            || !planned.is_open(&scratch.sightings)
+            || !self.bench.may_count(&planned.ready, pattern, start..end, scratch)
+        {
+            return;
+        }
+        let Some((matched, span)) = pattern.at(text, start) else { return };
+        if let Some(progress) = scratch.progress.get_mut(shape) {
+            if start < progress.end {
+                progress.spent += matched.len();
+            }
+            progress.end = progress.end.max(matched.end);
+        }
+        let candidate = Candidate { span, score: pattern.score };
+        self.take(number, planned, Some(at), candidate, scratch);
+    }
+
+    fn take(
+        &mut self,
+        order: usize,
+        planned: &Planned,
+        at: Option<usize>,
+        candidate: Candidate,
+        scratch: &mut Scratch,
+    ) {
+        let ready = &planned.ready;
+        let pattern = at.and_then(|at| ready.patterns.get(at));
+        if let Some(hit) = self.bench.judge(ready, pattern, candidate, scratch) {
+            self.found.push(Ranked { hit, priority: ready.detector.priority, order });
+        }
     }
 }

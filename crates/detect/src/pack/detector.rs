@@ -56,7 +56,6 @@ pub(crate) struct Detector {
     pub(crate) languages: Vec<String>,
     /// Lower-case; empty: no keyword is needed.
     pub(crate) keywords: Vec<String>,
-    #[expect(dead_code, reason = "the engine runs every pattern until its triggers stand")]
     pub(crate) trigger: Trigger,
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) finder: Option<Finder>,
@@ -96,6 +95,7 @@ pub(crate) struct Pattern {
     pub(crate) group: Group,
     pub(crate) score: Score,
     pub(crate) guard: Guard,
+    pub(crate) line: usize,
 }
 
 /// Which part of a match is the value.
@@ -103,6 +103,12 @@ pub(crate) struct Pattern {
 pub(crate) enum Group {
     /// The group named `value` if there is one, else the whole match.
     Value,
+    #[expect(dead_code, reason = "for the rules of others")]
+    /// The first group that took part, else the whole match (gitleaks).
+    First,
+    #[expect(dead_code, reason = "for the rules of others")]
+    /// This group.
+    Number(usize),
 }
 
 /// What may not stand directly before or after a match.

@@ -21,7 +21,7 @@ mod yaml;
 pub(crate) use builtin::PACKS;
 pub use catalog::{Catalog, CatalogEntry};
 pub use detector::{Acts, Family};
-pub(crate) use detector::{Detector, Group, Guard, Pattern};
+pub(crate) use detector::{Detector, Group, Guard, Pattern, Trigger};
 pub use fault::{PackFault, PackLine};
 pub(crate) use regex::fault_text as regex_fault;
 pub(crate) use schema::read;

@@ -194,6 +194,7 @@ fn pattern(node: &Node, faults: &mut Faults) -> Option<Pattern> {
     if score.is_none_or(|score| !(0.0..=1.0).contains(&score)) {
         faults.add(fields.line, format!("pattern `{name}` needs a score from 0 to 1"));
     }
+    let line = fields.line;
     fields.finish(faults);
     Some(Pattern {
         name: name.to_owned(),
@@ -201,6 +202,7 @@ fn pattern(node: &Node, faults: &mut Faults) -> Option<Pattern> {
         group: Group::Value,
         score: Score::new(score.unwrap_or_default()),
         guard,
+        line,
     })
 }
 

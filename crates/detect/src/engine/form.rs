@@ -1,0 +1,346 @@
+//! What can be known of a pattern before it runs: how its matches begin, how long they may be,
+//! and how far from their start one of the detector's keywords stands. Next: `plan`.
+
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
+
+/// LIMIT: beginnings followed at once; a pattern with more is not placed by its keywords.
+const MAX_BEGINNINGS: usize = 256;
+/// LIMIT: a keyword further than this from the start of a match does not place it.
+const MAX_LEAD: usize = 256;
+
+/// How far before a keyword a match may begin, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lead {
+    pub(super) least: usize,
+    pub(super) most: usize,
+}
+
+/// Where one of the keywords stands in every match; `None` when some match may be without.
+pub(super) fn lead(hir: &Hir, keywords: &[String]) -> Option<Lead> {
+    if let HirKind::Alternation(branches) = bare(hir).kind() {
+        return branches.iter().map(|branch| lead(branch, keywords)).reduce(wider).flatten();
+    }
+    let mut parts = Vec::new();
+    flatten(hir, &mut parts);
+    let mut before = Lead { least: 0, most: 0 };
+    for (at, part) in parts.iter().enumerate() {
+        if starts_with_one(parts.get(at..)?, keywords) {
+            return Some(before);
+        }
+        let length = part.properties();
+        before.least += length.minimum_len()?;
+        before.most = before.most.checked_add(length.maximum_len()?)?;
+        if before.most > MAX_LEAD {
+            return None;
+        }
+    }
+    None
+}
+
+fn wider(one: Option<Lead>, other: Option<Lead>) -> Option<Lead> {
+    let (one, other) = (one?, other?);
+    Some(Lead { least: one.least.min(other.least), most: one.most.max(other.most) })
+}
+
+/// Through captures.
+fn bare(hir: &Hir) -> &Hir {
+    match hir.kind() {
+        HirKind::Capture(capture) => bare(&capture.sub),
+        HirKind::Empty
+        | HirKind::Literal(_)
+        | HirKind::Class(_)
+        | HirKind::Look(_)
+        | HirKind::Repetition(_)
+        | HirKind::Concat(_)
+        | HirKind::Alternation(_) => hir,
+    }
+}
+
+/// The parts that follow each other.
+fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
+    match bare(hir).kind() {
+        HirKind::Concat(inner) => inner.iter().for_each(|part| flatten(part, parts)),
+        HirKind::Empty
+        | HirKind::Literal(_)
+        | HirKind::Class(_)
+        | HirKind::Look(_)
+        | HirKind::Repetition(_)
+        | HirKind::Capture(_)
+        | HirKind::Alternation(_) => parts.push(bare(hir)),
+    }
+}
+
+fn starts_with_one(parts: &[&Hir], keywords: &[String]) -> bool {
+    let longest = keywords.iter().map(String::len).max().unwrap_or(0);
+    let mut beginnings = vec![Beginning { text: String::new(), open: true }];
+    for part in parts {
+        if beginnings.iter().all(|b| !b.open || b.text.len() >= longest) {
+            break;
+        }
+        grow(&mut beginnings, part);
+        if beginnings.is_empty() {
+            return false;
+        }
+    }
+    !beginnings.is_empty()
+        && beginnings.iter().all(|b| keywords.iter().any(|word| b.text.starts_with(word.as_str())))
+}
+
+/// What a match may begin with, in small letters.
+#[derive(Clone)]
+struct Beginning {
+    text: String,
+    /// Whether what follows is known to follow directly.
+    open: bool,
+}
+
+/// Lengthens each beginning by a part; closes it where the part is not a few fixed texts.
+fn grow(beginnings: &mut Vec<Beginning>, part: &Hir) {
+    match part.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => {
+            let text = String::from_utf8_lossy(&literal.0).to_lowercase();
+            for beginning in beginnings.iter_mut().filter(|b| b.open) {
+                beginning.text.push_str(&text);
+            }
+        }
+        HirKind::Class(class) => match few_letters(class) {
+            Some(letters) => {
+                let branches: Vec<String> = letters.into_iter().map(String::from).collect();
+                cross(beginnings, |beginning, out| {
+                    for letter in &branches {
+                        let text = format!("{}{letter}", beginning.text);
+                        out.push(Beginning { text, open: true });
+                    }
+                });
+            }
+            None => close(beginnings),
+        },
+        HirKind::Capture(capture) => grow(beginnings, &capture.sub),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| grow(beginnings, part)),
+        HirKind::Alternation(branches) => cross(beginnings, |beginning, out| {
+            for branch in branches {
+                let mut grown = vec![beginning.clone()];
+                grow(&mut grown, branch);
+                out.append(&mut grown);
+            }
+        }),
+        HirKind::Repetition(repetition) => {
+            for _ in 0..repetition.min.min(8) {
+                grow(beginnings, &repetition.sub);
+            }
+            match (repetition.min, repetition.max) {
+                (0, Some(1)) => cross(beginnings, |beginning, out| {
+                    out.push(beginning.clone());
+                    let mut grown = vec![beginning.clone()];
+                    grow(&mut grown, &repetition.sub);
+                    out.append(&mut grown);
+                }),
+                (least, Some(most)) if least == most && least <= 8 => {}
+                (_, Some(_) | None) => close(beginnings),
+            }
+        }
+    }
+}
+
+fn close(beginnings: &mut [Beginning]) {
+    beginnings.iter_mut().for_each(|beginning| beginning.open = false);
+}
+
+fn cross(beginnings: &mut Vec<Beginning>, mut each: impl FnMut(&Beginning, &mut Vec<Beginning>)) {
+    let mut out = Vec::new();
+    for beginning in beginnings.iter() {
+        if beginning.open {
+            each(beginning, &mut out);
+        } else {
+            out.push(beginning.clone());
+        }
+    }
+    if out.len() > MAX_BEGINNINGS {
+        close(beginnings);
+    } else {
+        *beginnings = out;
+    }
+}
+
+/// The letters of a class, in small letters, if they are few.
+fn few_letters(class: &Class) -> Option<Vec<char>> {
+    let mut letters: Vec<char> = Vec::new();
+    let ranges: Vec<(u32, u32)> = match class {
+        Class::Unicode(class) => {
+            class.iter().map(|range| (range.start().into(), range.end().into())).collect()
+        }
+        Class::Bytes(class) => {
+            class.iter().map(|range| (range.start().into(), range.end().into())).collect()
+        }
+    };
+    for (start, end) in ranges {
+        if end - start > 16 || letters.len() > 32 {
+            return None;
+        }
+        letters.extend((start..=end).filter_map(char::from_u32).map(|c| match c {
+            // `(?i)s` and `(?i)k` match these two as well; the keyword's own letter stands for
+            // them, for no token is written with them.
+            'ſ' => 's',
+            '\u{212A}' => 'k',
+            c => c.to_lowercase().next().unwrap_or(c),
+        }));
+    }
+    letters.sort_unstable();
+    letters.dedup();
+    (letters.len() <= 16).then_some(letters)
+}
+
+/// The bytes with which a match may begin. All of them when it may be empty.
+pub(super) fn first_bytes(hir: &Hir) -> [bool; 256] {
+    let mut set = [false; 256];
+    if !first(hir, &mut set) {
+        set = [true; 256];
+    }
+    set
+}
+
+/// Adds the first bytes; whether the part always takes at least one.
+fn first(hir: &Hir, set: &mut [bool; 256]) -> bool {
+    let mut add = |from: u8, to: u8| {
+        for byte in from..=to {
+            if let Some(slot) = set.get_mut(usize::from(byte)) {
+                *slot = true;
+            }
+        }
+    };
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => {
+            if let Some(byte) = literal.0.first() {
+                add(*byte, *byte);
+            }
+            true
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().for_each(|range| add(range.start(), range.end()));
+            true
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            for range in class.iter() {
+                let byte = |c: char| u8::try_from(u32::from(c)).ok().filter(u8::is_ascii);
+                match (byte(range.start()), byte(range.end())) {
+                    (Some(from), Some(to)) => add(from, to),
+                    (Some(from), None) => add(from, u8::MAX),
+                    (None, _) => add(0x80, u8::MAX),
+                }
+            }
+            true
+        }
+        HirKind::Capture(capture) => first(&capture.sub, set),
+        HirKind::Repetition(repetition) => {
+            let takes = first(&repetition.sub, set);
+            takes && repetition.min > 0
+        }
+        HirKind::Concat(parts) => parts.iter().any(|part| first(part, set)),
+        HirKind::Alternation(branches) => {
+            let mut all = true;
+            for branch in branches {
+                all &= first(branch, set);
+            }
+            all
+        }
+    }
+}
+
+/// Whether every match has a digit at most so many bytes after its start.
+pub(super) fn digit_within(hir: &Hir, most: usize) -> bool {
+    if let HirKind::Alternation(branches) = bare(hir).kind() {
+        return branches.iter().all(|branch| digit_within(branch, most));
+    }
+    let mut parts = Vec::new();
+    flatten(hir, &mut parts);
+    let mut before = 0_usize;
+    for part in parts {
+        if before > most {
+            return false;
+        }
+        let branches = matches!(part.kind(), HirKind::Alternation(_));
+        if starts_with_digit(part) || (branches && digit_within(part, most - before)) {
+            return true;
+        }
+        let Some(length) = part.properties().maximum_len() else { return false };
+        before = before.saturating_add(length);
+    }
+    false
+}
+
+/// Whether the part takes at least one byte and first of all a digit.
+fn starts_with_digit(hir: &Hir) -> bool {
+    let mut set = [false; 256];
+    first(hir, &mut set)
+        && (0..=u8::MAX).zip(set).all(|(byte, possible)| !possible || byte.is_ascii_digit())
+}
+
+/// Whether the pattern looks around in a way that no small automaton can.
+pub(super) fn looks_far(hir: &Hir) -> bool {
+    hir.properties().look_set().contains_word_unicode()
+        || hir.properties().look_set().contains(Look::WordUnicodeNegate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lead_of(pattern: &str, keywords: &[&str]) -> Option<(usize, usize)> {
+        let keywords: Vec<String> = keywords.iter().map(|word| (*word).to_owned()).collect();
+        lead(&regex_syntax::parse(pattern).unwrap(), &keywords).map(|lead| (lead.least, lead.most))
+    }
+
+    #[test]
+    fn keywords_place_matches() {
+        for (pattern, keywords, expected) in [
+            ("AKIA[A-Z0-9]{16}", &["akia"][..], Some((0, 0))),
+            ("(?:AKIA|ASIA)[A-Z0-9]{16}", &["akia", "asia"], Some((0, 0))),
+            ("(?:AKIA|ASIA)[A-Z0-9]{16}", &["akia"], None),
+            ("(?i)sk-ant-[a-z]{9}", &["sk-ant"], Some((0, 0))),
+            ("gh[pousr]_[0-9A-Za-z]{36}", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], Some((0, 0))),
+            ("gh[pousr]_[0-9A-Za-z]{36}", &["ghp_"], None),
+            ("(?i)[a-z_]{0,20}?linear.{0,20}(?P<value>x{9})", &["linear"], Some((0, 60))),
+            ("[a-z]*linear", &["linear"], None),
+            ("[a-z0-9]{1,64}@[a-z]+", &["@"], Some((1, 64))),
+            ("https?://[a-z]+", &["://"], Some((4, 5))),
+            ("(?-u:\\b)(?P<value>sk_live_[a-z]+)", &["sk_live_"], Some((0, 0))),
+            ("(?:x)?AKIA", &["akia"], Some((0, 1))),
+            ("[0-9]{9}", &["ssn"], None),
+        ] {
+            assert_eq!(lead_of(pattern, keywords), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn digits_show_early() {
+        for (pattern, expected) in [
+            ("[0-9]{9}", true),
+            ("[A-Z]{2}[0-9]{6}", true),
+            ("[A-Z]{2,7}[0-9]", false),
+            ("(?:[A-Z]{3}[0-9]|[0-9]{2})x", true),
+            ("[A-Z][A-Z0-9]{8}", false),
+            ("[A-Z]+[0-9]", false),
+            ("[0-9]?[a-z]", false),
+        ] {
+            assert_eq!(
+                digit_within(&regex_syntax::parse(pattern).unwrap(), 6),
+                expected,
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn first_bytes_are_all_that_may_be() {
+        let begins = |pattern: &str| -> String {
+            let set = first_bytes(&regex_syntax::parse(pattern).unwrap());
+            (0..128_u8).filter(|b| set[usize::from(*b)]).map(char::from).collect()
+        };
+        assert_eq!(begins("\\(?[0-2]x"), "(012");
+        assert_eq!(begins("(?:a|b?c)d"), "abc");
+        assert_eq!(begins("[xy]{2,3}"), "xy");
+        assert_eq!(begins("x?").len(), 128);
+    }
+}

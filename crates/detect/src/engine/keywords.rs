@@ -1,0 +1,129 @@
+//! All keywords of all detectors in one automaton: one pass over the text says which stand where.
+//! Next: `plan`.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, StartKind};
+use std::collections::HashMap;
+
+/// Every keyword, by number.
+#[derive(Debug)]
+pub(super) struct Keywords {
+    automaton: Option<AhoCorasick>,
+    keywords: usize,
+}
+
+/// Numbers keywords while detectors are planned.
+#[derive(Debug, Default)]
+pub(super) struct Numbering(HashMap<String, usize>);
+
+impl Numbering {
+    pub(super) fn number(&mut self, word: &str) -> usize {
+        let next = self.0.len();
+        *self.0.entry(word.to_owned()).or_insert(next)
+    }
+    /// The automaton over all of them.
+    ///
+    /// # Errors
+    /// They are more than an automaton can hold.
+    pub(super) fn finish(self) -> Result<Keywords, String> {
+        let mut words: Vec<(String, usize)> = self.0.into_iter().collect();
+        words.sort_unstable_by_key(|(_, number)| *number);
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
+            .start_kind(StartKind::Unanchored)
+            .build(words.iter().map(|(word, _)| word))
+            .map_err(|error| error.to_string())?;
+        let automaton = (!words.is_empty()).then_some(automaton);
+        Ok(Keywords { automaton, keywords: words.len() })
+    }
+}
+
+/// Which keywords stand where in one text; reused from scan to scan.
+#[derive(Debug, Default)]
+pub(super) struct Sightings {
+    /// Number of the keyword and where it starts, sorted.
+    places: Vec<(usize, usize)>,
+    /// How often each keyword was seen.
+    counts: Vec<u32>,
+    seen: Vec<usize>,
+}
+
+impl Sightings {
+    /// Every keyword that was seen, once.
+    pub(super) fn seen(&self) -> &[usize] {
+        &self.seen
+    }
+    pub(super) fn is_seen(&self, keyword: usize) -> bool {
+        self.counts.get(keyword).is_some_and(|count| *count > 0)
+    }
+    /// Where a keyword starts. Empty as well where there are too many to be kept.
+    pub(super) fn places(&self, keyword: usize) -> &[(usize, usize)] {
+        let from = self.places.partition_point(|(number, _)| *number < keyword);
+        let to = self.places.partition_point(|(number, _)| *number <= keyword);
+        self.places.get(from..to).unwrap_or_default()
+    }
+    /// Whether every place of a keyword was kept.
+    pub(super) fn is_complete(&self, keyword: usize) -> bool {
+        let count = self.counts.get(keyword).copied().unwrap_or_default();
+        self.places(keyword).len() == usize::try_from(count).unwrap_or(usize::MAX)
+    }
+}
+
+impl Keywords {
+    /// Looks through a text.
+    pub(super) fn look(&self, text: &str, sightings: &mut Sightings) {
+        for keyword in sightings.seen.drain(..) {
+            if let Some(count) = sightings.counts.get_mut(keyword) {
+                *count = 0;
+            }
+        }
+        sightings.places.clear();
+        sightings.counts.resize(self.keywords, 0);
+        let Some(automaton) = &self.automaton else { return };
+        // LIMIT: places kept of one keyword; with more, its patterns run over the whole text,
+        // which is then the cheaper way.
+        let most = 64 + text.len() / 256;
+        let Ok(found) = automaton.try_find_overlapping_iter(Input::new(text)) else { return };
+        for found in found {
+            let keyword = found.pattern().as_usize();
+            let Some(count) = sightings.counts.get_mut(keyword) else { continue };
+            if *count == 0 {
+                sightings.seen.push(keyword);
+            }
+            *count = count.saturating_add(1);
+            if usize::try_from(*count).is_ok_and(|count| count <= most) {
+                sightings.places.push((keyword, found.start()));
+            }
+        }
+        sightings.places.sort_unstable();
+    }
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.keywords
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_keyword_is_seen_in_any_case_and_inside_others() {
+        let mut numbering = Numbering::default();
+        let (long, short, other) =
+            (numbering.number("sk-ant-"), numbering.number("sk-"), numbering.number("ghp_"));
+        assert_eq!(numbering.number("sk-"), short);
+        let keywords = numbering.finish().unwrap();
+        let mut sightings = Sightings::default();
+        keywords.look("x SK-ant-1 sk-2", &mut sightings);
+        assert_eq!(sightings.places(long), [(long, 2)]);
+        assert_eq!(sightings.places(short), [(short, 2), (short, 11)]);
+        assert!(!sightings.is_seen(other) && sightings.is_complete(short));
+        keywords.look(&"sk-".repeat(10_000), &mut sightings);
+        assert!(!sightings.is_complete(short));
+        keywords.look("", &mut sightings);
+        assert!(sightings.seen().is_empty() && !sightings.is_seen(short));
+        assert_eq!(keywords.len(), 3);
+    }
+}

@@ -15,6 +15,7 @@ pub(super) fn starts_free(guard: Guard, text: &str, start: usize) -> bool {
         Guard::None => true,
         Guard::Word => !in_word(last),
         Guard::Token => !in_token(last),
+        Guard::Address => !(in_word(last) || matches!(last, ':' | '.')),
         Guard::Digit => {
             let joins = joins_digits(last) && before.next().is_some_and(|c| c.is_ascii_digit());
             !(last.is_ascii_digit() || joins)
@@ -30,6 +31,10 @@ pub(super) fn ends_free(guard: Guard, text: &str, end: usize) -> bool {
         Guard::None => true,
         Guard::Word => !in_word(next),
         Guard::Token => !in_token(next),
+        Guard::Address => {
+            let joins = |c: char| c == ':' || c.is_ascii_hexdigit();
+            !(in_word(next) || (next == ':' && after.next().is_some_and(joins)))
+        }
         Guard::Digit => {
             let joins = joins_digits(next) && after.next().is_some_and(|c| c.is_ascii_digit());
             !(next.is_ascii_digit() || joins)
@@ -82,6 +87,12 @@ mod tests {
             (Guard::Token, "/12", false),
             (Guard::Token, "\"12\"", true),
             (Guard::None, "31234", true),
+            (Guard::Address, ":12", false),
+            (Guard::Address, "x12", false),
+            (Guard::Address, "12:", true),
+            (Guard::Address, "12: 5", true),
+            (Guard::Address, "12:f", false),
+            (Guard::Address, "[12]:80", true),
         ] {
             assert_eq!(free(guard, text, "12"), expected, "{guard:?} {text}");
         }

@@ -8,5 +8,14 @@ macro_rules! packs {
 }
 
 /// Name and text of every built-in pack.
-pub(crate) const PACKS: &[(&str, &str)] =
-    packs!["mark-business", "mark-government", "pii-generic",];
+pub(crate) const PACKS: &[(&str, &str)] = packs![
+    "mark-business",
+    "mark-government",
+    "pii-americas",
+    "pii-de",
+    "pii-fr-es-it",
+    "pii-generic",
+    "pii-nl-be",
+    "pii-uk",
+    "pii-us",
+];

@@ -120,6 +120,9 @@ pub(crate) enum Guard {
     Digit,
     /// `[A-Za-z0-9_+/=-]`.
     Token,
+    /// As `Word`, nor `:` or `.` before it, nor `:` and one more `:` or hexadecimal digit behind
+    /// it: a part of an IPv6 address is none.
+    Address,
     /// Anything may.
     None,
 }

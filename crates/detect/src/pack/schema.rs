@@ -183,9 +183,10 @@ fn pattern(node: &Node, faults: &mut Faults) -> Option<Pattern> {
         Some("word") | None => Guard::Word,
         Some("digit") => Guard::Digit,
         Some("token") => Guard::Token,
+        Some("address") => Guard::Address,
         Some("none") => Guard::None,
         Some(other) => {
-            let message = format!("`guard: {other}`: one of word, digit, token, none");
+            let message = format!("`guard: {other}`: one of word, digit, token, address, none");
             faults.add(fields.line, message);
             Guard::None
         }

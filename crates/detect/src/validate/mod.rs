@@ -4,7 +4,18 @@
 //! its line to the table below, in alphabetical order; packs then say `validator: name`. The text
 //! is the hit's value without the detector's `normalise` characters. Must not know detectors.
 
+mod americas;
+mod benelux;
+mod card;
+mod crypto;
+mod de;
+mod digits;
+mod iban;
 mod luhn;
+mod net;
+mod romance;
+mod uk;
+mod us;
 
 /// What a validator says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +76,63 @@ macro_rules! table {
 }
 
 table! {
+    be_card => benelux::be_card,
+    be_national => benelux::be_national,
+    br_cnh => americas::br_cnh,
+    br_cnpj => americas::br_cnpj,
+    br_cpf => americas::br_cpf,
+    br_pis => americas::br_pis,
+    ca_health_card => americas::ca_health_card,
+    ca_sin => americas::ca_sin,
+    card_like => card::card_like,
+    card_number => card::card_number,
+    crypto_address => crypto::crypto_address,
+    de_doctor => de::de_doctor,
+    de_document => de::de_document,
+    de_document_printed => de::de_document_printed,
+    de_health_insurance => de::de_health_insurance,
+    de_pension => de::de_pension,
+    de_postcode => de::de_postcode,
+    de_practice => de::de_practice,
+    de_tax_id => de::de_tax_id,
+    de_vat => de::de_vat,
+    de_vat_checked => de::de_vat_checked,
+    email => net::email,
+    es_nie => romance::es_nie,
+    es_nif => romance::es_nif,
+    es_ssn => romance::es_ssn,
+    ethereum_address => crypto::ethereum_address,
+    fr_nir => romance::fr_nir,
+    fr_tax_id => romance::fr_tax_id,
+    host_name => net::host_name,
+    iban => iban::iban,
+    ie_pps => uk::ie_pps,
+    ip_address => net::ip_address,
+    it_fiscal_code => romance::it_fiscal_code,
+    it_vat => romance::it_vat,
     luhn => luhn::luhn,
+    mac_address => net::mac_address,
+    mx_clabe => americas::mx_clabe,
+    mx_curp => americas::mx_curp,
+    mx_nss => americas::mx_nss,
+    mx_rfc => americas::mx_rfc,
+    nl_bsn => benelux::nl_bsn,
+    personal_email => net::personal_email,
+    public_ip => net::public_ip,
+    uk_driving_licence => uk::uk_driving_licence,
+    uk_nhs => uk::uk_nhs,
+    uk_nino => uk::uk_nino,
+    uk_utr => uk::uk_utr,
+    uk_vehicle => uk::uk_vehicle,
+    us_aba => us::us_aba,
+    us_dea => us::us_dea,
+    us_ein => us::us_ein,
+    us_itin => us::us_itin,
+    us_npi => us::us_npi,
+    us_ssn => us::us_ssn,
+    us_ssn_like => us::us_ssn_like,
+    uuid => net::uuid,
+    vin => us::vin,
 }
 
 #[cfg(test)]

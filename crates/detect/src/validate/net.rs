@@ -1,0 +1,329 @@
+//! Addresses of machines and mailboxes: which IP, MAC and e-mail addresses are somebody's, and
+//! which are documentation, placeholders or version numbers. Knows no DNS and asks no network.
+
+use super::Verdict;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An IPv4 or IPv6 address, with a zone or prefix length if it has one.
+pub(crate) fn ip_address(text: &str) -> Verdict {
+    Verdict::possible(parse(text).is_some())
+}
+
+/// An address that one party on the Internet holds: global unicast, no documentation, no public
+/// resolver, and no version number in disguise.
+pub(crate) fn public_ip(text: &str) -> Verdict {
+    // A network is no person's address.
+    if text.contains('/') {
+        return Verdict::Invalid;
+    }
+    Verdict::possible(match parse(text) {
+        Some(IpAddr::V4(address)) => is_personal_v4(address),
+        Some(IpAddr::V6(address)) => match embedded(address) {
+            Some(inner) => is_personal_v4(inner),
+            None => is_personal_v6(address),
+        },
+        None => false,
+    })
+}
+
+fn parse(text: &str) -> Option<IpAddr> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let (address, zone) = match address.split_once('%') {
+        Some((address, zone)) => (address, Some(zone)),
+        None => (address, None),
+    };
+    let parsed: IpAddr = address.parse().ok()?;
+    let most = if parsed.is_ipv4() { 32 } else { 128 };
+    let prefixed = prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|p| p <= most));
+    (prefixed && (zone.is_none() || parsed.is_ipv6())).then_some(parsed)
+}
+
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let mapped = address.to_ipv4_mapped();
+    mapped.or_else(|| match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            let [a, b] = high.to_be_bytes();
+            let [c, d] = low.to_be_bytes();
+            Some(Ipv4Addr::new(a, b, c, d))
+        }
+        _ => None,
+    })
+}
+
+fn is_personal_v4(address: Ipv4Addr) -> bool {
+    let octets = address.octets();
+    let [a, b, c, d] = octets;
+    let special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 198 && (b == 18 || b == 19))
+        || (a == 192 && b == 0 && c == 0);
+    // Resolvers that stand in every manual: 1.1.1.1, 8.8.8.8, 8.8.4.4, 9.9.9.9, 208.67.222.222 …
+    let resolver = matches!(
+        (a, b, c, d),
+        (1, 1 | 0, 1 | 0, 1)
+            | (8, 8, 8 | 4, 8 | 4)
+            | (9, 9, 9, 9)
+            | (149, 112, 112, 112)
+            | (208, 67, 222 | 220, 222 | 220)
+            | (4, 2, 2, 1..=6)
+            | (64, 6, 64 | 65, 6)
+    );
+    // A network's own address, and what reads as a version (2.4.51.1, 10.2.0.3) or a counter
+    // (1.2.3.4, 5.5.5.5): below 32 in three places of four no assignment is likely to be meant.
+    let small = octets.iter().filter(|octet| **octet < 32).count();
+    !special && !resolver && small < 3 && d != 0
+}
+
+fn is_personal_v6(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.segments();
+    let global = first & 0xe000 == 0x2000;
+    let documentation = (first == 0x2001 && second == 0xdb8) || first == 0x3fff;
+    // 2001:4860:4860::8888, 2606:4700:4700::1111, 2620:fe::fe: resolvers.
+    let resolver = matches!((first, second), (0x2001, 0x4860) | (0x2606, 0x4700) | (0x2620, 0xfe));
+    let groups = address.segments().iter().filter(|group| **group != 0).count();
+    global && !documentation && !resolver && groups >= 3
+}
+
+/// A MAC address that a device can have: not all zeros, not broadcast.
+pub(crate) fn mac_address(text: &str) -> Verdict {
+    let mut digits =
+        text.bytes().filter(u8::is_ascii_hexdigit).map(|byte| byte.to_ascii_lowercase());
+    let Some(first) = digits.next() else { return Verdict::Invalid };
+    let uniform = (first == b'0' || first == b'f') && digits.all(|byte| byte == first);
+    // One separator throughout: 10:2F:33-AC is two things side by side.
+    let separators = [':', '-', '.'].iter().filter(|mark| text.contains(**mark)).count();
+    Verdict::possible(!uniform && separators == 1)
+}
+
+/// A UUID of a variant and version that RFC 9562 has; neither nil nor max.
+pub(crate) fn uuid(text: &str) -> Verdict {
+    let version = text.as_bytes().get(14).copied().unwrap_or_default();
+    let variant = text.as_bytes().get(19).copied().unwrap_or_default().to_ascii_lowercase();
+    Verdict::possible(
+        (b'1'..=b'8').contains(&version) && matches!(variant, b'8' | b'9' | b'a' | b'b'),
+    )
+}
+
+/// An e-mail address whose domain can exist: its last label is a country's or a known generic one.
+pub(crate) fn email(text: &str) -> Verdict {
+    let Some((local, domain)) = text.rsplit_once('@') else { return Verdict::Invalid };
+    Verdict::of(is_local(local) && is_domain(domain))
+}
+
+/// An e-mail address that belongs to a person or a firm: no example domain, no machine's name.
+pub(crate) fn personal_email(text: &str) -> Verdict {
+    let Some((local, domain)) = text.rsplit_once('@') else { return Verdict::Invalid };
+    let domain = domain.to_ascii_lowercase();
+    let local = local.to_ascii_lowercase();
+    let under = |name: &str| {
+        domain.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let placeholder = EXAMPLE_DOMAINS.iter().any(|name| under(name));
+    let machine = MACHINES.contains(&local.as_str());
+    Verdict::of(is_local(&local) && is_domain(&domain) && !placeholder && !machine)
+}
+
+/// A host name with a last label that can exist.
+pub(crate) fn host_name(text: &str) -> Verdict {
+    let host = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = host.split(['/', '?', '#', ':']).next().unwrap_or(host);
+    Verdict::possible(is_domain(host))
+}
+
+/// RFC 2606, RFC 6761 and what manuals use beside them.
+const EXAMPLE_DOMAINS: [&str; 22] = [
+    "example.com",
+    "example.org",
+    "example.net",
+    "example.edu",
+    "example",
+    "test",
+    "invalid",
+    "localhost",
+    "local",
+    "domain.com",
+    "yourdomain.com",
+    "mydomain.com",
+    "your-domain.com",
+    "users.noreply.github.com",
+    "foo.com",
+    "bar.com",
+    "baz.com",
+    "foo.bar",
+    "test.com",
+    "test.org",
+    "somewhere.com",
+    "host.com",
+];
+
+/// Senders without a person, and the `user` of a repository's address (`git@github.com`).
+const MACHINES: [&str; 9] = [
+    "git",
+    "hg",
+    "svn",
+    "noreply",
+    "no-reply",
+    "donotreply",
+    "do-not-reply",
+    "mailer-daemon",
+    "postmaster",
+];
+
+fn is_local(local: &str) -> bool {
+    !local.is_empty()
+        && local.len() <= 64
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+}
+
+fn is_domain(domain: &str) -> bool {
+    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    let Some((rest, last)) = domain.rsplit_once('.') else { return false };
+    let labels = rest.split('.').all(|label| {
+        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+    });
+    labels && domain.len() <= 253 && is_top_level(last)
+}
+
+/// Two letters: a country's. More: anything but what files and private networks end in.
+fn is_top_level(label: &str) -> bool {
+    let label = label.to_ascii_lowercase();
+    if label.starts_with("xn--") {
+        return label.len() > 5;
+    }
+    if !label.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return !label.is_ascii() && label.chars().all(char::is_alphabetic);
+    }
+    match label.len() {
+        0 | 1 => false,
+        2 => COUNTRIES.split(' ').any(|country| country == label),
+        3..=24 => !NO_TOP_LEVEL.split(' ').any(|name| name == label),
+        _ => false,
+    }
+}
+
+/// IANA's two-letter top-level domains.
+const COUNTRIES: &str = "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh \
+    bi bj bm bn bo br bs bt bv bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz \
+    de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp \
+    gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki \
+    km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq \
+    mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn \
+    pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st su sv sx \
+    sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu \
+    wf ws ye yt za zm zw";
+
+/// Endings of files, units, properties and private networks that are no top-level domain.
+const NO_TOP_LEVEL: &str = "png jpg jpeg gif svg webp ico bmp tiff pdf doc docx xls xlsx ppt pptx \
+    txt log csv tsv json jsonl yaml yml toml xml html htm css scss less js jsx mjs cjs ts tsx vue \
+    py pyc pyi rb rs java jar class kt go cpp hpp cc hh cs swift php phtml sql db sqlite lock ini \
+    cfg conf config env bak tmp swp orig patch diff tar tgz gz bz xz zst rar iso img bin exe dll \
+    dylib deb rpm apk whl egg gem crate wasm woff ttf eot mpg mpeg avi wav flac ogg tex bib \
+    service socket timer target mount automount slice scope path device swap snapshot journal \
+    example test invalid localhost local localdomain internal intranet lan home corp private \
+    domain host server client user email name value length len push call apply bind map filter \
+    get set new old min max sum str int num obj arr args self this none null true false err unwrap \
+    clone iter into";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_somebodys_address_is_public() {
+        for address in
+            ["93.184.216.34", "81.2.69.142", "2a00:1450:4009:81f::200e", "::ffff:81.2.69.142"]
+        {
+            assert_eq!(public_ip(address), Verdict::Unknown, "{address}");
+        }
+        for address in [
+            "10.0.0.1",
+            "192.168.1.1",
+            "172.16.0.1",
+            "127.0.0.1",
+            "0.0.0.0",
+            "169.254.1.1",
+            "192.0.2.1",
+            "198.51.100.7",
+            "203.0.113.9",
+            "8.8.8.8",
+            "1.2.3.4",
+            "2.5.29.17",
+            "224.0.0.1",
+            "255.255.255.0",
+            "100.64.1.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "2001:db8::1",
+            "2001:4860:4860::8888",
+            "::ffff:10.0.0.1",
+            "93.184.216.0/24",
+            "300.1.1.1",
+            "1.2.3",
+        ] {
+            assert_eq!(public_ip(address), Verdict::Invalid, "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_parse_with_zone_and_prefix() {
+        for address in ["10.0.0.0/8", "::/0", "fe80::1%eth0", "::ffff:1.2.3.4", "2001:db8::/32"] {
+            assert_eq!(ip_address(address), Verdict::Unknown, "{address}");
+        }
+        for address in ["10.0.0.0/33", "::/129", "10.0.0.1%eth0", "1:2:3:4:5:6:7", "2001::db8::1"] {
+            assert_eq!(ip_address(address), Verdict::Invalid, "{address}");
+        }
+    }
+
+    #[test]
+    fn mailboxes() {
+        for address in
+            ["a.b+c@sub.corp.co.uk", "user@xn--80ak6aa92e.com", "x@firma.berlin", "x@почта.рф"]
+        {
+            assert_eq!(email(address), Verdict::Valid, "{address}");
+            assert_eq!(personal_email(address), Verdict::Valid, "{address}");
+        }
+        for address in [
+            "icon@2x.png",
+            "user@localhost",
+            "getty@tty1.service",
+            "a@b.zz",
+            "a..b@c.de",
+            ".a@c.de",
+            "a@-c.de",
+            "a@c.123",
+        ] {
+            assert_eq!(email(address), Verdict::Invalid, "{address}");
+        }
+        for address in
+            ["john@example.com", "git@github.com", "x@mail.example.org", "noreply@corp.com"]
+        {
+            assert_eq!(personal_email(address), Verdict::Invalid, "{address}");
+        }
+    }
+
+    #[test]
+    fn devices() {
+        assert_eq!(mac_address("00:1A:2B:3C:4D:5E"), Verdict::Unknown);
+        assert_eq!(mac_address("0012.3456.789a"), Verdict::Unknown);
+        for address in ["00:00:00:00:00:00", "ff-ff-ff-ff-ff-ff", "10:2F:33-AC-29-C3", ""] {
+            assert_eq!(mac_address(address), Verdict::Invalid, "{address}");
+        }
+        assert_eq!(uuid("550e8400-e29b-41d4-a716-446655440000"), Verdict::Unknown);
+        assert_eq!(uuid("00000000-0000-0000-0000-000000000000"), Verdict::Invalid);
+        assert_eq!(uuid("550e8400-e29b-91d4-c716-446655440000"), Verdict::Invalid);
+    }
+}

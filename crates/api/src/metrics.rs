@@ -83,6 +83,12 @@ fn gate(out: &mut Exposition, stats: &Stats) {
     );
     latency(out, "backstop_ask_duration_seconds", "How long an answer took.", &stats.asked);
     latency(out, "backstop_dial_duration_seconds", "How long a dial took.", &stats.dialled);
+    latency(
+        out,
+        "backstop_inspect_duration_seconds",
+        "How long looking at a payload took, waiting for its turn included.",
+        &stats.inspected,
+    );
 }
 
 fn latency(out: &mut Exposition, name: &str, help: &str, latency: &Latency) {

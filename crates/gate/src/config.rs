@@ -2,6 +2,7 @@
 //! Next: `identity`.
 
 use crate::exit;
+use crate::inspect::InspectConfig;
 use std::time::Duration;
 
 /// How the gate runs.
@@ -9,6 +10,8 @@ use std::time::Duration;
 pub struct Config {
     /// How connections to the outside are made.
     pub network: exit::Config,
+    /// How payloads are looked at.
+    pub inspect: InspectConfig,
     /// LIMIT: live flows and permits in all.
     pub flows: usize,
     /// LIMIT: live flows and permits of one session.
@@ -52,6 +55,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             network: exit::Config::default(),
+            inspect: InspectConfig::default(),
             // The hard limit of open files is often 20,000: two for each flow.
             flows: 9_000,
             flows_per_session: 4_000,

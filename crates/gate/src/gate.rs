@@ -9,6 +9,7 @@ use crate::exit::{Exit, OwnListeners, Wire};
 use crate::fault::{Faulted, GateFault};
 use crate::holds;
 use crate::identity::Session;
+use crate::inspect::{Inspected, Room};
 use crate::judge::{Judged, Seen};
 use crate::live::{Entry, Live, Registration, Ties};
 use crate::permit::Answer;
@@ -27,11 +28,13 @@ use backstop_model::id::{Digest, ReceiptId, SessionId};
 use backstop_model::refusal::Refusal;
 use backstop_model::standing::Subject;
 use backstop_model::time::Timestamp;
+use backstop_model::verdict::Verdict;
 use backstop_policy::Policy;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use zeroize::Zeroize as _;
 
 /// What a gate is made of. Time, randomness, resolution and the wire are ports.
 pub struct Parts {
@@ -68,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) exit: Exit,
     pub(crate) live: Arc<Live>,
+    pub(crate) inspection: Room,
     pub(crate) recorder: Recorder,
     pub(crate) alerts: Alerts,
     pub(crate) watched: holds::Watched,
@@ -85,9 +89,14 @@ impl Gate {
     /// [`GateFault`] where the trusted roots or randomness are not to be had.
     pub fn new(parts: Parts) -> Result<Self, GateFault> {
         let Parts { config, ledger, policy, clock, random, resolver, wire } = parts;
-        random.fill(&mut [0u8; 10])?;
+        // Keys the digests of findings for as long as this process lives, and is kept nowhere.
+        let mut secret = [0u8; 32];
+        random.fill(&mut secret)?;
         let exit = Exit::new(config.network.clone(), resolver, wire, OwnListeners::default())?;
+        let inspection = Room::new(&config.inspect, &secret);
+        secret.zeroize();
         let inner = Arc::new(Inner {
+            inspection,
             live: Arc::new(Live::new(&config)),
             recorder: Recorder::new(&config),
             alerts: Alerts::new(config.alert_window),
@@ -110,8 +119,37 @@ impl Gate {
 
     /// Asks for an attempt. Never fails: what cannot be answered is refused.
     pub async fn ask(&self, session: &Session, attempt: Attempt) -> Answer {
+        self.answer(session, attempt, None).await
+    }
+
+    /// Asks for an attempt whose payload was looked at.
+    pub async fn ask_with(
+        &self,
+        session: &Session,
+        attempt: Attempt,
+        inspected: &Inspected,
+    ) -> Answer {
+        self.answer(session, attempt, Some(inspected)).await
+    }
+
+    /// Asks whether an attempt may go on to its payload: `None` if nothing is held against it so
+    /// far. It permits nothing and records no permit; a refusal is one.
+    pub async fn ask_before(&self, session: &Session, attempt: &Attempt) -> Option<Answer> {
+        let answer = self.inner.ask_before(session, attempt).await;
+        if answer.is_some() {
+            tokio::task::yield_now().await;
+        }
+        answer
+    }
+
+    async fn answer(
+        &self,
+        session: &Session,
+        attempt: Attempt,
+        inspected: Option<&Inspected>,
+    ) -> Answer {
         let began = Instant::now();
-        let answer = self.inner.ask(session, attempt).await;
+        let answer = self.inner.ask(session, attempt, inspected).await;
         self.inner.counters.asked(began.elapsed());
         if !matches!(answer, Answer::Permit(_)) {
             // Who is refused gives way: a client that asks in a loop holds up no other task.
@@ -195,17 +233,41 @@ impl Inner {
         Arc::clone(&self.policy.borrow())
     }
 
-    async fn ask(self: &Arc<Self>, session: &Session, attempt: Attempt) -> Answer {
+    async fn ask(
+        self: &Arc<Self>,
+        session: &Session,
+        attempt: Attempt,
+        inspected: Option<&Inspected>,
+    ) -> Answer {
+        if let Err(fault) = Self::sees(&attempt, inspected) {
+            return self.faulted(session, &attempt, fault, None);
+        }
         let root = holds::digest(&session.subject, &attempt);
+        let ties = Ties { evidence: Self::evidence(inspected), ..Ties::default() };
         // RACE: registered before it is checked. A change of policy or standing that comes after
         // the check finds the entry in the registry and cuts it; one that came before is seen by
         // the check.
-        let registration = match self.register(session, attempt.clone(), root, Ties::default()) {
+        let registration = match self.register(session, attempt.clone(), root, ties) {
             Ok(registration) => registration,
             Err(fault) => return self.faulted(session, &attempt, fault, None),
         };
         let judged = self.judge(registration.entry(), &attempt, Seen::Asked);
         self.settle(registration, attempt, judged, None).await
+    }
+
+    async fn ask_before(self: &Arc<Self>, session: &Session, attempt: &Attempt) -> Option<Answer> {
+        let root = holds::digest(&session.subject, attempt);
+        let registration = match self.register(session, attempt.clone(), root, Ties::default()) {
+            Ok(registration) => registration,
+            Err(fault) => return Some(self.faulted(session, attempt, fault, None)),
+        };
+        let judged = self.judge(registration.entry(), attempt, Seen::Asked);
+        match judged.decision.verdict {
+            Verdict::Allow => None,
+            Verdict::Hold | Verdict::Deny => {
+                Some(self.settle(registration, attempt.clone(), judged, None).await)
+            }
+        }
     }
 
     pub(crate) fn register(

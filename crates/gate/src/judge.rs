@@ -12,7 +12,7 @@ use backstop_model::control::Control;
 use backstop_model::id::ByteCount;
 use backstop_model::standing::Usage;
 use backstop_model::time::Timestamp;
-use backstop_model::verdict::{Decision, Reason, Ruling, Verdict};
+use backstop_model::verdict::{Decision, Obligation, Reason, Ruling, Verdict};
 use backstop_policy::{Policy, decide};
 use std::sync::Arc;
 
@@ -79,6 +79,13 @@ impl Inner {
                 let usage = Usage { calls: used.calls.saturating_sub(own), ..used };
                 let mut decision =
                     decide(&policy, subject, &standing, &usage, attempt, &entry.evidence, now);
+                // How much is held is this process's affair, so policy cannot say it.
+                let cap = ByteCount(u64::try_from(self.inspection.cap).unwrap_or(u64::MAX));
+                for duty in &mut decision.duties {
+                    if let Obligation::InspectBody { cap: held } = &mut duty.obligation {
+                        *held = cap;
+                    }
+                }
                 if self.hold_back(entry, attempt, &mut decision, now) {
                     // An approval ends by itself, and soon: such a flow is asked every time.
                     until = Some(now);

@@ -7,6 +7,7 @@
 //!                ├─▶ live     what lives, asked again by `run` on every change
 //!                ├─▶ record   refusals: singly, then counted
 //!                └─▶ respond  alerts
+//!  inspect    payloads: held, looked at, kept as evidence
 //!  admin      what people and runtimes may do        explain   what would be answered
 //! ```
 //! Reading order: `gate`, `settle`, `permit`, `judge`, `live`, `flow`, `record`, `admin`.
@@ -23,6 +24,7 @@ mod flow;
 mod gate;
 mod holds;
 mod identity;
+mod inspect;
 mod judge;
 mod live;
 mod own;
@@ -51,6 +53,7 @@ pub use fault::GateFault;
 pub use flow::{Flow, FlowHandle, Ride};
 pub use gate::{Gate, Parts};
 pub use identity::{Actor, Credential, Session};
+pub use inspect::{Content, Held, HeldFault, InspectConfig, Inspected};
 pub use permit::{Answer, Permit};
 pub use readiness::{Readiness, Ready};
 pub use resolve::{Resolve, ResolveFault, StaticResolver, SystemResolver};

@@ -30,6 +30,8 @@ pub struct Stats {
     pub asked: Latency,
     /// How long `dial` took, successful or not.
     pub dialled: Latency,
+    /// How long looking at a payload took, waiting included.
+    pub inspected: Latency,
     /// Refusals that were counted instead of recorded singly.
     pub counted: u64,
 }
@@ -72,6 +74,7 @@ pub(crate) struct Counters {
     pub(crate) counted: AtomicU64,
     asked: Histogram,
     dialled: Histogram,
+    inspected: Histogram,
 }
 
 impl Default for Counters {
@@ -85,6 +88,7 @@ impl Default for Counters {
             counted: AtomicU64::new(0),
             asked: Histogram::default(),
             dialled: Histogram::default(),
+            inspected: Histogram::default(),
         }
     }
 }
@@ -104,6 +108,9 @@ impl Counters {
     }
     pub(crate) fn asked(&self, took: Duration) {
         self.asked.add(took);
+    }
+    pub(crate) fn inspected(&self, took: Duration) {
+        self.inspected.add(took);
     }
     pub(crate) fn dialled(&self, took: Duration) {
         self.dialled.add(took);
@@ -129,6 +136,7 @@ impl Counters {
             received: self.received.load(Ordering::Relaxed),
             asked: self.asked.read(),
             dialled: self.dialled.read(),
+            inspected: self.inspected.read(),
             counted: self.counted.load(Ordering::Relaxed),
         }
     }

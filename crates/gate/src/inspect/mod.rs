@@ -1,0 +1,207 @@
+//! Payloads: held within a budget, looked at off the async threads, and kept as evidence.
+//!
+//! ```text
+//!  plane ─ Gate::hold ─▶ Held ─ Content ─▶ Gate::inspect ─▶ Inspected ─▶ Gate::ask_with ─▶ Permit
+//!          budget, share          │ pool: fair, bounded        findings alone, no bytes
+//!                                 └─▶ detect::Inspector
+//! ```
+//! INVARIANT: `Inspected` is made here alone, after the whole payload was looked at; without one
+//! nothing is permitted as `sight: body`. What cannot be looked at whole is evidence against it,
+//! and an inner fault is a refusal.
+//! Reading order: `held` (what is held), `message` (what is looked at), `pool` (where),
+//! `evidence` (what is kept). Must not know any wire.
+
+mod evidence;
+mod held;
+mod message;
+mod pool;
+
+pub use held::{Held, HeldFault};
+pub use message::Content;
+
+use crate::fault::Faulted;
+use crate::gate::{Gate, Inner};
+use crate::identity::Session;
+use arc_swap::ArcSwap;
+use backstop_detect::{Inspector, Names as DetectNames};
+use backstop_model::attempt::{Attempt, Inspection};
+use backstop_model::control::Control;
+use backstop_model::finding::Evidence;
+use backstop_model::id::ByteCount;
+use backstop_model::refusal::Refusal;
+use backstop_policy::Names;
+use held::Budget;
+use pool::Pool;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How payloads are looked at.
+#[derive(Debug, Clone)]
+pub struct InspectConfig {
+    /// LIMIT: bytes of one payload that are held and looked at; a larger one is refused.
+    pub cap: ByteCount,
+    /// LIMIT: bytes of payloads that are held at one time in all.
+    pub budget: ByteCount,
+    /// LIMIT: the share of one session in that.
+    pub share: ByteCount,
+    /// How long a payload may wait for its turn.
+    pub patience: Duration,
+    /// What looks. Its names may hold a model: it is used where policy asks for one.
+    pub inspector: Inspector,
+}
+
+impl Default for InspectConfig {
+    fn default() -> Self {
+        Self {
+            cap: ByteCount(1 << 20),
+            budget: ByteCount(64 << 20),
+            share: ByteCount(16 << 20),
+            patience: Duration::from_secs(10),
+            inspector: Inspector::new(backstop_detect::Detectors::builtin())
+                .with_names(DetectNames::GateOnly),
+        }
+    }
+}
+
+/// The proof that a payload was looked at, and what was found. Only the gate makes one.
+///
+/// ```compile_fail,E0451
+/// let clean = backstop_gate::Inspected { evidence: Default::default() };
+/// ```
+#[derive(Debug, Clone)]
+pub struct Inspected {
+    evidence: Arc<Evidence>,
+}
+
+impl Inspected {
+    /// What was found.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+}
+
+/// The room behind it.
+pub(crate) struct Room {
+    pub(crate) cap: usize,
+    budget: Arc<Budget>,
+    pool: Pool,
+    lenses: ArcSwap<Lenses>,
+    key: aws_lc_rs::hmac::Key,
+}
+
+/// One inspector for each way to look for names.
+#[derive(Debug)]
+struct Lenses {
+    off: Arc<Inspector>,
+    gate_only: Arc<Inspector>,
+    /// `None`: the model is not here, and who requires it is refused.
+    required: Option<Arc<Inspector>>,
+}
+
+impl Lenses {
+    fn of(inspector: &Inspector) -> Self {
+        let with = |names| Arc::new(inspector.clone().with_names(names));
+        let required = match &inspector.names {
+            model @ DetectNames::Model(_) => Some(with(model.clone())),
+            DetectNames::Off | DetectNames::GateOnly => None,
+        };
+        Self { off: with(DetectNames::Off), gate_only: with(DetectNames::GateOnly), required }
+    }
+    fn at(&self, names: Names) -> Result<Arc<Inspector>, Faulted> {
+        match names {
+            Names::Off => Ok(Arc::clone(&self.off)),
+            Names::GateOnly => Ok(Arc::clone(&self.gate_only)),
+            Names::Required => {
+                let missing = || Faulted::misuse("policy requires the model for names: not here");
+                self.required.clone().ok_or_else(missing)
+            }
+        }
+    }
+}
+
+impl Room {
+    /// `secret` keys the digests of this process's findings; it is never kept.
+    pub(crate) fn new(config: &InspectConfig, secret: &[u8; 32]) -> Self {
+        let size = |bytes: ByteCount| usize::try_from(bytes.0).unwrap_or(usize::MAX);
+        Self {
+            cap: size(config.cap),
+            budget: Arc::new(Budget::new(size(config.budget), size(config.share))),
+            pool: Pool::new(config.patience),
+            lenses: ArcSwap::from_pointee(Lenses::of(&config.inspector)),
+            key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret),
+        }
+    }
+}
+
+impl Gate {
+    /// A place for one payload of this session: what is put into it counts against the budget
+    /// until it is dropped.
+    pub fn hold(&self, session: &Session) -> Held {
+        let room = &self.inner.inspection;
+        Held::new(Arc::clone(&room.budget), session.id.clone(), room.cap)
+    }
+
+    /// The most bytes of one payload.
+    pub fn payload_cap(&self) -> ByteCount {
+        ByteCount(u64::try_from(self.inner.inspection.cap).unwrap_or(u64::MAX))
+    }
+
+    /// From now on payloads are looked at with this inspector.
+    pub fn equip(&self, inspector: &Inspector) {
+        self.inner.inspection.lenses.store(Arc::new(Lenses::of(inspector)));
+    }
+
+    /// Looks at a payload. Its findings are evidence, and nothing else of it is kept.
+    ///
+    /// # Errors
+    /// A refusal, recorded, where it cannot be looked at: no turn in time, or an inner fault.
+    pub async fn inspect(
+        &self,
+        session: &Session,
+        attempt: &Attempt,
+        content: Content,
+    ) -> Result<Inspected, Refusal> {
+        let began = Instant::now();
+        let looked = self.inner.look(session, content).await;
+        self.inner.counters.inspected(began.elapsed());
+        looked
+            .map(|evidence| Inspected { evidence: Arc::new(evidence) })
+            .map_err(|fault| self.inner.fault(session, attempt, fault, None))
+    }
+}
+
+impl Inner {
+    async fn look(&self, session: &Session, content: Content) -> Result<Evidence, Faulted> {
+        let room = &self.inspection;
+        let terms = self.policy().dlp_terms(&session.subject);
+        let inspector = room.lenses.load().at(terms.names)?;
+        let (key, cap) = (room.key.clone(), room.cap);
+        let job = message::Job { inspector, terms, key, cap, content };
+        if job.is_small() {
+            match room.pool.here(|scratch| job.run(message::Effort::Little, scratch))? {
+                Some(evidence) => return Ok(evidence),
+                // It is small and unfolds to much: not on this thread.
+                None => {}
+            }
+        }
+        let work = move |scratch: &mut _| job.run(message::Effort::Full, scratch);
+        let evidence = room.pool.apart(&session.id, work).await?;
+        evidence.ok_or_else(|| Faulted::misuse("the payload was not looked at"))
+    }
+
+    /// An attempt that claims more sight than its plane has shown.
+    pub(crate) fn sees(attempt: &Attempt, inspected: Option<&Inspected>) -> Result<(), Faulted> {
+        match (attempt.sight, inspected) {
+            (Inspection::Body, None) => Err(Faulted {
+                control: Control::Fault,
+                reason: "the payload was not inspected".to_owned(),
+            }),
+            (Inspection::Body, Some(_))
+            | (Inspection::None | Inspection::Sni | Inspection::Headers, _) => Ok(()),
+        }
+    }
+
+    pub(crate) fn evidence(inspected: Option<&Inspected>) -> Arc<Evidence> {
+        inspected.map(|inspected| Arc::clone(&inspected.evidence)).unwrap_or_default()
+    }
+}

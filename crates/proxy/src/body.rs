@@ -1,10 +1,13 @@
 //! The bodies that pass: a request's to the upstream, an answer's to the client.
-//! Streams with backpressure; nothing is collected. Must not know policy. Next: `pool`.
+//! An answer's streams with backpressure; a request's is one that was held and judged whole
+//! (`upload`). Must not know policy. Next: `pool`.
 
 use crate::pool::Lease;
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use std::convert::Infallible;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -19,9 +22,18 @@ use tokio::time::{Instant, Sleep};
 pub(crate) enum Inbound {
     /// None, or one that has been seen to be empty.
     Empty,
-    /// The client's, as it comes.
-    Client(Incoming, Moved),
+    /// What was held and judged, and nothing else.
+    Whole {
+        /// What has not been sent yet.
+        left: Bytes,
+        /// Judged with it.
+        trailers: Option<HeaderMap>,
+        moved: Moved,
+    },
 }
+
+/// How much of a held body is given to the connection at once.
+const PIECE: usize = 64 * 1024;
 
 /// Whether a body has moved since somebody last looked: a long upload is not a slow upstream.
 #[derive(Debug, Clone, Default)]
@@ -33,48 +45,53 @@ impl Moved {
     }
 }
 
-impl From<Incoming> for Inbound {
-    fn from(body: Incoming) -> Self {
-        if body.is_end_stream() { Self::Empty } else { Self::Client(body, Moved::default()) }
-    }
-}
-
 impl Inbound {
+    pub(crate) fn whole(left: Bytes, trailers: Option<HeaderMap>) -> Self {
+        if left.is_empty() && trailers.is_none() {
+            return Self::Empty;
+        }
+        Self::Whole { left, trailers, moved: Moved::default() }
+    }
     pub(crate) fn moved(&self) -> Option<Moved> {
         match self {
             Self::Empty => None,
-            Self::Client(_, moved) => Some(moved.clone()),
+            Self::Whole { moved, .. } => Some(moved.clone()),
         }
     }
 }
 
 impl Body for Inbound {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Infallible;
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
-            Self::Client(body, moved) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
+            Self::Whole { left, trailers, moved } => {
                 moved.0.store(true, Ordering::Relaxed);
-                Poll::Ready(frame)
+                if left.is_empty() {
+                    return Poll::Ready(trailers.take().map(|fields| Ok(Frame::trailers(fields))));
+                }
+                let piece = left.split_to(left.len().min(PIECE));
+                Poll::Ready(Some(Ok(Frame::data(piece))))
             }
         }
     }
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Client(body, _) => body.is_end_stream(),
+            Self::Whole { left, trailers, .. } => left.is_empty() && trailers.is_none(),
         }
     }
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body, _) => body.size_hint(),
+            Self::Whole { left, .. } => {
+                SizeHint::with_exact(u64::try_from(left.len()).unwrap_or(u64::MAX))
+            }
         }
     }
 }

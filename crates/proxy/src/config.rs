@@ -25,6 +25,8 @@ pub struct Config {
     pub head: Duration,
     /// The longest silence within a request body, and the longest time a client does not read.
     pub body: Duration,
+    /// A request body must be whole within this time of its head.
+    pub upload: Duration,
     /// A client connection without a request is closed after this.
     pub keep_alive: Duration,
     /// The ClientHello in a tunnel must be whole within this time.
@@ -64,6 +66,7 @@ impl Default for Config {
             idle_in_all: 256,
             head: Duration::from_secs(10),
             body: Duration::from_secs(60),
+            upload: Duration::from_secs(5 * 60),
             keep_alive: Duration::from_secs(60),
             hello: Duration::from_secs(10),
             idle: Duration::from_secs(15 * 60),

@@ -1,7 +1,8 @@
-//! A request in absolute form (RFC 9112 §3.2.2): ask, connect or ride, send, pass the answer back.
+//! A request in absolute form (RFC 9112 §3.2.2): hold its body, have it judged, ask, connect or
+//! ride, send, pass the answer back.
 //!
 //! INVARIANT: what is sent upstream is what was judged: host and path come from the one parse that
-//! the gate saw. Redirects pass back untouched; the next request is judged for itself.
+//! the gate saw, and the body is the memory that was looked at. Redirects pass back untouched; the next request is judged for itself.
 //! Must not know tunnels. Next: `fields`, `pool`.
 
 use crate::body::{Inbound, Moved, Outbound, Relayed};
@@ -9,7 +10,8 @@ use crate::connection::{Desk, Next, after, asked};
 use crate::fields::{self, Hop};
 use crate::pool::{Key, Lease, Upgrade};
 use crate::refusal::{self, After, RECEIPT};
-use backstop_gate::{Answer, Permit, Session};
+use crate::upload::{self, Upload};
+use backstop_gate::{Answer, Inspected, Permit, Session};
 use backstop_model::attempt::{Act, Attempt, Inspection, Plane};
 use backstop_model::control::Control;
 use backstop_model::destination::{Destination, parse_url};
@@ -34,9 +36,16 @@ pub(crate) async fn forward(
         Ok(order) => order,
         Err(refusal) => return refusal::answer(&refusal, after),
     };
-    match order.run().await {
+    let outcome = match order.judge().await {
+        Ok(judged) => order.run(judged).await,
+        Err(stop) => Err(stop),
+    };
+    match outcome {
         Ok(response) => response,
         Err(Stop::Refused(refusal)) => refusal::answer(&refusal, after),
+        Err(Stop::Full { refusal, status, why }) => {
+            refusal::answer_with(&refusal, status, Some(&why), After::Close)
+        }
         Err(Stop::Failed { status, why }) => {
             // The client's own bad framing comes before whatever it made the upstream say.
             if let Some(fault) = desk.sight.fault() {
@@ -58,19 +67,34 @@ struct Order<'a> {
     asked: Asked,
     key: Key,
     hop: Hop,
-    /// How the client spoke, for `Via` of the answer.
-    request: Option<Request<Inbound>>,
+    /// The query as it is sent.
+    query: Option<String>,
+    /// The head as it is sent, and the body that is still the client's.
+    head: Option<http::request::Parts>,
+    body: Option<Incoming>,
     /// The client's side of a WebSocket.
     client: Option<hyper::upgrade::OnUpgrade>,
 }
 
 enum Stop {
     Refused(Refusal),
+    /// The body cannot be held, or has no turn to be looked at.
+    Full {
+        refusal: Refusal,
+        status: StatusCode,
+        why: String,
+    },
     /// The upstream broke off or spoke no HTTP.
     Failed {
         status: StatusCode,
         why: &'static str,
     },
+}
+
+/// A message that was looked at, and the proof.
+struct Judged {
+    request: Request<Inbound>,
+    inspected: Inspected,
 }
 
 /// A connection to send one request on.
@@ -97,7 +121,8 @@ impl<'a> Order<'a> {
         let hop = fields::hop(request.method(), request.version(), request.headers());
         let client = hop.websocket.then(|| hyper::upgrade::on(&mut request));
         let (mut head, body) = request.into_parts();
-        let target = match head.uri.query() {
+        let query = head.uri.query().map(str::to_owned);
+        let target = match &query {
             Some(query) => format!("{}?{query}", address.path),
             None => address.path.clone(),
         };
@@ -108,7 +133,6 @@ impl<'a> Order<'a> {
         };
         let host = host_field(&address.destination).ok_or_else(|| unsendable(desk))?;
         fields::to_upstream(&mut head.headers, hop, host, head.version);
-        let body = Inbound::from(body);
         if !body.is_end_stream() && !head.headers.contains_key(CONTENT_LENGTH) {
             // hyper would send a GET without its body otherwise.
             head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -121,15 +145,60 @@ impl<'a> Order<'a> {
             plane: Plane::Proxy,
             destination: address.destination,
             act,
-            sight: Inspection::Headers,
+            // What runs over a WebSocket is read by nobody here.
+            sight: if hop.websocket { Inspection::Headers } else { Inspection::Body },
         };
-        let request = Some(Request::from_parts(head, body));
-        Ok(Self { desk, session, attempt, asked, key, hop, request, client })
+        let (head, body) = (Some(head), Some(body));
+        Ok(Self { desk, session, attempt, asked, key, hop, query, head, body, client })
     }
 
-    async fn run(&mut self) -> Result<Response<Outbound>, Stop> {
-        let mut line = self.connect(Reuse::May).await?;
-        let mut request = self.request.take().ok_or(GONE)?;
+    /// Holds the whole message and has it looked at. What is refused without its body is refused
+    /// before a byte of that is asked for.
+    async fn judge(&mut self) -> Result<Judged, Stop> {
+        let (gate, body) = (&self.desk.gate, self.body.take().ok_or(GONE)?);
+        let mut upload = Upload::default();
+        if !body.is_end_stream() {
+            match gate.ask_before(&self.session, &self.attempt).await {
+                None => {}
+                Some(Answer::Refusal(refusal) | Answer::Hold(refusal)) => {
+                    return Err(Stop::Refused(refusal));
+                }
+                Some(Answer::Permit(_)) => return Err(GONE),
+            }
+            let held = gate.hold(&self.session);
+            upload = match upload::take(body, held, self.desk.config.upload).await {
+                Ok(upload) => upload,
+                Err(upload::Fault::Broken) => return Err(BROKEN),
+                Err(fault) => {
+                    let (status, why) = (fault.status(), fault.why());
+                    let asked = self.asked.clone();
+                    let refusal =
+                        gate.refuse(Some(&self.session), asked, Control::Limit, why.clone());
+                    return Err(Stop::Full { refusal, status, why });
+                }
+            };
+        }
+        let head = self.head.take().ok_or(GONE)?;
+        let path = match &self.attempt.act {
+            Act::Request { path, .. } => path.as_str(),
+            Act::Connect | Act::Hello { .. } | Act::Opaque => "",
+        };
+        let destination = &self.attempt.destination;
+        let content =
+            upload::content(destination, path, self.query.as_deref(), &head.headers, &upload);
+        let inspected = gate.inspect(&self.session, &self.attempt, content).await;
+        let inspected = inspected.map_err(|refusal| Stop::Full {
+            refusal,
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            why: "the request could not be looked at now".to_owned(),
+        })?;
+        let body = Inbound::whole(upload.body, upload.trailers);
+        Ok(Judged { request: Request::from_parts(head, body), inspected })
+    }
+
+    async fn run(&mut self, judged: Judged) -> Result<Response<Outbound>, Stop> {
+        let Judged { mut request, inspected } = judged;
+        let mut line = self.connect(Reuse::May, &inspected).await?;
         // RFC 9110 §9.2.2: a connection that was idle may have been closed under the request. Only
         // what can be said twice without harm is, and only once.
         let again =
@@ -149,7 +218,7 @@ impl<'a> Order<'a> {
                     (_, _) => return Err(failed(fault.error())),
                 };
                 drop(line);
-                let mut line = self.connect(Reuse::Never).await?;
+                let mut line = self.connect(Reuse::Never, &inspected).await?;
                 let moved = request.body().moved();
                 let sent = line.lease.sender.send_request(request);
                 match in_time(line.idle, moved.as_ref(), sent).await {
@@ -162,8 +231,9 @@ impl<'a> Order<'a> {
     }
 
     /// Asks, and finds or makes a connection. Each try has a permit of its own.
-    async fn connect(&self, reuse: Reuse) -> Result<Line, Stop> {
-        let permit = match self.desk.gate.ask(&self.session, self.attempt.clone()).await {
+    async fn connect(&self, reuse: Reuse, inspected: &Inspected) -> Result<Line, Stop> {
+        let asked = self.desk.gate.ask_with(&self.session, self.attempt.clone(), inspected);
+        let permit = match asked.await {
             Answer::Permit(permit) => permit,
             Answer::Refusal(refusal) | Answer::Hold(refusal) => {
                 return Err(Stop::Refused(refusal));
@@ -266,6 +336,8 @@ enum Reuse {
 }
 
 const GONE: Stop = Stop::Failed { status: StatusCode::BAD_GATEWAY, why: "the request is gone" };
+const BROKEN: Stop =
+    Stop::Failed { status: StatusCode::BAD_REQUEST, why: "the client broke its body off" };
 const TWO_LENGTHS: &str = "the upstream's answer has both Transfer-Encoding and Content-Length";
 const UNASKED: &str = "the upstream switched to a protocol that was not asked for";
 const SLOW: Stop = Stop::Failed {

@@ -6,7 +6,7 @@
 //!                               tunnel ◀─────┘ hello: SNI before a byte leaves
 //! ```
 //! Reading order: `hello` and `strict` (sans-IO: what may be read at all), `server`,
-//! `connection`, `connect` and `tunnel`, `forward` with `fields`, `pool` and `body`, `refusal`
+//! `connection`, `connect` and `tunnel`, `forward` with `fields`, `upload`, `pool` and `body`, `refusal`
 //! (how a refusal looks on this wire).
 //! This crate judges nothing: it asks the gate. It must not know its siblings, policy or ledger.
 
@@ -32,6 +32,7 @@ mod places;
 mod pool;
 
 mod body;
+mod upload;
 
 pub use config::{Bound, Config};
 pub use server::serve;

@@ -89,6 +89,14 @@ impl Held {
         Self { budget, session, cap, taken: 0, bytes: Vec::new() }
     }
 
+    /// Whether so many bytes could be held at all.
+    ///
+    /// # Errors
+    /// [`HeldFault::Cap`].
+    pub fn fits(&self, bytes: usize) -> Result<(), HeldFault> {
+        if bytes > self.cap { Err(HeldFault::Cap(self.cap)) } else { Ok(()) }
+    }
+
     /// Adds to it.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use crate::hit::Hit;
 use crate::options::ScanOptions;
 use crate::pack::{self, Catalog, Detector, PackFault, PackLine};
 use crate::score::Score;
+use crate::secret::canary::Canaries;
 use backstop_model::redacted::Redacted;
 use std::collections::HashMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug)]
 pub struct Detectors {
     engine: Engine,
+    canaries: Canaries,
     catalog: Catalog,
     detectors: Vec<Detector>,
 }
@@ -79,7 +81,9 @@ impl Detectors {
     }
     /// Everything found in a text, by place.
     pub fn scan(&self, text: &str, options: &ScanOptions, scratch: &mut Scratch) -> Vec<Hit> {
-        self.engine.scan(text, options, scratch)
+        let mut hits = self.engine.scan(text, options, scratch);
+        self.canaries.scan(text, options, &mut hits);
+        hits
     }
     /// Holds every detector to its own examples and counter-examples; empty when all stand.
     pub fn self_test(&self) -> Vec<SelfTestFault> {
@@ -169,7 +173,11 @@ impl Builder {
                 .map_or_else(String::new, |detector| detector.origin.source.to_string()),
             lines: vec![PackLine { line, message }],
         })?;
-        Ok(Detectors { engine, catalog, detectors: self.detectors })
+        let canaries = Canaries::of(&self.canaries).map_err(|message| PackFault {
+            source: "registered values".to_owned(),
+            lines: vec![PackLine { line: 1, message }],
+        })?;
+        Ok(Detectors { engine, canaries, catalog, detectors: self.detectors })
     }
 
     fn add(mut self, source: &str, detectors: Vec<Detector>) -> Result<Self, PackFault> {

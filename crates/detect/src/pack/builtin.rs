@@ -18,4 +18,5 @@ pub(crate) const PACKS: &[(&str, &str)] = packs![
     "pii-nl-be",
     "pii-uk",
     "pii-us",
+    "secret-backstop",
 ];

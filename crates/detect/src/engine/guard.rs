@@ -33,7 +33,7 @@ pub(super) fn ends_free(guard: Guard, text: &str, end: usize) -> bool {
         Guard::Token => !in_token(next),
         Guard::Address => {
             let joins = |c: char| c == ':' || c.is_ascii_hexdigit();
-            !(in_word(next) || (next == ':' && after.next().is_some_and(joins)))
+            !(in_word(next) || (matches!(next, ':' | '.') && after.next().is_some_and(joins)))
         }
         Guard::Digit => {
             let joins = joins_digits(next) && after.next().is_some_and(|c| c.is_ascii_digit());
@@ -92,6 +92,7 @@ mod tests {
             (Guard::Address, "12:", true),
             (Guard::Address, "12: 5", true),
             (Guard::Address, "12:f", false),
+            (Guard::Address, "12.5", false),
             (Guard::Address, "[12]:80", true),
         ] {
             assert_eq!(free(guard, text, "12"), expected, "{guard:?} {text}");

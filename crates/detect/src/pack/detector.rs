@@ -120,8 +120,8 @@ pub(crate) enum Guard {
     Digit,
     /// `[A-Za-z0-9_+/=-]`.
     Token,
-    /// As `Word`, nor `:` or `.` before it, nor `:` and one more `:` or hexadecimal digit behind
-    /// it: a part of an IPv6 address is none.
+    /// As `Word`, nor `:` or `.` before it, nor either of them behind it with one more `:` or
+    /// hexadecimal digit: a part of an IPv6 address is none.
     Address,
     /// Anything may.
     None,

@@ -9,8 +9,14 @@ pub(crate) fn card_number(text: &str) -> Verdict {
     Verdict::of((12..=19).contains(&text.len()) && is_issued(text, text.len()) && checks(text))
 }
 
-/// The same, and fifteen or sixteen digits that begin with 1: what Presidio reports. Thirteen
-/// that begin with 1 are milliseconds of a clock.
+/// Twelve to nineteen digits with Luhn, for use beside a word that says card. Thirteen that begin
+/// with 1 are milliseconds of a clock.
+pub(crate) fn card_named(text: &str) -> Verdict {
+    let clock = text.len() == 13 && text.starts_with('1');
+    Verdict::of((12..=19).contains(&text.len()) && !clock && checks(text))
+}
+
+/// As `card_number`, and fifteen or sixteen digits that begin with 1: what Presidio reports.
 pub(crate) fn card_like(text: &str) -> Verdict {
     let length = text.len();
     let shaped = is_issued(text, length) || (matches!(length, 15 | 16) && text.starts_with('1'));
@@ -54,7 +60,8 @@ const RANGES: &[Range] = &[
     range(300_000, 305_999, 14, 19), // Diners Club
     range(309_500, 309_599, 14, 19), // Diners Club
     range(340_000, 349_999, 15, 15), // American Express
-    range(352_800, 358_999, 16, 19), // JCB
+    range(350_000, 359_999, 16, 16), // JCB issues 3528 to 3589; generators of test data more
+    range(352_800, 358_999, 17, 19), // JCB
     range(360_000, 369_999, 14, 19), // Diners Club
     range(370_000, 379_999, 15, 15), // American Express
     range(380_000, 399_999, 14, 19), // Diners Club
@@ -130,5 +137,7 @@ mod tests {
         assert_eq!(card_like("0000000000000000"), Verdict::Invalid);
         assert_eq!(card_like("1748503543012"), Verdict::Invalid, "a clock");
         assert_eq!(card_like("1234567890123453"), Verdict::Invalid);
+        assert_eq!(card_named("9795000000000018"), Verdict::Valid);
+        assert_eq!(card_named("1748503543012"), Verdict::Invalid, "a clock");
     }
 }

@@ -3,6 +3,7 @@
 
 use super::Verdict;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 /// An IPv4 or IPv6 address, with a zone or prefix length if it has one.
 pub(crate) fn ip_address(text: &str) -> Verdict {
@@ -114,13 +115,13 @@ pub(crate) fn uuid(text: &str) -> Verdict {
     )
 }
 
-/// An e-mail address whose domain can exist: its last label is a country's or a known generic one.
+/// An e-mail address whose domain can exist: its last label is delegated.
 pub(crate) fn email(text: &str) -> Verdict {
     let Some((local, domain)) = text.rsplit_once('@') else { return Verdict::Invalid };
     Verdict::of(is_local(local) && is_domain(domain))
 }
 
-/// An e-mail address that belongs to a person or a firm: no example domain, no machine's name.
+/// An e-mail address that a person reads: no example domain, list, role or machine.
 pub(crate) fn personal_email(text: &str) -> Verdict {
     let Some((local, domain)) = text.rsplit_once('@') else { return Verdict::Invalid };
     let domain = domain.to_ascii_lowercase();
@@ -129,7 +130,7 @@ pub(crate) fn personal_email(text: &str) -> Verdict {
         domain.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
     let placeholder = EXAMPLE_DOMAINS.iter().any(|name| under(name));
-    let machine = MACHINES.contains(&local.as_str());
+    let machine = NOBODY.contains(&local.as_str()) || is_list(&local, &domain);
     Verdict::of(is_local(&local) && is_domain(&domain) && !placeholder && !machine)
 }
 
@@ -166,8 +167,9 @@ const EXAMPLE_DOMAINS: [&str; 22] = [
     "host.com",
 ];
 
-/// Senders without a person, and the `user` of a repository's address (`git@github.com`).
-const MACHINES: [&str; 9] = [
+/// Senders without a person, the `user` of a repository's address (`git@github.com`), and what
+/// stands in manuals.
+const NOBODY: [&str; 33] = [
     "git",
     "hg",
     "svn",
@@ -177,7 +179,42 @@ const MACHINES: [&str; 9] = [
     "do-not-reply",
     "mailer-daemon",
     "postmaster",
+    "hostmaster",
+    "webmaster",
+    "abuse",
+    "security",
+    "info",
+    "support",
+    "sales",
+    "contact",
+    "help",
+    "bugs",
+    "bug",
+    "press",
+    "foo",
+    "bar",
+    "baz",
+    "foobar",
+    "test-user",
+    "testuser",
+    "username",
+    "youremail",
+    "your-email",
+    "your.email",
+    "someone",
+    "nobody",
 ];
+
+/// A mailing list, a tracker or a service account: no person reads it.
+fn is_list(local: &str, domain: &str) -> bool {
+    const HOSTS: [&str; 6] = ["lists.", "list.", "groups.", "bugs.", "googlegroups.", "vger."];
+    const ENDS: [&str; 8] =
+        ["-list", "-lists", "-devel", "-dev", "-bugs", "-users", "-announce", "-discuss"];
+    HOSTS.iter().any(|host| domain.starts_with(host))
+        || domain.ends_with("gserviceaccount.com")
+        || ENDS.iter().any(|end| local.ends_with(end))
+        || local.starts_with("bug-")
+}
 
 fn is_local(local: &str) -> bool {
     !local.is_empty()
@@ -196,45 +233,21 @@ fn is_domain(domain: &str) -> bool {
     labels && domain.len() <= 253 && is_top_level(last)
 }
 
-/// Two letters: a country's. More: anything but what files and private networks end in.
+/// Whether IANA has delegated the label; one outside ASCII is taken at its word.
 fn is_top_level(label: &str) -> bool {
     let label = label.to_ascii_lowercase();
     if label.starts_with("xn--") {
         return label.len() > 5;
     }
-    if !label.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        return !label.is_ascii() && label.chars().all(char::is_alphabetic);
+    if !label.is_ascii() {
+        return label.chars().all(char::is_alphabetic);
     }
-    match label.len() {
-        0 | 1 => false,
-        2 => COUNTRIES.split(' ').any(|country| country == label),
-        3..=24 => !NO_TOP_LEVEL.split(' ').any(|name| name == label),
-        _ => false,
-    }
+    static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(|| TOP_LEVEL.lines().collect());
+    KNOWN.binary_search(&label.as_str()).is_ok()
 }
 
-/// IANA's two-letter top-level domains.
-const COUNTRIES: &str = "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh \
-    bi bj bm bn bo br bs bt bv bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz \
-    de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp \
-    gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki \
-    km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq \
-    mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn \
-    pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st su sv sx \
-    sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu \
-    wf ws ye yt za zm zw";
-
-/// Endings of files, units, properties and private networks that are no top-level domain.
-const NO_TOP_LEVEL: &str = "png jpg jpeg gif svg webp ico bmp tiff pdf doc docx xls xlsx ppt pptx \
-    txt log csv tsv json jsonl yaml yml toml xml html htm css scss less js jsx mjs cjs ts tsx vue \
-    py pyc pyi rb rs java jar class kt go cpp hpp cc hh cs swift php phtml sql db sqlite lock ini \
-    cfg conf config env bak tmp swp orig patch diff tar tgz gz bz xz zst rar iso img bin exe dll \
-    dylib deb rpm apk whl egg gem crate wasm woff ttf eot mpg mpeg avi wav flac ogg tex bib \
-    service socket timer target mount automount slice scope path device swap snapshot journal \
-    example test invalid localhost local localdomain internal intranet lan home corp private \
-    domain host server client user email name value length len push call apply bind map filter \
-    get set new old min max sum str int num obj arr args self this none null true false err unwrap \
-    clone iter into";
+/// IANA's root zone in ASCII, one a line, sorted.
+const TOP_LEVEL: &str = include_str!("top_level.txt");
 
 #[cfg(test)]
 mod tests {
@@ -308,11 +321,24 @@ mod tests {
         ] {
             assert_eq!(email(address), Verdict::Invalid, "{address}");
         }
-        for address in
-            ["john@example.com", "git@github.com", "x@mail.example.org", "noreply@corp.com"]
-        {
+        for address in [
+            "john@example.com",
+            "git@github.com",
+            "x@mail.example.org",
+            "noreply@corp.com",
+            "bug-tar@gnu.org",
+            "systemd-devel@lists.freedesktop.org",
+            "robot@p.iam.gserviceaccount.com",
+        ] {
             assert_eq!(personal_email(address), Verdict::Invalid, "{address}");
         }
+    }
+
+    #[test]
+    fn top_level_domains_can_be_searched() {
+        assert!(TOP_LEVEL.lines().is_sorted() && TOP_LEVEL.lines().count() > 1000);
+        assert!(is_top_level("com") && is_top_level("DE") && is_top_level("xn--p1ai"));
+        assert!(!is_top_level("png") && !is_top_level("") && !is_top_level("zz"));
     }
 
     #[test]

@@ -87,7 +87,14 @@ pub(crate) fn us_ein(text: &str) -> Verdict {
     let prefix = tens * 10 + ones;
     let assigned = matches!(prefix,
         1..=6 | 10..=16 | 20..=27 | 30..=48 | 50..=68 | 71..=77 | 80..=88 | 90..=95 | 98 | 99);
-    Verdict::possible(assigned && !uniform(text.as_bytes()) && text != "123456789")
+    Verdict::possible(assigned && !uniform(text.as_bytes()))
+}
+
+/// A bank account number, which has no form; only fillers (111…, 123456789…) are none.
+pub(crate) fn us_bank(text: &str) -> Verdict {
+    let counted =
+        "12345678901234567890".starts_with(text) || "01234567890123456789".starts_with(text);
+    Verdict::possible(!counted && !uniform(text.as_bytes()))
 }
 
 /// Vehicle identification number (49 CFR 565): transliteration, weights, check digit in place 9.
@@ -158,6 +165,13 @@ mod tests {
         }
         assert_eq!(us_ein("121234567"), Verdict::Unknown);
         assert_eq!(us_ein("071234567"), Verdict::Invalid);
+    }
+
+    #[test]
+    fn fillers_are_no_accounts() {
+        assert_eq!(us_bank("945456787654"), Verdict::Unknown);
+        assert_eq!(us_bank("1234567890"), Verdict::Invalid);
+        assert_eq!(us_bank("00000000"), Verdict::Invalid);
     }
 
     #[test]

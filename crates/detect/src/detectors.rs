@@ -36,6 +36,7 @@ pub struct Canary {
 pub struct Builder {
     detectors: Vec<Detector>,
     canaries: Vec<Canary>,
+    notes: Vec<PackFault>,
 }
 
 /// An example that was not found, or a counter-example that was.
@@ -108,6 +109,9 @@ impl Detectors {
                 hits.retain(|hit| hit.detector == detector.id);
                 hits
             };
+            if detector.origin.is_imported {
+                continue;
+            }
             if detector.examples.is_empty() {
                 fault(detector.origin.line, "has no example".to_owned());
             }
@@ -144,7 +148,7 @@ impl Detectors {
 impl Builder {
     /// No detectors at all.
     pub const fn empty() -> Self {
-        Self { detectors: Vec::new(), canaries: Vec::new() }
+        Self { detectors: Vec::new(), canaries: Vec::new(), notes: Vec::new() }
     }
     /// Adds a pack.
     ///
@@ -153,6 +157,26 @@ impl Builder {
     pub fn pack(self, source: &str, yaml: &str) -> Result<Self, PackFault> {
         let detectors = pack::read(source, yaml)?;
         self.add(source, detectors)
+    }
+    /// Adds rules in the format of gitleaks; `notes` then tells what cannot be honoured.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, by line.
+    pub fn gitleaks(self, source: &str, toml: &str) -> Result<Self, PackFault> {
+        let (detectors, notes) = pack::read_gitleaks(source, toml)?;
+        self.add(source, detectors).map(|builder| builder.noting(notes))
+    }
+    /// Adds Presidio's recognizers (YAML or JSON); `notes` then tells what cannot be honoured.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, by line.
+    pub fn presidio(self, source: &str, yaml: &str) -> Result<Self, PackFault> {
+        let (detectors, notes) = pack::read_presidio(source, yaml)?;
+        self.add(source, detectors).map(|builder| builder.noting(notes))
+    }
+    /// What of imported rules cannot be honoured, by source; to be shown to whoever imports.
+    pub fn notes(&self) -> &[PackFault] {
+        &self.notes
     }
     /// Adds a registered value.
     #[must_use]
@@ -178,6 +202,13 @@ impl Builder {
             lines: vec![PackLine { line: 1, message }],
         })?;
         Ok(Detectors { engine, canaries, catalog, detectors: self.detectors })
+    }
+
+    fn noting(mut self, notes: PackFault) -> Self {
+        if !notes.lines.is_empty() {
+            self.notes.push(notes);
+        }
+        self
     }
 
     fn add(mut self, source: &str, detectors: Vec<Detector>) -> Result<Self, PackFault> {

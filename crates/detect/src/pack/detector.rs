@@ -78,11 +78,43 @@ pub(crate) struct Detector {
     pub(crate) origin: Origin,
 }
 
+impl Detector {
+    /// A detector of patterns alone.
+    pub(super) fn of(id: &str, entity: &str, patterns: Vec<Pattern>, origin: Origin) -> Self {
+        Self {
+            id: Arc::from(id),
+            entity: Arc::from(entity),
+            family: Family::Pii,
+            acts: Acts::Block,
+            level: None,
+            country: None,
+            languages: Vec::new(),
+            keywords: Vec::new(),
+            trigger: Trigger::Always,
+            patterns,
+            finder: None,
+            validator: None,
+            normalise: String::new(),
+            context: Vec::new(),
+            context_required: false,
+            entropy: None,
+            stopwords: Vec::new(),
+            allow: Vec::new(),
+            priority: 0,
+            examples: Vec::new(),
+            counter_examples: Vec::new(),
+            origin,
+        }
+    }
+}
+
 /// The source and line of a detector.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) source: Arc<str>,
     pub(crate) line: usize,
+    /// From rules of others, which carry no examples.
+    pub(crate) is_imported: bool,
 }
 
 /// One pattern of a detector.
@@ -103,10 +135,8 @@ pub(crate) struct Pattern {
 pub(crate) enum Group {
     /// The group named `value` if there is one, else the whole match.
     Value,
-    #[expect(dead_code, reason = "for the rules of others")]
     /// The first group that took part, else the whole match (gitleaks).
     First,
-    #[expect(dead_code, reason = "for the rules of others")]
     /// This group.
     Number(usize),
 }

@@ -44,6 +44,11 @@ impl Faults {
     pub(super) const fn len(&self) -> usize {
         self.0.len()
     }
+    /// What was said, as notes.
+    pub(super) fn into_notes(mut self, source: &str) -> PackFault {
+        self.0.sort_by_key(|fault| fault.line);
+        PackFault { source: source.to_owned(), lines: self.0 }
+    }
     /// The value, if nothing was wrong.
     pub(super) fn finish<T>(mut self, source: &str, value: T) -> Result<T, PackFault> {
         if self.0.is_empty() {

@@ -11,10 +11,14 @@
 mod builtin;
 mod catalog;
 mod detector;
+mod dialect;
 mod fault;
 mod fields;
+mod gitleaks;
+mod presidio;
 mod regex;
 mod schema;
+mod toml;
 mod tree;
 mod yaml;
 
@@ -23,5 +27,7 @@ pub use catalog::{Catalog, CatalogEntry};
 pub use detector::{Acts, Family};
 pub(crate) use detector::{Detector, Group, Guard, Pattern, Trigger};
 pub use fault::{PackFault, PackLine};
+pub(crate) use gitleaks::read as read_gitleaks;
+pub(crate) use presidio::read as read_presidio;
 pub(crate) use regex::fault_text as regex_fault;
 pub(crate) use schema::read;

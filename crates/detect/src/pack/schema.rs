@@ -90,7 +90,7 @@ fn detector(node: &Node, pack: &Arc<str>, faults: &mut Faults) -> Option<Detecto
         priority: fields.number("priority", faults).map_or(0, |number| number as i32),
         examples: examples(&mut fields, "examples", faults),
         counter_examples: examples(&mut fields, "counter_examples", faults),
-        origin: Origin { source: pack.clone(), line: fields.line },
+        origin: Origin { source: pack.clone(), line: fields.line, is_imported: false },
     };
     if detector.patterns.is_empty() == detector.finder.is_none() {
         faults.add(fields.line, format!("`{id}` needs either `patterns` or a `finder`"));

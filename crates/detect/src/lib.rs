@@ -8,12 +8,14 @@
 //!               └───── decode ◀────┘  look again at what was decoded
 //! ```
 //! A detector is data: a row in `packs/` with its pattern, validator, context words, examples and
-//! counter-examples. What no pattern can say is a validator (`validate`) or a finder (`secret`).
+//! counter-examples. What no pattern can say is a validator (`validate`) or a finder (`secret`,
+//! `phone`, `address`).
 //! Knows no files, sockets, clocks, policy or tokio. All work is linear in the bytes looked at.
 //!
 //! Reading order: `pack` (what a detector may say), `engine` (how text is scanned), `hit`,
 //! `inspect` (how whole payloads are taken apart).
 
+mod address;
 pub mod corpus;
 pub mod decode;
 mod detectors;
@@ -24,6 +26,7 @@ pub mod mark;
 pub mod name;
 mod options;
 mod pack;
+mod phone;
 mod score;
 pub mod secret;
 pub mod validate;

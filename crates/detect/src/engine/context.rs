@@ -199,7 +199,7 @@ fn fold(text: &str) -> String {
 }
 
 /// Letters of scripts that put no space between words.
-pub(super) const fn unspaced(c: char) -> bool {
+pub(crate) const fn unspaced(c: char) -> bool {
     matches!(c,
         '\u{0E00}'..='\u{0EFF}'
         | '\u{1000}'..='\u{109F}'

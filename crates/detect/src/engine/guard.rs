@@ -16,6 +16,15 @@ pub(super) fn starts_free(guard: Guard, text: &str, start: usize) -> bool {
         Guard::Word => !in_word(last),
         Guard::Token => !in_token(last),
         Guard::Address => !(in_word(last) || matches!(last, ':' | '.')),
+        Guard::Number => {
+            let beyond = before.next().unwrap_or(' ');
+            let joined = match last {
+                '.' | ',' => beyond.is_ascii_digit(),
+                '-' => in_word(beyond),
+                _ => false,
+            };
+            !(in_word(last) || joined)
+        }
         Guard::Digit => {
             let joins = joins_digits(last) && before.next().is_some_and(|c| c.is_ascii_digit());
             !(last.is_ascii_digit() || joins)
@@ -34,6 +43,15 @@ pub(super) fn ends_free(guard: Guard, text: &str, end: usize) -> bool {
         Guard::Address => {
             let joins = |c: char| c == ':' || c.is_ascii_hexdigit();
             !(in_word(next) || (matches!(next, ':' | '.') && after.next().is_some_and(joins)))
+        }
+        Guard::Number => {
+            let beyond = after.next().unwrap_or(' ');
+            let joined = match next {
+                '.' | ',' => beyond.is_ascii_digit(),
+                '-' | ':' | '/' => in_word(beyond),
+                _ => false,
+            };
+            !(in_word(next) || joined)
         }
         Guard::Digit => {
             let joins = joins_digits(next) && after.next().is_some_and(|c| c.is_ascii_digit());
@@ -86,6 +104,12 @@ mod tests {
             (Guard::Token, "12=", false),
             (Guard::Token, "/12", false),
             (Guard::Token, "\"12\"", true),
+            (Guard::Number, "0.12", false),
+            (Guard::Number, "a-12", false),
+            (Guard::Number, "iam::12:role", false),
+            (Guard::Number, "id:12, x", true),
+            (Guard::Number, "/12?x", true),
+            (Guard::Number, "12.", true),
             (Guard::None, "31234", true),
             (Guard::Address, ":12", false),
             (Guard::Address, "x12", false),

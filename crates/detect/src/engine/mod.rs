@@ -21,6 +21,7 @@ mod pattern;
 mod plan;
 mod shapes;
 
+pub(crate) use context::unspaced;
 pub(crate) use finder::{Candidate, Finder};
 
 use crate::hit::Hit;

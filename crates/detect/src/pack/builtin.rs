@@ -19,4 +19,20 @@ pub(crate) const PACKS: &[(&str, &str)] = packs![
     "pii-uk",
     "pii-us",
     "secret-backstop",
+pub(crate) const PACKS: &[(&str, &str)] =
+    packs!["mark-business", "mark-government", "pii-generic",];
+pub(crate) const PACKS: &[(&str, &str)] = packs![
+    "pii-address",
+    "pii-africa",
+    "pii-au",
+    "pii-cn-jp",
+    "pii-generic",
+    "pii-in",
+    "pii-kr",
+    "pii-nordic",
+    "pii-person",
+    "pii-phone",
+    "pii-pl",
+    "pii-sea",
+    "pii-tr",
 ];

@@ -153,6 +153,9 @@ pub(crate) enum Guard {
     /// As `Word`, nor `:` or `.` before it, nor either of them behind it with one more `:` or
     /// hexadecimal digit: a part of an IPv6 address is none.
     Address,
+    /// What makes digits part of another number or token: `[A-Za-z0-9_]`, a `.` or `,` with a digit
+    /// behind it, a `-` or (after the match) `:` or `/` with a letter or digit behind it.
+    Number,
     /// Anything may.
     None,
 }

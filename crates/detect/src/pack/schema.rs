@@ -184,9 +184,10 @@ fn pattern(node: &Node, faults: &mut Faults) -> Option<Pattern> {
         Some("digit") => Guard::Digit,
         Some("token") => Guard::Token,
         Some("address") => Guard::Address,
+        Some("number") => Guard::Number,
         Some("none") => Guard::None,
         Some(other) => {
-            let message = format!("`guard: {other}`: one of word, digit, token, address, none");
+            let message = format!("`guard: {other}`: one of word, digit, token, address, number, none");
             faults.add(fields.line, message);
             Guard::None
         }

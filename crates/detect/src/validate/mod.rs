@@ -16,6 +16,18 @@ mod net;
 mod romance;
 mod uk;
 mod us;
+mod africa;
+mod asia;
+mod au;
+mod india;
+mod kr;
+mod luhn;
+mod nordic;
+mod numeral;
+mod person;
+mod pl;
+mod se;
+mod tr;
 
 /// What a validator says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +147,50 @@ table! {
     us_ssn_like => us::us_ssn_like,
     uuid => net::uuid,
     vin => us::vin,
+    age => person::age,
+    au_abn => au::au_abn,
+    au_acn => au::au_acn,
+    au_medicare => au::au_medicare,
+    au_tfn => au::au_tfn,
+    birth_date => person::birth_date,
+    cn_resident_id => asia::cn_resident_id,
+    dk_cpr => nordic::dk_cpr,
+    dk_cvr => nordic::dk_cvr,
+    fi_business_id => nordic::fi_business_id,
+    fi_personal_identity_code => nordic::fi_personal_identity_code,
+    in_aadhaar => india::in_aadhaar,
+    in_gstin => india::in_gstin,
+    in_pan => india::in_pan,
+    in_pan_any => india::in_pan_any,
+    in_vehicle_registration => india::in_vehicle_registration,
+    jp_corporate_number => asia::jp_corporate_number,
+    jp_my_number => asia::jp_my_number,
+    kr_brn => kr::kr_brn,
+    kr_driver_license => kr::kr_driver_license,
+    kr_frn => kr::kr_frn,
+    kr_rrn => kr::kr_rrn,
+    luhn => luhn::luhn,
+    ng_nin => africa::ng_nin,
+    no_fodselsnummer => nordic::no_fodselsnummer,
+    no_organisasjonsnummer => nordic::no_organisasjonsnummer,
+    ph_tin => asia::ph_tin,
+    pl_id_card => pl::pl_id_card,
+    pl_nip => pl::pl_nip,
+    pl_passport => pl::pl_passport,
+    pl_pesel => pl::pl_pesel,
+    pl_regon => pl::pl_regon,
+    se_organisationsnummer => se::se_organisationsnummer,
+    se_personnummer => se::se_personnummer,
+    sg_nric_fin => asia::sg_nric_fin,
+    sg_uen => asia::sg_uen,
+    th_tnin => asia::th_tnin,
+    tr_license_plate => tr::tr_license_plate,
+    tr_national_id => tr::tr_national_id,
+    tr_tax_number => tr::tr_tax_number,
+    za_company_registration => africa::za_company_registration,
+    za_id_number => africa::za_id_number,
+    za_income_tax_number => africa::za_income_tax_number,
+    za_vat_number => africa::za_vat_number,
 }
 
 #[cfg(test)]

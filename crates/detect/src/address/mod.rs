@@ -1,0 +1,407 @@
+//! Street addresses in running text, in the orders and languages of `packs/streets.tsv`.
+//!
+//! ```text
+//!  text ─ token ─▶ a number ─▶ forward: `12 Baker Street`, `26 rue de Pologne`
+//!                          └─▶ backward: `Pohlstrasse 9`, `Via Roma 131`, `Rákóczi út 66`
+//!                                   └─▶ rest: `Apt. 5`, city, state, post code ─▶ candidate
+//! ```
+//! Where no word says street (`329 Arenales 9462`), a phrase that announces an address or the
+//! number of a flat must stand beside. Every number looks at a bounded number of tokens, so that
+//! the work is linear. Boxes, military mail and the scripts of East Asia are plain patterns of
+//! `packs/pii-address.yaml`.
+
+mod token;
+mod vocabulary;
+
+use crate::engine::Candidate;
+use crate::score::Score;
+use token::{Case, Kind, Token, tokens};
+use vocabulary::{Says, Trust, Vocabulary, vocabulary};
+
+/// LIMIT: words of a street's name.
+const NAME: usize = 6;
+/// LIMIT: bytes before an address in which it is announced.
+const ANNOUNCED: usize = 72;
+/// LIMIT: tokens behind the street that may still belong to the address.
+const REST: usize = 24;
+
+/// Streets with their numbers.
+pub(crate) fn street_address(text: &str, found: &mut Vec<Candidate>) {
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return;
+    }
+    let tokens = tokens(text);
+    let reader = Reader { text, tokens: &tokens, known: vocabulary() };
+    let mut done = 0;
+    for at in 0..tokens.len() {
+        if at < done || !reader.is_house_number(at) {
+            continue;
+        }
+        if let Some(street) = reader.forward(at).or_else(|| reader.backward(at, done)) {
+            let (last, rest) = reader.rest(street.last);
+            let score = match (street.trust, rest) {
+                (Sure::Street, _) | (Sure::Likely, Rest::Unit | Rest::Code) => 0.6,
+                (Sure::Likely, Rest::None) => 0.45,
+                (Sure::Shape, Rest::Unit) => 0.5,
+                (Sure::Shape, Rest::Code | Rest::None) => continue,
+            };
+            if let (Some(from), Some(to)) = (tokens.get(street.first), tokens.get(last)) {
+                found.push(Candidate {
+                    span: from.span.start..to.span.end,
+                    score: Score::new(score),
+                });
+            }
+            done = last + 1;
+        }
+    }
+}
+
+/// How surely a stretch of tokens is a street.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sure {
+    /// It can hardly be anything else.
+    Street,
+    /// It needs a word beside it.
+    Likely,
+    /// Number, words, number: it needs a flat's number behind it.
+    Shape,
+}
+
+/// A street found: first and last token.
+#[derive(Debug, Clone, Copy)]
+struct Street {
+    first: usize,
+    last: usize,
+    trust: Sure,
+}
+
+/// What follows a street.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    None,
+    Unit,
+    Code,
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    known: &'static Vocabulary,
+}
+
+impl Reader<'_> {
+    fn kind(&self, at: usize) -> Option<Kind> {
+        self.tokens.get(at).map(|token| token.kind)
+    }
+    fn says(&self, at: usize) -> Says {
+        self.word(at).map(|word| self.known.says(&word)).unwrap_or_default()
+    }
+    fn word(&self, at: usize) -> Option<String> {
+        let token = self.tokens.get(at).filter(|token| matches!(token.kind, Kind::Word(_)))?;
+        self.text.get(token.span.clone()).map(str::to_lowercase)
+    }
+    fn capital(&self, at: usize) -> bool {
+        self.kind(at) == Some(Kind::Word(Case::Capital))
+    }
+    fn ending(&self, at: usize) -> Option<Trust> {
+        self.word(at).and_then(|word| self.known.ending(&word))
+    }
+    fn is_number(&self, at: usize) -> bool {
+        matches!(self.kind(at), Some(Kind::Number { digits: 1..=5, .. }))
+    }
+    fn is_house_number(&self, at: usize) -> bool {
+        self.is_number(at)
+    }
+    /// Whether an address is announced before this token.
+    fn announced(&self, at: usize) -> bool {
+        let end = self.tokens.get(at).map_or(0, |token| token.span.start);
+        let start = self.text.ceil_char_boundary(end.saturating_sub(ANNOUNCED));
+        let before = self.text.get(start..end).unwrap_or_default().to_lowercase();
+        self.known.announced(&before)
+    }
+    /// The token behind a word and the full stop of its abbreviation.
+    fn behind(&self, at: usize) -> usize {
+        if self.kind(at + 1) == Some(Kind::Dot) && !self.gap(at, at + 1) { at + 2 } else { at + 1 }
+    }
+    /// Whether white space parts two tokens.
+    fn gap(&self, left: usize, right: usize) -> bool {
+        let (left, right) = (self.tokens.get(left), self.tokens.get(right));
+        left.zip(right).is_some_and(|(left, right)| left.span.end != right.span.start)
+    }
+    /// A word that may stand in a name: capital, connector or ordinal.
+    fn in_name(&self, at: usize, small_too: bool) -> bool {
+        match self.kind(at) {
+            Some(Kind::Word(Case::Capital)) => true,
+            Some(Kind::Word(Case::Small)) => small_too || self.says(at).connector,
+            _ => false,
+        }
+    }
+
+    /// A number with the street behind it.
+    fn forward(&self, at: usize) -> Option<Street> {
+        let pair = self.is_number(at + 1);
+        let mut first = at + usize::from(pair) + 1;
+        if self.kind(first) == Some(Kind::Comma) && self.says(first + 1).before.is_some() {
+            first += 1;
+        }
+        let announced = self.announced(at);
+        if let Some(trust) = self.says(first).before
+            && let Some(last) = self.name_behind(first, announced || pair)
+        {
+            let numbered = self.is_number(last + 1);
+            let sure =
+                trust == Trust::Plain && self.name_is_capital(first, last) || announced || pair;
+            let last = if numbered { last + 1 } else { last };
+            let trust =
+                if sure || numbered && trust == Trust::Plain { Sure::Street } else { Sure::Likely };
+            return Some(Street { first: at, last, trust });
+        }
+        self.name_before(at, first, pair, announced)
+    }
+
+    /// `12 Baker Street`, `583 Magrethevej 298`, `329 Arenales 9462`.
+    fn name_before(&self, at: usize, first: usize, pair: bool, announced: bool) -> Option<Street> {
+        let mut place = first;
+        let mut capitals = 0;
+        for words in 0..NAME {
+            let Some(Kind::Word(case)) = self.kind(place) else { break };
+            let says = self.says(place);
+            if let Some(trust) =
+                says.after.filter(|_| words > 0 && capitals > 0 || words > 0 && (pair || announced))
+            {
+                let mut last = self.behind(place) - 1;
+                // `Devon Street West`, `Hill Park Road`: the last word of the kind decides.
+                let follows = self.says(last + 1);
+                if follows.direction && self.capital(last + 1) {
+                    last += 1;
+                } else if follows.after.is_some()
+                    && self.capital(last + 1)
+                    && follows.after != Some(Trust::Weak)
+                {
+                    place = last + 1;
+                    continue;
+                }
+                let last = if self.is_number(last + 1) && !self.says(last + 2).unit && announced {
+                    last + 1
+                } else {
+                    last
+                };
+                let written = capitals > 0 && case == Case::Capital;
+                let trust = match trust {
+                    Trust::Plain if written || pair || announced => Sure::Street,
+                    Trust::Weak if pair || announced && written => Sure::Street,
+                    Trust::Weak if written && capitals > 0 && !announced => Sure::Likely,
+                    Trust::Plain | Trust::Weak => Sure::Likely,
+                };
+                return Some(Street { first: at, last, trust });
+            }
+            let number = self.is_number(self.behind(place));
+            if let Some(trust) =
+                self.ending(place).filter(|_| number && (case == Case::Capital || announced))
+            {
+                let trust =
+                    if trust == Trust::Plain || announced { Sure::Street } else { Sure::Likely };
+                return Some(Street { first: at, last: self.behind(place), trust });
+            }
+            if !self.in_name(place, announced) && !says.connector {
+                break;
+            }
+            capitals += usize::from(case == Case::Capital);
+            // An initial or an abbreviation may stand in a name.
+            let next = self.behind(place);
+            if self.is_number(next) && (capitals > 0 || announced) {
+                let trust = if announced { Sure::Street } else { Sure::Shape };
+                return Some(Street { first: at, last: next, trust });
+            }
+            place = next;
+        }
+        let named = place > first && capitals > 0 && (pair && announced);
+        named.then(|| Street { first: at, last: place - 1, trust: Sure::Street })
+    }
+
+    /// The last word of the name behind `rue` or `ul.`.
+    fn name_behind(&self, street: usize, small_too: bool) -> Option<usize> {
+        let mut last = None;
+        let mut place = self.behind(street);
+        for _ in 0..NAME {
+            if !self.in_name(place, small_too) || self.says(place).unit {
+                break;
+            }
+            if !self.says(place).connector {
+                last = Some(place);
+            }
+            place = self.behind(place);
+            if last.is_some()
+                && self.tokens.get(place - 1).is_some_and(|token| token.kind == Kind::Dot)
+                && !self.is_number(place)
+            {
+                break;
+            }
+        }
+        last
+    }
+    fn name_is_capital(&self, street: usize, last: usize) -> bool {
+        (street + 1..=last).any(|place| self.capital(place) && !self.says(place).connector)
+    }
+
+    /// A number with the street before it.
+    fn backward(&self, at: usize, done: usize) -> Option<Street> {
+        let dotted = at.checked_sub(1).filter(|place| self.kind(*place) == Some(Kind::Dot));
+        let word = dotted.unwrap_or(at).checked_sub(1).filter(|place| *place >= done)?;
+        if !matches!(self.kind(word), Some(Kind::Word(_))) {
+            return None;
+        }
+        let last =
+            if self.kind(at + 1) == Some(Kind::Dot) && !self.gap(at, at + 1) { at + 1 } else { at };
+        if self.capital(word)
+            && let Some(trust) = self.ending(word)
+        {
+            let announced = self.announced(word);
+            let trust =
+                if trust == Trust::Plain || announced { Sure::Street } else { Sure::Likely };
+            return Some(Street { first: word, last, trust });
+        }
+        if self.says(word).after == Some(Trust::Plain)
+            && let Some(name) =
+                word.checked_sub(1).filter(|name| *name >= done && self.capital(*name))
+        {
+            let first = (done..name)
+                .rev()
+                .take(2)
+                .take_while(|place| self.capital(*place))
+                .last()
+                .unwrap_or(name);
+            return Some(Street { first, last, trust: Sure::Street });
+        }
+        self.prefixed(word, last, done).or_else(|| self.told(word, last, done))
+    }
+
+    /// `Via Nuova del Campo 85`, `ul. Grochowa 80`.
+    fn prefixed(&self, word: usize, last: usize, done: usize) -> Option<Street> {
+        let mut place = word;
+        for _ in 0..=NAME {
+            if let Some(trust) = self
+                .says(place)
+                .before
+                .filter(|_| place < word && self.name_is_capital(place, word))
+            {
+                let sure = trust == Trust::Plain || self.capital(place);
+                return Some(Street {
+                    first: place,
+                    last,
+                    trust: if sure { Sure::Street } else { Sure::Likely },
+                });
+            }
+            let stop = self.kind(place) == Some(Kind::Dot);
+            if !stop && !self.in_name(place, false) {
+                return None;
+            }
+            place = place.checked_sub(1).filter(|place| *place >= done)?;
+        }
+        None
+    }
+
+    /// `the address is Storgarden 52`: names only, so that the phrase must stand right before.
+    fn told(&self, word: usize, last: usize, done: usize) -> Option<Street> {
+        let capital = |place: &usize| self.capital(*place);
+        let first = (done..=word).rev().take(NAME).take_while(capital).last()?;
+        let before = first.checked_sub(1)?;
+        let joined =
+            matches!(self.word(before).as_deref(), Some("is" | "at" | "to" | "of" | "and" | "in"));
+        (joined && self.announced(first)).then_some(Street { first, last, trust: Sure::Street })
+    }
+
+    /// What belongs to the address behind the street: flat, city, state, post code.
+    fn rest(&self, street: usize) -> (usize, Rest) {
+        let mut last = street;
+        let mut rest = Rest::None;
+        let mut place = street + 1;
+        let mut words = 0;
+        while place <= street + REST {
+            match self.kind(place) {
+                Some(Kind::Comma | Kind::Line | Kind::Mark) => {}
+                Some(Kind::Dot) if self.is_number(place + 1) => {}
+                Some(Kind::Word(case)) => {
+                    let number = self.behind(place);
+                    if self.says(place).unit
+                        && matches!(self.kind(number), Some(Kind::Number { .. }))
+                    {
+                        (last, rest) = (number, Rest::Unit);
+                        place = number;
+                    } else {
+                        words += 1;
+                        if words > 8 || case == Case::Small && words > 4 {
+                            break;
+                        }
+                    }
+                }
+                Some(Kind::Number { digits: 3..=6, plain }) if words > 0 || plain => {
+                    last = place;
+                    rest = if rest == Rest::Unit { Rest::Unit } else { Rest::Code };
+                    break;
+                }
+                _ => break,
+            }
+            place += 1;
+        }
+        (last, rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<(&str, bool)> {
+        let mut candidates = Vec::new();
+        street_address(text, &mut candidates);
+        let sure = |candidate: &Candidate| candidate.score >= Score::new(0.5);
+        candidates
+            .iter()
+            .map(|candidate| (text.get(candidate.span.clone()).unwrap(), sure(candidate)))
+            .collect()
+    }
+
+    #[test]
+    fn streets_of_many_languages() {
+        for (text, expected) in [
+            ("I live at 221B Baker Street, London", "221B Baker Street"),
+            (
+                "Send it to 1600 Pennsylvania Avenue NW, Washington, DC 20500.",
+                "1600 Pennsylvania Avenue NW, Washington, DC 20500",
+            ),
+            ("Er wohnt Pohlstrasse 9 im Hof", "Pohlstrasse 9"),
+            ("Augsburger Straße 36", "Augsburger Straße 36"),
+            ("12, rue de la Paix, 75002 Paris", "12, rue de la Paix, 75002"),
+            ("Rua Augusta 1500", "Rua Augusta 1500"),
+            ("Calle de Alcalá 42", "Calle de Alcalá 42"),
+            ("ul. Marszałkowska 10", "ul. Marszałkowska 10"),
+            ("Rákóczi út 66.", "Rákóczi út 66."),
+            ("Kungsgatan 12", "Kungsgatan 12"),
+            ("Mannerheiminkatu 5", "Mannerheiminkatu 5"),
+            ("address: 329 Arenales 9462", "329 Arenales 9462"),
+            ("462 Stubengraben 80 Apt. 608", "462 Stubengraben 80 Apt. 608"),
+        ] {
+            assert_eq!(found(text), [(expected, true)], "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_beside_other_words_are_no_streets() {
+        for text in [
+            "Version 5 of the Protocol",
+            "In 2019 the Road was closed",
+            "Python 3 and Rust 2024",
+            "HTTP 2 over TLS 1.3",
+            "see RFC 7231 Section 6",
+            "a 4 GB drive, 2 way sync",
+            "line 12 column 5",
+            "page 3 of 10",
+            "3... 2... 1... liftoff!",
+            "investigate 3 issues",
+            "test suite 12 passed",
+        ] {
+            assert!(found(text).iter().all(|(_, sure)| !sure), "{text}: {:?}", found(text));
+        }
+    }
+}

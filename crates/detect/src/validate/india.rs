@@ -67,7 +67,8 @@ pub(crate) fn in_vehicle_registration(text: &str) -> Verdict {
         "RJ", "SK", "TG", "TN", "TR", "TS", "UA", "UK", "UP", "WB",
     ];
     let code = text.get(..2).unwrap_or_default().to_ascii_uppercase();
-    Verdict::possible(STATES.contains(&code.as_str()))
+    // The Bharat series begins with its year and belongs to no state.
+    Verdict::possible(text.starts_with("2") || STATES.contains(&code.as_str()))
 }
 
 #[cfg(test)]

@@ -54,13 +54,9 @@ macro_rules! table {
 }
 
 table! {
+    phone_abroad => crate::phone::phone_abroad,
     phone_international => crate::phone::phone_international,
     phone_look => crate::phone::phone_look,
     phone_national => crate::phone::phone_national,
-    phone_north_american => crate::phone::phone_north_american,
-    phone_ph_mobile => crate::phone::phone_ph_mobile,
-    phone_tr => crate::phone::phone_tr,
-    phone_za_fixed => crate::phone::phone_za_fixed,
-    phone_za_mobile => crate::phone::phone_za_mobile,
     street_address => crate::address::street_address,
 }

@@ -107,7 +107,7 @@ impl Compiled {
 pub(super) fn guarded(source: &str, guard: Guard) -> Result<Hir, Box<regex_syntax::Error>> {
     let hir = regex_syntax::parse(source).map_err(Box::new)?;
     Ok(match guard {
-        Guard::Word | Guard::Token | Guard::Address => Hir::concat(vec![
+        Guard::Word | Guard::Token | Guard::Address | Guard::Number => Hir::concat(vec![
             Hir::look(Look::WordStartHalfAscii),
             hir,
             Hir::look(Look::WordEndHalfAscii),

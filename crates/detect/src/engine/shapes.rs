@@ -48,7 +48,7 @@ impl fmt::Debug for Shapes {
 /// Whether a pattern begins only where places are asked for, and ends soon.
 pub(super) fn takes_part(guard: Guard, first: &[bool; 256], longest: Option<usize>) -> bool {
     let allowed = |byte: u8| match guard {
-        Guard::Word | Guard::Token | Guard::Address => {
+        Guard::Word | Guard::Token | Guard::Address | Guard::Number => {
             byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'(' | b':')
         }
         Guard::Digit => byte.is_ascii_digit() || matches!(byte, b'+' | b'('),

@@ -21,7 +21,10 @@ pub(crate) const PACKS: &[(&str, &str)] = packs![
     "secret-backstop",
 pub(crate) const PACKS: &[(&str, &str)] =
     packs!["mark-business", "mark-government", "pii-generic",];
+
 pub(crate) const PACKS: &[(&str, &str)] = packs![
+    "mark-business",
+    "mark-government",
     "pii-address",
     "pii-africa",
     "pii-au",

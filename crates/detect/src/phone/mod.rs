@@ -3,15 +3,16 @@
 //! ```text
 //!  text ─ number (runs of digits, brackets, separators) ─▶ plan (is it in use, and where) ─▶ candidate
 //! ```
-//! The finders differ in what they ask for: a `+`, the North American layout, a plan of one
-//! country, any plan of the regions in `REGIONS`, or only the look of a number beside a word for
-//! telephone (that word is the pack's business). Packs: `packs/pii-phone.yaml`.
+//! The finders differ in what they ask for: a `+`, any plan of the regions in `REGIONS`, or only
+//! the look of a number beside a word for telephone (that word is the pack's business). Layouts of
+//! one country are patterns of `packs/pii-phone.yaml`, with a validator that asks its plan.
 
 mod number;
 mod plan;
 
 use crate::engine::Candidate;
 use crate::score::Score;
+use crate::validate::Verdict;
 use number::{Lead, each_run};
 use plan::{Line, Plan, international};
 
@@ -24,41 +25,28 @@ const REGIONS: [&str; 30] = [
 /// `+`, calling code and a number in use: a telephone number without another word.
 pub(crate) fn phone_international(text: &str, found: &mut Vec<Candidate>) {
     each_run(text, |run| {
-        let (score, skip) = match run.lead {
-            Lead::Plus => (0.6, 0),
-            // `00` and `011` also begin many another number.
-            Lead::None if run.digits.starts_with("011") && run.grouped() => (0.4, 3),
-            Lead::None if run.digits.starts_with("00") => {
-                (if run.grouped() { 0.4 } else { 0.3 }, 2)
-            }
-            Lead::None => return,
-        };
-        let written = |digits: &str| digits.get(skip..).and_then(international).is_some();
-        if let Some(span) = run.longest(written).filter(|_| !run.looks_like_decimal()) {
-            found.push(Candidate { span, score: Score::new(score) });
+        if run.lead == Lead::Plus
+            && !run.looks_like_decimal()
+            && let Some(span) = run.longest(|digits| international(digits).is_some())
+        {
+            found.push(Candidate { span, score: Score::new(0.6) });
         }
     });
 }
 
-/// Ten digits in the layouts of North America.
-pub(crate) fn phone_north_american(text: &str, found: &mut Vec<Candidate>) {
+/// The same with `00` or `011` before the calling code, which begin many another number.
+pub(crate) fn phone_abroad(text: &str, found: &mut Vec<Candidate>) {
     each_run(text, |run| {
-        let score = match run.layout() {
-            "(3) 3-4" | "(3)3-4" | "1 (3) 3-4" | "1-3-3-4" | "1(3)3-4" | "1-(3)-3-4"
-            | "1.3.3.4" | "(3)-3-4" => 0.6,
-            "3-3-4" | "(3) 3 4" => 0.5,
-            "3.3.4" | "3 3 4" | "3 3-4" | "1 3 3 4" | "1 3-3-4" | "3/3-4" => 0.4,
-            _ => return,
+        let skip = match run.lead {
+            Lead::None if run.digits.starts_with("011") && run.grouped() => 3,
+            Lead::None if run.digits.starts_with("00") => 2,
+            Lead::None | Lead::Plus => return,
         };
-        let in_use = |digits: &str| {
-            let digits =
-                if digits.len() == 11 { digits.get(1..).unwrap_or_default() } else { digits };
-            digits.len() == 10 && international(&format!("1{digits}")).is_some()
-        };
-        if run.lead == Lead::None
-            && let Some(span) = run.longest(in_use)
+        if let Some(span) =
+            run.longest(|digits| digits.get(skip..).and_then(international).is_some())
         {
-            found.push(Candidate { span, score: Score::new(score) });
+            found
+                .push(Candidate { span, score: Score::new(if run.grouped() { 0.4 } else { 0.3 }) });
         }
     });
 }
@@ -96,52 +84,45 @@ pub(crate) fn phone_look(text: &str, found: &mut Vec<Candidate>) {
     });
 }
 
-fn of_country(text: &str, found: &mut Vec<Candidate>, region: &str, code: &str, lines: &[Line]) {
-    let Some(plan) = Plan::of(region) else { return };
-    each_run(text, |run| {
-        if run.looks_like_date() || run.looks_like_address() {
-            return;
-        }
-        let mut score = 0.0;
-        let written = |digits: &str| {
-            let at_home = digits.strip_prefix(code).filter(|_| run.lead == Lead::Plus);
-            let (line, sure) = match (run.lead, at_home) {
-                (Lead::Plus, Some(rest)) => (plan.national(rest), 0.6),
-                (Lead::Plus, None) => (None, 0.0),
-                (Lead::None, _) if plan.has_trunk(digits) => (plan.national(digits), 0.4),
-                (Lead::None, _) => (plan.national(digits), 0.2),
-            };
-            score = sure;
-            line.is_some_and(|line| lines.contains(&line))
-        };
-        if let Some(span) = run.longest(written) {
-            found.push(Candidate { span, score: Score::new(score) });
-        }
-    });
+/// Ten digits (or eleven with a 1 before) in use in North America.
+pub(crate) fn phone_north_american(text: &str) -> Verdict {
+    let digits = digits_before_extension(text);
+    let national = if digits.len() == 11 { digits.strip_prefix('1') } else { Some(&*digits) };
+    let in_use = national
+        .is_some_and(|digits| digits.len() == 10 && international(&format!("1{digits}")).is_some());
+    Verdict::possible(in_use)
 }
 
-/// A Philippine mobile number; at home it begins with 0.
-pub(crate) fn phone_ph_mobile(text: &str, found: &mut Vec<Candidate>) {
-    let first = found.len();
-    of_country(text, found, "PH", "63", &[Line::Mobile]);
-    // Ten digits that begin with 9 are no number that anyone dials.
-    let kept = found.split_off(first.min(found.len()));
-    found.extend(kept.into_iter().filter(|candidate| candidate.score > Score::new(0.3)));
+/// A Philippine mobile number.
+pub(crate) fn phone_ph_mobile(text: &str) -> Verdict {
+    in_use(text, "PH", "63", &[Line::Mobile])
 }
 
 /// A Turkish number, fixed or mobile.
-pub(crate) fn phone_tr(text: &str, found: &mut Vec<Candidate>) {
-    of_country(text, found, "TR", "90", &[Line::Mobile, Line::Fixed]);
+pub(crate) fn phone_tr(text: &str) -> Verdict {
+    in_use(text, "TR", "90", &[Line::Mobile, Line::Fixed])
 }
 
 /// A South African mobile number.
-pub(crate) fn phone_za_mobile(text: &str, found: &mut Vec<Candidate>) {
-    of_country(text, found, "ZA", "27", &[Line::Mobile]);
+pub(crate) fn phone_za_mobile(text: &str) -> Verdict {
+    in_use(text, "ZA", "27", &[Line::Mobile])
 }
 
 /// A South African fixed line.
-pub(crate) fn phone_za_fixed(text: &str, found: &mut Vec<Candidate>) {
-    of_country(text, found, "ZA", "27", &[Line::Fixed]);
+pub(crate) fn phone_za_fixed(text: &str) -> Verdict {
+    in_use(text, "ZA", "27", &[Line::Fixed])
+}
+
+fn in_use(text: &str, region: &str, code: &str, lines: &[Line]) -> Verdict {
+    let digits = digits_before_extension(text);
+    let national = if text.starts_with('+') { digits.strip_prefix(code) } else { Some(&*digits) };
+    let line = Plan::of(region).zip(national).and_then(|(plan, digits)| plan.national(digits));
+    Verdict::possible(line.is_some_and(|line| lines.contains(&line)))
+}
+
+fn digits_before_extension(text: &str) -> String {
+    let number = text.split(['x', 'X', 'e', 'E', '#']).next().unwrap_or_default();
+    number.chars().filter(char::is_ascii_digit).collect()
 }
 
 #[cfg(test)]
@@ -180,21 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn north_american_layouts() {
-        for text in
-            ["(415) 555-0132", "(415)555-0132", "415-555-0132", "1-415-555-0132", "415.555.0132"]
-        {
-            assert_eq!(found(phone_north_american, text), [text]);
+    fn north_american_numbers() {
+        for text in ["(415) 555-0132", "1-415-555-0132", "415.555.0132 x12"] {
+            assert_eq!(phone_north_american(text), Verdict::Unknown, "{text}");
         }
-        for text in [
-            "115-555-0132",
-            "415-055-0132",
-            "4155550132",
-            "is415-555-0132",
-            "415-555-0132-7",
-            "v1.415.555.0132",
-        ] {
-            assert_eq!(found(phone_north_american, text), [""; 0], "{text}");
+        for text in ["115-555-0132", "415-055-0132", "415-555-013", "2-415-555-0132", ""] {
+            assert_eq!(phone_north_american(text), Verdict::Invalid, "{text}");
         }
     }
 
@@ -210,10 +182,11 @@ mod tests {
 
     #[test]
     fn one_country() {
-        assert_eq!(found(phone_ph_mobile, "+63 (917) 123 4567"), ["+63 (917) 123 4567"]);
-        assert_eq!(found(phone_ph_mobile, "917 123 4567"), [""; 0]);
-        assert_eq!(found(phone_ph_mobile, "15091712345678"), [""; 0]);
-        assert_eq!(found(phone_tr, "+90 (532) 123 45 67"), ["+90 (532) 123 45 67"]);
-        assert_eq!(found(phone_tr, "9123456789"), [""; 0]);
+        assert_eq!(phone_ph_mobile("+63 (917) 123 4567"), Verdict::Unknown);
+        assert_eq!(phone_ph_mobile("02 8123 4567"), Verdict::Invalid, "a fixed line");
+        assert_eq!(phone_tr("+90 (532) 123 45 67"), Verdict::Unknown);
+        assert_eq!(phone_tr("9123456789"), Verdict::Invalid);
+        assert_eq!(phone_za_mobile("+27 82 123 4567"), Verdict::Unknown);
+        assert_eq!(phone_za_fixed("011 978 5313"), Verdict::Unknown);
     }
 }

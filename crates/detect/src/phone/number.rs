@@ -14,6 +14,8 @@ pub(super) enum Lead {
 
 /// LIMIT: a run of more digits is no telephone number.
 const DIGITS: usize = 20;
+/// Fewer are none either.
+const FEWEST: usize = 7;
 /// LIMIT: separators between two groups of digits.
 const BETWEEN: usize = 3;
 
@@ -47,10 +49,6 @@ impl Run<'_> {
     /// Whether the digits stand in groups.
     pub(super) fn grouped(&self) -> bool {
         self.ends.len() > 1 || self.layout.contains('(')
-    }
-    /// The lengths of the groups, with what parts them.
-    pub(super) fn layout(&self) -> &str {
-        &self.layout
     }
     /// Years, months and days, alone or with a time behind them.
     pub(super) fn looks_like_date(&self) -> bool {
@@ -88,84 +86,85 @@ impl Run<'_> {
     }
 }
 
+impl Run<'_> {
+    /// Reads the run that starts here into itself; returns where the next one may start.
+    fn read(&mut self, start: usize) -> usize {
+        let text = self.text;
+        let bytes = text.as_bytes();
+        (self.start, self.lead) = (start, Lead::None);
+        self.digits.clear();
+        self.ends.clear();
+        self.layout.clear();
+        let mut at = start;
+        let mut open = bytes.get(start) == Some(&b'(');
+        if let [b'(', b'+', ..] | [b'+', ..] = bytes.get(at..).unwrap_or_default() {
+            self.lead = Lead::Plus;
+            at += if open { 2 } else { 1 };
+        } else if open {
+            self.layout.push('(');
+            at += 1;
+        }
+        loop {
+            let group = bytes.iter().skip(at).take_while(|byte| byte.is_ascii_digit()).count();
+            if group == 0 || self.digits.len() + group > DIGITS {
+                return at + group;
+            }
+            let end = at + group;
+            let digits = text.get(at..end).unwrap_or_default();
+            let closing = open && bytes.get(end) == Some(&b')');
+            // The trunk prefix in brackets, `+44 (0)20`, is not dialled.
+            if !(digits == "0" && closing && self.lead == Lead::Plus) {
+                self.digits.push_str(digits);
+            }
+            self.layout.push_str(&group.to_string());
+            self.ends.push((if closing { end + 1 } else { end }, self.digits.len()));
+            let separator = |byte: &&u8| matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')');
+            let between = bytes.iter().skip(end).take(BETWEEN + 1).take_while(separator).count();
+            let signs = text.get(end..end + between).unwrap_or_default();
+            let next_is_digit = bytes.get(end + between).is_some_and(u8::is_ascii_digit);
+            let shut = signs.contains(')');
+            if (shut && !open)
+                || between == 0
+                || between > BETWEEN
+                || !next_is_digit
+                || signs.contains("--")
+            {
+                return end;
+            }
+            open = if shut {
+                signs.rfind('(') > signs.rfind(')')
+            } else {
+                open || signs.contains('(')
+            };
+            self.layout.push_str(signs);
+            at = end + between;
+        }
+    }
+}
+
 /// Calls with every run of a text that stands free of letters and of other numbers.
 pub(super) fn each_run<'t>(text: &'t str, mut call: impl FnMut(&Run<'t>)) {
     let bytes = text.as_bytes();
     let mut at = 0;
+    let mut run = Run {
+        text,
+        lead: Lead::None,
+        digits: String::new(),
+        start: 0,
+        ends: Vec::new(),
+        layout: String::new(),
+    };
     while let Some(byte) = bytes.get(at) {
         if !(byte.is_ascii_digit() || *byte == b'+' || *byte == b'(') {
             at += 1;
             continue;
         }
-        let (run, end) = read(text, at);
-        match run {
-            Some(run) if starts_free(text, run.start) => call(&run),
-            _ => {}
+        let end = run.read(at);
+        if run.digits.len() >= FEWEST && starts_free(text, at) {
+            call(&run);
         }
         at = end.max(at + 1);
     }
-}
-
-/// The run that starts here, and where the next one may.
-fn read(text: &str, start: usize) -> (Option<Run<'_>>, usize) {
-    let bytes = text.as_bytes();
-    let mut run = Run {
-        text,
-        lead: Lead::None,
-        digits: String::new(),
-        start,
-        ends: Vec::new(),
-        layout: String::new(),
-    };
-    let mut at = start;
-    if let [b'(', b'+', ..] | [b'+', ..] = bytes.get(at..).unwrap_or_default() {
-        run.lead = Lead::Plus;
-        at += if bytes.get(at) == Some(&b'(') { 2 } else { 1 };
-    }
-    let mut open = bytes.get(start) == Some(&b'(');
-    if open && run.lead == Lead::None {
-        run.layout.push('(');
-        at += 1;
-    }
-    loop {
-        let group = bytes.iter().skip(at).take_while(|byte| byte.is_ascii_digit()).count();
-        if group == 0 || run.digits.len() + group > DIGITS {
-            break;
-        }
-        let end = at + group;
-        let digits = text.get(at..end).unwrap_or_default();
-        let trunk_in_brackets =
-            digits == "0" && open && bytes.get(end) == Some(&b')') && run.lead == Lead::Plus;
-        if !trunk_in_brackets {
-            run.digits.push_str(digits);
-        }
-        run.layout.push_str(&group.to_string());
-        // A bracket that is open is part of the number only with its other half.
-        let closing = open && bytes.get(end) == Some(&b')');
-        run.ends.push((if closing { end + 1 } else { end }, run.digits.len()));
-        let between = bytes
-            .iter()
-            .skip(end)
-            .take_while(|byte| matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')'));
-        let between = between.count();
-        let signs = text.get(end..end + between).unwrap_or_default();
-        let next_is_digit = bytes.get(end + between).is_some_and(u8::is_ascii_digit);
-        let shut = signs.contains(')');
-        if (shut && !open)
-            || between == 0
-            || between > BETWEEN
-            || !next_is_digit
-            || signs.contains("--")
-        {
-            at = end;
-            break;
-        }
-        open = if shut { signs.rfind('(') > signs.rfind(')') } else { open || signs.contains('(') };
-        run.layout.push_str(signs);
-        at = end + between;
-    }
-    let end = at;
-    (Some(run).filter(|run| !run.ends.is_empty()), end)
 }
 
 /// Whether what stands before does not belong to the number.

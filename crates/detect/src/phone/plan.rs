@@ -65,11 +65,6 @@ impl Plan {
         stripped.and_then(|rest| self.line(rest)).or_else(|| self.line(digits))
     }
 
-    /// Whether numbers are dialled at home with a trunk prefix, and this one begins with it.
-    pub(crate) fn has_trunk(&self, digits: &str) -> bool {
-        !self.trunk.is_empty() && digits.starts_with(self.trunk)
-    }
-
     /// What a national significant number reaches.
     fn line(&self, digits: &str) -> Option<Line> {
         if !self.leading.is_empty() && reach(self.leading, digits) == 0 {

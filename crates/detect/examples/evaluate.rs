@@ -15,6 +15,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::string_slice,
+    clippy::indexing_slicing,
     reason = "a tool at hand: it may stop on a bad file"
 )]
 

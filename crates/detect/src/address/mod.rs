@@ -167,7 +167,7 @@ impl Reader<'_> {
             let Some(Kind::Word(case)) = self.kind(place) else { break };
             let says = self.says(place);
             if let Some(trust) =
-                says.after.filter(|_| words > 0 && capitals > 0 || words > 0 && (pair || announced))
+                says.after.filter(|_| words > 0 && (capitals > 0 || pair || announced))
             {
                 let mut last = self.behind(place) - 1;
                 // `Devon Street West`, `Hill Park Road`: the last word of the kind decides.

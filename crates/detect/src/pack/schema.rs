@@ -187,7 +187,8 @@ fn pattern(node: &Node, faults: &mut Faults) -> Option<Pattern> {
         Some("number") => Guard::Number,
         Some("none") => Guard::None,
         Some(other) => {
-            let message = format!("`guard: {other}`: one of word, digit, token, address, number, none");
+            let message =
+                format!("`guard: {other}`: one of word, digit, token, address, number, none");
             faults.add(fields.line, message);
             Guard::None
         }

@@ -65,8 +65,7 @@ pub(crate) fn phone_national(text: &str, found: &mut Vec<Candidate>) {
                     .any(|plan| plan.national(digits).is_some())
         };
         if let Some(span) = run.longest(in_use) {
-            found
-                .push(Candidate { span, score: Score::new(if run.grouped() { 0.4 } else { 0.3 }) });
+            found.push(Candidate { span, score: Score::new(0.4) });
         }
     });
 }

@@ -210,6 +210,6 @@ fn extension(text: &str, end: usize) -> usize {
         ["extension", "ext.", "ext", "x", "X", "#"].iter().find_map(|mark| word.strip_prefix(mark));
     let Some(rest) = marked.map(|rest| rest.trim_start_matches(' ')) else { return end };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let closed = rest.bytes().nth(digits).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let closed = rest.as_bytes().get(digits).is_none_or(|byte| !byte.is_ascii_alphanumeric());
     if (1..=7).contains(&digits) && closed { text.len() - rest.len() + digits } else { end }
 }

@@ -69,11 +69,11 @@ pub(crate) fn za_vat_number(text: &str) -> Verdict {
     Verdict::possible(first == 4 && luhn_of(&number))
 }
 
-/// Nigerian NIN: eleven digits, Verhoeff's check. Waits for context.
+/// Nigerian NIN: eleven digits, Verhoeff's check.
 pub(crate) fn ng_nin(text: &str) -> Verdict {
     let Some(number @ [first, ..]) = digits::<11>(text) else { return Verdict::Invalid };
     let repeated = number.iter().all(|digit| *digit == first);
-    Verdict::possible(!repeated && verhoeff(&number))
+    Verdict::of(!repeated && verhoeff(&number))
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn nigeria() {
         assert_eq!(ng_nin("12345678901"), Verdict::Invalid);
-        assert_eq!(ng_nin("12345678902"), Verdict::Unknown);
+        assert_eq!(ng_nin("12345678902"), Verdict::Valid);
         assert_eq!(ng_nin("11111111111"), Verdict::Invalid);
     }
 }

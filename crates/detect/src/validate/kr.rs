@@ -35,13 +35,13 @@ fn resident(text: &str, centuries: &[u32; 2], first_sex: u8) -> Verdict {
     if holds && !clock { Verdict::Valid } else { Verdict::Unknown }
 }
 
-/// BRN: ten digits, the ninth counted five-fold with its carry. With its hyphens it is certain.
+/// BRN: ten digits, the ninth counted five-fold with its carry.
 pub(crate) fn kr_brn(text: &str) -> Verdict {
     let Some(number) = digits::<10>(text) else { return Verdict::Invalid };
     let [office, .., ninth, check] = number;
     let sum = weighted(&number, &[1, 3, 7, 1, 3, 7, 1, 3, 5]) + u32::from(ninth) * 5 / 10;
     let holds = office != 0 && (10 - sum % 10) % 10 == u32::from(check);
-    if bare(text) { Verdict::possible(holds) } else { Verdict::of(holds) }
+    Verdict::of(holds)
 }
 
 /// Driver licence: the first two digits name one of the police regions 11 to 28.
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn others() {
         assert_eq!(kr_brn("104-82-13138"), Verdict::Valid);
-        assert_eq!(kr_brn("1048656659"), Verdict::Unknown);
+        assert_eq!(kr_brn("1048656659"), Verdict::Valid);
         assert_eq!(kr_brn("123-45-67890"), Verdict::Invalid);
         assert_eq!(kr_driver_license("13-22-123456-12"), Verdict::Valid);
         assert_eq!(kr_driver_license("29-22-123456-12"), Verdict::Invalid);

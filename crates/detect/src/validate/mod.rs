@@ -4,30 +4,29 @@
 //! its line to the table below, in alphabetical order; packs then say `validator: name`. The text
 //! is the hit's value without the detector's `normalise` characters. Must not know detectors.
 
+mod africa;
 mod americas;
+mod asia;
+mod au;
 mod benelux;
 mod card;
 mod crypto;
 mod de;
 mod digits;
 mod iban;
-mod luhn;
-mod net;
-mod romance;
-mod uk;
-mod us;
-mod africa;
-mod asia;
-mod au;
 mod india;
 mod kr;
 mod luhn;
+mod net;
 mod nordic;
 mod numeral;
 mod person;
 mod pl;
+mod romance;
 mod se;
 mod tr;
+mod uk;
+mod us;
 
 /// What a validator says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +87,14 @@ macro_rules! table {
 }
 
 table! {
+    age => person::age,
+    au_abn => au::au_abn,
+    au_acn => au::au_acn,
+    au_medicare => au::au_medicare,
+    au_tfn => au::au_tfn,
     be_card => benelux::be_card,
     be_national => benelux::be_national,
+    birth_date => person::birth_date,
     br_cnh => americas::br_cnh,
     br_cnpj => americas::br_cnpj,
     br_cpf => americas::br_cpf,
@@ -99,6 +104,7 @@ table! {
     card_like => card::card_like,
     card_named => card::card_named,
     card_number => card::card_number,
+    cn_resident_id => asia::cn_resident_id,
     crypto_address => crypto::crypto_address,
     de_doctor => de::de_doctor,
     de_document => de::de_document,
@@ -110,28 +116,66 @@ table! {
     de_tax_id => de::de_tax_id,
     de_vat => de::de_vat,
     de_vat_checked => de::de_vat_checked,
+    dk_cpr => nordic::dk_cpr,
+    dk_cvr => nordic::dk_cvr,
     email => net::email,
     es_nie => romance::es_nie,
     es_nif => romance::es_nif,
     es_ssn => romance::es_ssn,
     ethereum_address => crypto::ethereum_address,
+    fi_business_id => nordic::fi_business_id,
+    fi_personal_identity_code => nordic::fi_personal_identity_code,
     fr_nir => romance::fr_nir,
     fr_tax_id => romance::fr_tax_id,
     host_name => net::host_name,
     iban => iban::iban,
     ie_pps => uk::ie_pps,
+    in_aadhaar => india::in_aadhaar,
+    in_gstin => india::in_gstin,
+    in_pan => india::in_pan,
+    in_pan_any => india::in_pan_any,
+    in_vehicle_registration => india::in_vehicle_registration,
     ip_address => net::ip_address,
     it_fiscal_code => romance::it_fiscal_code,
     it_vat => romance::it_vat,
+    jp_corporate_number => asia::jp_corporate_number,
+    jp_my_number => asia::jp_my_number,
+    kr_brn => kr::kr_brn,
+    kr_driver_license => kr::kr_driver_license,
+    kr_frn => kr::kr_frn,
+    kr_rrn => kr::kr_rrn,
     luhn => luhn::luhn,
     mac_address => net::mac_address,
     mx_clabe => americas::mx_clabe,
     mx_curp => americas::mx_curp,
     mx_nss => americas::mx_nss,
     mx_rfc => americas::mx_rfc,
+    ng_nin => africa::ng_nin,
     nl_bsn => benelux::nl_bsn,
+    no_fodselsnummer => nordic::no_fodselsnummer,
+    no_organisasjonsnummer => nordic::no_organisasjonsnummer,
     personal_email => net::personal_email,
+    ph_tin => asia::ph_tin,
+    phone_north_american => crate::phone::phone_north_american,
+    phone_ph_mobile => crate::phone::phone_ph_mobile,
+    phone_tr => crate::phone::phone_tr,
+    phone_za_fixed => crate::phone::phone_za_fixed,
+    phone_za_mobile => crate::phone::phone_za_mobile,
+    pl_id_card => pl::pl_id_card,
+    pl_nip => pl::pl_nip,
+    pl_passport => pl::pl_passport,
+    pl_pesel => pl::pl_pesel,
+    pl_regon => pl::pl_regon,
     public_ip => net::public_ip,
+    se_organisationsnummer => se::se_organisationsnummer,
+    se_personnummer => se::se_personnummer,
+    sg_nric_fin => asia::sg_nric_fin,
+    sg_uen => asia::sg_uen,
+    th_tnin => asia::th_tnin,
+    th_tnin_any => asia::th_tnin_any,
+    tr_license_plate => tr::tr_license_plate,
+    tr_national_id => tr::tr_national_id,
+    tr_tax_number => tr::tr_tax_number,
     uk_driving_licence => uk::uk_driving_licence,
     uk_nhs => uk::uk_nhs,
     uk_nino => uk::uk_nino,
@@ -147,51 +191,6 @@ table! {
     us_ssn_like => us::us_ssn_like,
     uuid => net::uuid,
     vin => us::vin,
-    age => person::age,
-    au_abn => au::au_abn,
-    au_acn => au::au_acn,
-    au_medicare => au::au_medicare,
-    au_tfn => au::au_tfn,
-    birth_date => person::birth_date,
-    cn_resident_id => asia::cn_resident_id,
-    dk_cpr => nordic::dk_cpr,
-    dk_cvr => nordic::dk_cvr,
-    fi_business_id => nordic::fi_business_id,
-    fi_personal_identity_code => nordic::fi_personal_identity_code,
-    in_aadhaar => india::in_aadhaar,
-    in_gstin => india::in_gstin,
-    in_pan => india::in_pan,
-    in_pan_any => india::in_pan_any,
-    in_vehicle_registration => india::in_vehicle_registration,
-    jp_corporate_number => asia::jp_corporate_number,
-    jp_my_number => asia::jp_my_number,
-    kr_brn => kr::kr_brn,
-    kr_driver_license => kr::kr_driver_license,
-    kr_frn => kr::kr_frn,
-    kr_rrn => kr::kr_rrn,
-    luhn => luhn::luhn,
-    ng_nin => africa::ng_nin,
-    no_fodselsnummer => nordic::no_fodselsnummer,
-    no_organisasjonsnummer => nordic::no_organisasjonsnummer,
-    ph_tin => asia::ph_tin,
-    phone_north_american => crate::phone::phone_north_american,
-    phone_ph_mobile => crate::phone::phone_ph_mobile,
-    phone_tr => crate::phone::phone_tr,
-    phone_za_fixed => crate::phone::phone_za_fixed,
-    phone_za_mobile => crate::phone::phone_za_mobile,
-    pl_id_card => pl::pl_id_card,
-    pl_nip => pl::pl_nip,
-    pl_passport => pl::pl_passport,
-    pl_pesel => pl::pl_pesel,
-    pl_regon => pl::pl_regon,
-    se_organisationsnummer => se::se_organisationsnummer,
-    se_personnummer => se::se_personnummer,
-    sg_nric_fin => asia::sg_nric_fin,
-    sg_uen => asia::sg_uen,
-    th_tnin => asia::th_tnin,
-    tr_license_plate => tr::tr_license_plate,
-    tr_national_id => tr::tr_national_id,
-    tr_tax_number => tr::tr_tax_number,
     za_company_registration => africa::za_company_registration,
     za_id_number => africa::za_id_number,
     za_income_tax_number => africa::za_income_tax_number,

@@ -110,11 +110,49 @@ const PARTS: &[&str] =
     &["test_validate_pan_format", "test_sanitize_value", "test_has_valid_birth_date"];
 
 /// Test, input, why our answer is better.
-const ACCEPTED: &[(&str, &str, &str)] = &[(
-    "test_when_de_vat_ids_in_strict_mode_then_checksum_is_enforced",
-    "DE987654321",
-    "Presidio has two modes; ours is its default, which notes a wrong check digit and never blocks it",
-)];
+const ACCEPTED: &[(&str, &str, &str)] = &[
+    (
+        "test_when_de_vat_ids_in_strict_mode_then_checksum_is_enforced",
+        "DE987654321",
+        "Presidio has two modes; ours is its default, which notes a wrong check digit and never blocks it",
+    ),
+    ("test_when_all_phones_then_succeed", "_: (415)555-0132", CERTAIN_PHONE),
+    ("test_when_all_phones_then_succeed", "United States: (415)555-0132", CERTAIN_PHONE),
+    ("test_when_all_phones_then_succeed", "Brazil: +55 11 98456 5666", CERTAIN_PHONE),
+    ("test_when_all_phones_then_succeed", "BR: +55 11 98456 5666", CERTAIN_PHONE),
+    (
+        "test_when_phone_with_leniency_then_succeed",
+        "My US number is (415) 555-0132, and my international one is +91 4155 550132",
+        CERTAIN_PHONE,
+    ),
+    (
+        "test_when_phone_with_leniency_then_succeed",
+        "My US number is (415) 555-0132, and my international one is +91 4155550132",
+        CERTAIN_PHONE,
+    ),
+    (
+        "test_when_phone_with_textual_explanation_then_succeed",
+        "My US number is (415) 555-0132, and my international one is +44 (20) 7123 4567",
+        CERTAIN_PHONE,
+    ),
+    (
+        "test_when_phone_with_textual_explanation_then_succeed",
+        "My US number is (415) 555-0132, and my international one is +91 4155550132",
+        CERTAIN_PHONE,
+    ),
+    (
+        "test_when_phone_with_textual_explanation_then_succeed",
+        "My US number is (415) 555-0132, and my international one is +39 06 678 4343",
+        CERTAIN_PHONE,
+    ),
+    (
+        "test_when_phone_with_leniency_then_succeed",
+        "My US number is (415) 555-0132, and my international one is 91-415-555-0132",
+        "the test sets a strictness that Presidio does not have by default; with the default both are found",
+    ),
+];
+
+const CERTAIN_PHONE: &str = "Presidio gives every telephone number 0.4; a number in use in international or bracketed form is certain enough to refuse";
 
 #[test]
 fn presidios_own_cases() {
@@ -215,7 +253,9 @@ impl<'c> Row<'c> {
         {
             return Err(format!("{length} expected, found {found:?}"));
         }
-        let positions = self.positions();
+        // Some rows that expect nothing still name a place.
+        let none = self.values.get("expected_len").is_some_and(|length| length.as_u64() == Some(0));
+        let positions = if none { Vec::new() } else { self.positions() };
         let spans: Vec<(u64, u64)> = found.iter().map(|found| found.span).collect();
         if !positions.is_empty() && spans != positions {
             return Err(format!("{positions:?} expected, found {found:?}"));

@@ -5,18 +5,33 @@
 //!                                     ▲                │ decode
 //!                                     └────────────────┘ up to `Limits::chain` deep
 //! ```
-//! Anything but `Outcome::Complete` must be refused by the caller. Next: `payload`, `report`.
+//! Anything but `Outcome::Complete` must be refused by the caller.
+//! A body that is not what it is said to be (JSON that does not parse) is scanned as text, and
+//! reported as unreadable all the same: whoever receives it may read it differently. What nobody
+//! said to be anything is scanned as what it looks like.
+//!
+//! Reading order: `payload`, `media`, `report`, `inspection` (one inspection's state), `fields` (the
+//! walk), `look` (a text, decoded and looked at again), `neighbours` (values split over fields).
 
+mod fields;
+mod inspection;
+mod look;
+mod media;
+mod neighbours;
 mod payload;
 mod report;
+#[cfg(test)]
+mod tests;
 
-pub use payload::{Codec, Coding, ContentFields, Limits, Looks, Media, Payload};
-pub use report::{Found, Outcome, Report, Transform, Unreadable};
+pub use crate::decode::Transform;
+pub use crate::decode::inflate::Codec;
+pub use payload::{Coding, ContentFields, Limits, Looks, Media, Payload};
+pub use report::{Found, Outcome, Report, Unreadable};
 
 use crate::detectors::Detectors;
 use crate::engine::Scratch;
 use crate::name::Names;
-use backstop_model::redacted::Redacted;
+use inspection::Inspection;
 use std::sync::Arc;
 
 /// Looks through payloads.
@@ -41,24 +56,6 @@ impl Inspector {
     }
     /// Everything found in a payload.
     pub fn inspect(&self, payload: Payload<'_>, looks: &Looks, scratch: &mut Scratch) -> Report {
-        if payload.bytes.len() > looks.limits.bytes {
-            return Report { outcome: Outcome::OverLimit("bytes"), ..Report::default() };
-        }
-        let Ok(text) = std::str::from_utf8(payload.bytes) else {
-            let outcome = Outcome::Unreadable(Unreadable::Malformed("not UTF-8"));
-            return Report { outcome, ..Report::default() };
-        };
-        let hits = self.detectors.scan(text, &looks.scan, scratch);
-        let found = hits.into_iter().map(|hit| {
-            let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes().to_vec();
-            Found {
-                pointer: payload.at.to_owned(),
-                chain: Vec::new(),
-                length: value.len(),
-                digest_input: Redacted::new("matched value", value),
-                hit,
-            }
-        });
-        Report { found: found.collect(), outcome: Outcome::Complete, scanned: text.len() }
+        Inspection::new(self, looks, payload.at, scratch).run(&payload)
     }
 }

@@ -1,6 +1,6 @@
-//! What is inspected, and how thoroughly. Next: `report`.
+//! What is inspected, and how thoroughly. Next: `media`.
 
-use super::report::Unreadable;
+use crate::decode::inflate::Codec;
 use crate::options::ScanOptions;
 
 /// Bytes that would leave, with what their sender says of them.
@@ -53,26 +53,13 @@ pub enum Coding {
     Stack(Vec<Codec>),
 }
 
-/// A compression (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codec {
-    /// gzip.
-    Gzip,
-    /// zlib ("deflate").
-    Zlib,
-    /// Brotli.
-    Brotli,
-    /// Zstandard.
-    Zstd,
-}
-
 /// Which fields of a payload hold what people or models wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentFields {
     /// Every field (proxied bodies).
     All,
-    /// Fields of these names or pointers (tool calls). All other strings are still searched for
-    /// credentials, encodings and marks.
+    /// Fields of these names, or below these pointers (`/input/*/text`), and all that stands below
+    /// them. All other strings are still searched for credentials, encodings and marks.
     Named(Vec<String>),
 }
 
@@ -126,29 +113,6 @@ impl Default for Limits {
             decoded: 8 << 20,
             fields: 100_000,
             work: 32 << 20,
-        }
-    }
-}
-
-impl Media {
-    /// What a content type says.
-    pub fn of(content_type: Option<&str>) -> Self {
-        match content_type {
-            None => Self::Sniff,
-            Some(_) => Self::Text,
-        }
-    }
-}
-
-impl Coding {
-    /// What a `Content-Encoding` says.
-    ///
-    /// # Errors
-    /// Any coding that this crate cannot undo.
-    pub fn of(content_encoding: Option<&str>) -> Result<Self, Unreadable> {
-        match content_encoding.map(str::trim) {
-            None | Some("" | "identity") => Ok(Self::Identity),
-            Some(_) => Err(Unreadable::Coding),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What an inspection says. Never the matched bytes. Next: `engine`.
+//! What an inspection says. Never the matched bytes. Next: `inspection`.
 
+use crate::decode::Transform;
 use crate::hit::Hit;
 use backstop_model::redacted::Redacted;
 
@@ -57,10 +58,6 @@ pub struct Found {
     /// The value, for the keyed digest that the gate makes, and for nothing else.
     pub digest_input: Redacted<Vec<u8>>,
 }
-
-/// A transform that was undone, by name ("base64", "gzip").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Transform(pub &'static str);
 
 impl Found {
     /// Field and chain in one line: "/body → base64 → gzip".

@@ -1,0 +1,261 @@
+//! Tables over single bytes: what kind a byte is and what digit it stands for.
+//!
+//! One pass with `survey` says whether a text can hold anything encoded at all, so that clean text
+//! pays for nothing else. Must not know any transform. Next: `base64`.
+
+/// The value that stands for "no digit of this alphabet".
+pub(crate) const NONE: u8 = 0xff;
+
+/// A letter or digit.
+pub(crate) const ALNUM: u16 = 1;
+/// A character of base64, base64url and their padding.
+pub(crate) const RUN: u16 = 1 << 1;
+/// A hexadecimal digit.
+pub(crate) const HEX: u16 = 1 << 2;
+/// Begins an escape: `%`, `&`, `\`, `=`.
+pub(crate) const PERCENT: u16 = 1 << 3;
+/// See [`PERCENT`].
+pub(crate) const AMPERSAND: u16 = 1 << 4;
+/// See [`PERCENT`].
+pub(crate) const BACKSLASH: u16 = 1 << 5;
+/// See [`PERCENT`].
+pub(crate) const EQUALS: u16 = 1 << 6;
+/// Part of a character beyond ASCII.
+pub(crate) const WIDE: u16 = 1 << 7;
+/// Printable, no space.
+pub(crate) const GRAPH: u16 = 1 << 8;
+/// A decimal digit.
+pub(crate) const DIGIT: u16 = 1 << 9;
+/// Space, tab, line feed, carriage return.
+pub(crate) const BLANK: u16 = 1 << 10;
+/// May begin JSON: `{`, `[`, `"`.
+pub(crate) const OPENS: u16 = 1 << 11;
+/// An upper-case letter.
+pub(crate) const UPPER: u16 = 1 << 12;
+/// A lower-case letter.
+pub(crate) const LOWER: u16 = 1 << 13;
+/// A control character that text does not hold.
+pub(crate) const CONTROL: u16 = 1 << 14;
+
+/// Punctuation of base85 that addresses, paths and prose seldom use.
+pub(crate) const ODD: u16 = 1 << 15;
+
+const KINDS: [u16; 256] = kinds();
+
+#[expect(clippy::indexing_slicing, reason = "worked out when this is compiled")]
+const fn kinds() -> [u16; 256] {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "the loop ends at 256")]
+        let b = i as u8;
+        let mut kind = 0;
+        if b.is_ascii_alphanumeric() {
+            kind |= ALNUM | RUN;
+        }
+        if matches!(b, b'+' | b'/' | b'-' | b'_' | b'=') {
+            kind |= RUN;
+        }
+        if b.is_ascii_hexdigit() {
+            kind |= HEX;
+        }
+        if b.is_ascii_digit() {
+            kind |= DIGIT;
+        }
+        if b.is_ascii_uppercase() {
+            kind |= UPPER;
+        }
+        if b.is_ascii_lowercase() {
+            kind |= LOWER;
+        }
+        if b.is_ascii_graphic() {
+            kind |= GRAPH;
+        }
+        if !b.is_ascii() {
+            kind |= WIDE;
+        }
+        if b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r') {
+            kind |= CONTROL;
+        }
+        if matches!(
+            b,
+            b'!' | b'#'
+                | b'$'
+                | b'*'
+                | b';'
+                | b'<'
+                | b'>'
+                | b'?'
+                | b'@'
+                | b'^'
+                | b'`'
+                | b'{'
+                | b'|'
+                | b'}'
+                | b'~'
+                | b'('
+                | b'"'
+        ) {
+            kind |= ODD;
+        }
+        kind |= match b {
+            b'%' => PERCENT,
+            b'&' => AMPERSAND,
+            b'\\' => BACKSLASH,
+            b'=' => EQUALS,
+            b' ' | b'\t' | b'\n' | b'\r' => BLANK,
+            b'{' | b'[' | b'"' => OPENS,
+            _ => 0,
+        };
+        table[i] = kind;
+        i += 1;
+    }
+    table
+}
+
+/// What kind of byte this is, as bits.
+#[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
+pub(crate) const fn kind(b: u8) -> u16 {
+    KINDS[b as usize]
+}
+
+/// Whether a byte is of one of these kinds.
+pub(crate) const fn is(b: u8, kinds: u16) -> bool {
+    kind(b) & kinds != 0
+}
+
+/// What a text holds, from one pass over it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// All kinds that occur.
+    pub(crate) kinds: u16,
+    /// The longest run of base64 characters.
+    pub(crate) run: usize,
+    /// The longest run of printable characters without a space.
+    pub(crate) word: usize,
+    /// The most lone letters or digits in a row, with something else between (`4 1 1 1`,
+    /// `s.k.-.l`).
+    pub(crate) singles: usize,
+    /// The most runs of equal length in a row (`QUtJ QUlP U0ZP`), less one.
+    pub(crate) equals: usize,
+    /// The most runs of two to six characters in a row that begin with a digit, less one.
+    pub(crate) groups: usize,
+}
+
+impl Survey {
+    /// Whether any of these kinds occurs.
+    pub(crate) const fn has(&self, kinds: u16) -> bool {
+        self.kinds & kinds != 0
+    }
+}
+
+/// Looks over a text once.
+pub(crate) fn survey(text: &[u8]) -> Survey {
+    let mut out = Survey::default();
+    let mut at = 0;
+    let (mut singles, mut equals, mut last, mut word) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let mut groups = 0_usize;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        // A run, then what follows up to the next run.
+        let mut kinds = 0;
+        let run = rest.iter().take_while(|b| keep(**b, RUN, &mut kinds)).count();
+        out.kinds |= kinds;
+        out.run = out.run.max(run);
+        if run == 1 {
+            singles += 1;
+            out.singles = out.singles.max(singles);
+        } else if run > 1 {
+            singles = 0;
+        }
+        if run > 0 {
+            equals = if run == last { equals + 1 } else { 0 };
+            out.equals = out.equals.max(equals);
+            last = run;
+            let number = rest.first().is_some_and(|b| is(*b, DIGIT)) && (2..=24).contains(&run);
+            groups = if number { groups + 1 } else { 0 };
+            out.groups = out.groups.max(groups.saturating_sub(1));
+            word += run;
+        }
+        let mut others = 0;
+        let after = rest.get(run..).unwrap_or_default();
+        for &b in after {
+            let kind = kind(b);
+            if kind & RUN != 0 {
+                break;
+            }
+            out.kinds |= kind;
+            word = if kind & GRAPH != 0 { word + 1 } else { 0 };
+            out.word = out.word.max(word);
+            others += 1;
+        }
+        out.word = out.word.max(word);
+        at += run + others;
+    }
+    out
+}
+
+/// Whether a byte is of a kind; gathers the kinds of those that are.
+fn keep(b: u8, wanted: u16, kinds: &mut u16) -> bool {
+    let kind = kind(b);
+    let kept = kind & wanted != 0;
+    if kept {
+        *kinds |= kind;
+    }
+    kept
+}
+
+/// The value of a hexadecimal digit.
+pub(crate) const fn hex_digit(b: u8) -> Option<u8> {
+    match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        b'A'..=b'F' => Some(b - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The byte that two hexadecimal digits spell.
+pub(crate) const fn hex_pair(high: u8, low: u8) -> Option<u8> {
+    match (hex_digit(high), hex_digit(low)) {
+        (Some(high), Some(low)) => Some(high << 4 | low),
+        (Some(_) | None, _) => None,
+    }
+}
+
+/// A table from characters to digits for an alphabet; each string lists the digits from 0 on.
+#[expect(clippy::indexing_slicing, reason = "worked out when this is compiled")]
+pub(crate) const fn digits(alphabets: &[&[u8]]) -> [u8; 256] {
+    let mut table = [NONE; 256];
+    let mut a = 0;
+    while a < alphabets.len() {
+        let alphabet = alphabets[a];
+        let mut i = 0;
+        while i < alphabet.len() {
+            #[expect(clippy::cast_possible_truncation, reason = "alphabets have at most 94 digits")]
+            {
+                table[alphabet[i] as usize] = i as u8;
+            }
+            i += 1;
+        }
+        a += 1;
+    }
+    table
+}
+
+/// Looks a digit up in such a table.
+#[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
+pub(crate) const fn digit(table: &[u8; 256], b: u8) -> u8 {
+    table[b as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_survey_counts_runs_and_singles() {
+        let survey = survey(b"see QUtJQUlPU0Y=, 4 1 1 1 abcd efgh ijkl");
+        assert_eq!((survey.run, survey.word, survey.singles, survey.equals), (12, 13, 4, 3));
+        assert!(survey.has(EQUALS) && !survey.has(PERCENT | WIDE));
+    }
+}

@@ -1,0 +1,368 @@
+//! Runs of characters that may be encoded bytes, and what they decode to.
+//!
+//! A run of 12 characters or more is tried in every alphabet that it fits. What decodes to no text,
+//! no compressed stream and no readable stretch is dropped. Next: `encoded`.
+
+use super::bytes::{ALNUM, BLANK, DIGIT, HEX, LOWER, RUN, UPPER, is};
+use super::nature::{Nature, nature, stretches};
+use super::{base32, base58, base64, hex};
+use crate::decode::Transform;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The shortest run that is tried: nine bytes in base64.
+pub(crate) const MIN_RUN: usize = 12;
+/// The fewest characters of a run that is put together.
+const MIN_JOINED: usize = 16;
+/// From here on a run is also tried as the end of something else.
+const MIN_SHIFTED: usize = 24;
+
+/// A run, perhaps put together from several of equal length (wrapped lines, groups).
+pub(crate) struct Run<'t> {
+    /// Where it stands.
+    pub(crate) span: Range<usize>,
+    /// Its characters without what stood between the parts.
+    pub(crate) digits: Cow<'t, [u8]>,
+    /// The length of its parts, when it has several.
+    pub(crate) part: Option<usize>,
+}
+
+/// All runs of a text that are long enough, parts put together.
+pub(crate) fn runs(text: &[u8]) -> Vec<Run<'_>> {
+    let mut out = Vec::new();
+    let mut group: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = rest.iter().take_while(|b| is(**b, RUN)).count();
+        if length == 0 {
+            at += 1;
+            continue;
+        }
+        let span = at..at + length;
+        at += length;
+        if !continues(text, &group, &span) {
+            close(text, &mut group, &mut out);
+        }
+        group.push(span);
+    }
+    close(text, &mut group, &mut out);
+    out
+}
+
+/// Whether a run goes on with the group: blanks alone between, and all parts before it of one
+/// length, itself no longer.
+fn continues(text: &[u8], group: &[Range<usize>], next: &Range<usize>) -> bool {
+    let (Some(first), Some(last)) = (group.first(), group.last()) else { return true };
+    let gap = text.get(last.end..next.start).unwrap_or_default();
+    let padded = text.get(last.clone()).is_some_and(|part| part.ends_with(b"="));
+    !padded
+        && first.len() == last.len()
+        && next.len() <= first.len()
+        && first.len() >= 2
+        && gap.len() <= 6
+        && gap.iter().all(|b| is(*b, BLANK))
+}
+
+fn close<'t>(text: &'t [u8], group: &mut Vec<Range<usize>>, out: &mut Vec<Run<'t>>) {
+    let whole: usize = group.iter().map(Range::len).sum();
+    if let ([first, _, ..], Some(last)) = (group.as_slice(), group.last())
+        && whole >= MIN_JOINED
+    {
+        let digits: Vec<u8> = group
+            .iter()
+            .flat_map(|part| text.get(part.clone()).unwrap_or_default())
+            .copied()
+            .collect();
+        out.push(Run {
+            span: first.start..last.end,
+            digits: Cow::Owned(digits),
+            part: Some(first.len()),
+        });
+    }
+    for part in group.drain(..).filter(|part| part.len() >= MIN_RUN) {
+        let digits = Cow::Borrowed(text.get(part.clone()).unwrap_or_default());
+        out.push(Run { span: part, digits, part: None });
+    }
+}
+
+/// What a run decodes to.
+pub(crate) struct Decoded {
+    /// How.
+    pub(crate) by: Transform,
+    /// To what.
+    pub(crate) to: Content,
+}
+
+/// Decoded bytes that are worth another look.
+pub(crate) enum Content {
+    /// Text, or a compressed stream.
+    Whole(Vec<u8>),
+    /// The readable stretches of something else, with the whole, which may be compressed.
+    Stretches(Option<String>, Vec<u8>),
+}
+
+/// Tries a run in every alphabet.
+pub(crate) fn decodings(run: &[u8]) -> Vec<Decoded> {
+    let mut out = Vec::new();
+    let shape = Shape::of(run);
+    if shape.only(HEX) {
+        if run.len() >= 16 {
+            in_hex(run, &mut out);
+        }
+        // Text in base64 never keeps to these 22 characters.
+        return out;
+    }
+    if shape.uuid(run) {
+        return out;
+    }
+    if let Some(hex) = inner_hex(run) {
+        in_hex(hex, &mut out);
+    }
+    if run.len() >= 16 && shape.may_be_base32() {
+        whole(Transform::BASE32, base32::decode(run), &mut out);
+        if out.is_empty() {
+            whole(Transform::BASE32, base32::decode_crockford(run), &mut out);
+        }
+    }
+    in_base64(run, &shape, &mut out);
+    if out.is_empty() && run.len() <= base58::MAX_DIGITS && shape.mixed() && shape.only(ALNUM) {
+        whole(Transform::BASE58, base58::decode(run), &mut out);
+    }
+    out
+}
+
+fn whole(by: Transform, bytes: Option<Vec<u8>>, out: &mut Vec<Decoded>) {
+    if let Some(bytes) = bytes
+        && nature(&bytes) != Nature::Noise
+    {
+        out.push(Decoded { by, to: Content::Whole(bytes) });
+    }
+}
+
+fn in_hex(run: &[u8], out: &mut Vec<Decoded>) {
+    let before = out.len();
+    whole(Transform::HEX, hex::decode(run), out);
+    if out.len() == before {
+        // One digit too many in front.
+        whole(Transform::HEX, run.get(1..).and_then(hex::decode), out);
+    }
+    if out.len() == before
+        && run.len() >= MIN_SHIFTED
+        && let Some(bytes) = hex::decode(run)
+    {
+        let readable = stretches(&bytes);
+        out.push(Decoded { by: Transform::HEX, to: Content::Stretches(readable, bytes) });
+    }
+}
+
+/// The longest hexadecimal stretch within a run (`0x4142…`, `key_4142…`).
+fn inner_hex(run: &[u8]) -> Option<&[u8]> {
+    let longest = run.split(|b| !is(*b, HEX)).max_by_key(|part| part.len())?;
+    (longest.len() >= 16).then_some(longest)
+}
+
+fn in_base64(run: &[u8], shape: &Shape, out: &mut Vec<Decoded>) {
+    // One quantum tells most words from encoded text.
+    let probe = base64::decode(run.get(..12).unwrap_or(run)).unwrap_or_default();
+    let first = || {
+        let bytes = base64::decode(run)?;
+        (nature(&bytes) != Nature::Noise).then_some(bytes)
+    };
+    if worth_a_look(&probe)
+        && let Some(bytes) = first()
+    {
+        out.push(Decoded { by: Transform::BASE64, to: Content::Whole(bytes) });
+        return;
+    }
+    if run.len() < MIN_SHIFTED || shape.word_like() {
+        return;
+    }
+    // Something stands before it that belongs to its alphabet, or it is no text as a whole.
+    let mut noise = None;
+    for skip in 0..4 {
+        let Some(bytes) = run.get(skip..).and_then(base64::decode) else { continue };
+        if skip > 0 && nature(&bytes) != Nature::Noise {
+            out.push(Decoded { by: Transform::BASE64, to: Content::Whole(bytes) });
+            return;
+        }
+        if let Some(text) = stretches(&bytes) {
+            out.push(Decoded { by: Transform::BASE64, to: Content::Stretches(Some(text), bytes) });
+            return;
+        }
+        if skip == 0 {
+            noise = Some(bytes);
+        }
+    }
+    if let Some(bytes) = noise {
+        out.push(Decoded { by: Transform::BASE64, to: Content::Stretches(None, bytes) });
+    }
+}
+
+/// Whether the first nine decoded bytes look like text or begin a compressed stream.
+fn worth_a_look(probe: &[u8]) -> bool {
+    let readable = probe.iter().filter(|b| b.is_ascii_graphic() || is(**b, BLANK)).count();
+    readable * 2 >= probe.len()
+        || nature(probe) != Nature::Noise
+        || matches!(probe, [0x78 | 0x68 | 0x58 | 0x48 | 0xff | 0xfe | 0xef, ..])
+        || probe.iter().all(|b| !b.is_ascii() || b.is_ascii_graphic() || is(*b, BLANK))
+}
+
+/// What a run is made of.
+pub(crate) struct Shape {
+    length: usize,
+    letters: usize,
+    digits: usize,
+    upper: usize,
+    changes: usize,
+    kinds: u16,
+    hex: bool,
+    alnum: bool,
+    base32: bool,
+    /// A set of the characters that occur, folded to 64.
+    distinct: u64,
+}
+
+impl Shape {
+    pub(crate) fn of(run: &[u8]) -> Self {
+        let mut shape = Self {
+            length: run.len(),
+            letters: 0,
+            digits: 0,
+            upper: 0,
+            changes: 0,
+            kinds: 0,
+            hex: true,
+            alnum: true,
+            base32: true,
+            distinct: 0,
+        };
+        let mut before = 0;
+        for &b in run {
+            let kind = super::bytes::kind(b);
+            shape.kinds |= kind;
+            shape.hex &= kind & HEX != 0;
+            shape.base32 &= kind & ALNUM != 0 || b == b'=';
+            shape.distinct |= 1 << (b & 63);
+            if kind & ALNUM == 0 {
+                shape.alnum = false;
+                continue;
+            }
+            let class = kind & (UPPER | LOWER | DIGIT);
+            shape.letters += usize::from(class != DIGIT);
+            shape.digits += usize::from(class == DIGIT);
+            shape.upper += usize::from(class == UPPER);
+            // `Word` is one change of case that every word may have.
+            shape.changes +=
+                usize::from(before != 0 && class != before && !(before == UPPER && class == LOWER));
+            before = class;
+        }
+        shape
+    }
+    fn only(&self, kind: u16) -> bool {
+        match kind {
+            HEX => self.hex,
+            _ => self.alnum,
+        }
+    }
+    fn mixed(&self) -> bool {
+        (self.kinds & UPPER != 0 && self.kinds & LOWER != 0)
+            || (self.digits > 0 && self.letters > 0)
+    }
+    fn may_be_base32(&self) -> bool {
+        self.base32 && (self.kinds & UPPER == 0 || self.kinds & LOWER == 0)
+    }
+    fn uuid(&self, run: &[u8]) -> bool {
+        self.length == 36
+            && run.iter().enumerate().all(|(at, b)| match at {
+                8 | 13 | 18 | 23 => *b == b'-',
+                _ => is(*b, HEX),
+            })
+    }
+    /// Whether it is words rather than encoded bytes: letters that seldom change case and digits
+    /// that stand together. In base64 and hex about every second character changes.
+    pub(crate) fn word_like(&self) -> bool {
+        let alnum = self.letters + self.digits;
+        self.letters * 10 >= alnum * 6 && self.changes * 5 <= alnum
+    }
+    /// Whether it is a rule or filler of a few characters (`----`, `=-=-`, `0000`).
+    pub(crate) fn monotonous(&self) -> bool {
+        self.distinct.count_ones() <= 4
+    }
+    /// Whether it is hexadecimal throughout.
+    pub(crate) const fn is_hex(&self) -> bool {
+        self.hex
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::base64::Engine;
+    use ::base64::engine::general_purpose::STANDARD;
+
+    #[track_caller]
+    fn reads(run: &str) -> Vec<(&'static str, String)> {
+        decodings(run.as_bytes())
+            .into_iter()
+            .filter_map(|decoded| match decoded.to {
+                Content::Whole(bytes) => {
+                    Some((decoded.by.0, String::from_utf8_lossy(&bytes).into_owned()))
+                }
+                Content::Stretches(text, _) => Some((decoded.by.0, text?.trim().to_owned())),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_alphabet_is_tried() {
+        for (run, by, plain) in [
+            ("c3NuIDUzNi05MC00Mzk5", "base64", "ssn 536-90-4399"),
+            ("73736e203533362d39302d34333939", "hex", "ssn 536-90-4399"),
+            ("0x73736e203533362d39302d34333939", "hex", "ssn 536-90-4399"),
+            ("ONZW4IBVGM3C2OJQFU2DGOJZ", "base32", "ssn 536-90-4399"),
+            ("onzw4ibvgm3c2ojqfu2dgojz", "base32", "ssn 536-90-4399"),
+            ("2NEpo7TZRRrLZSi2U", "base58", "Hello World!"),
+        ] {
+            assert_eq!(reads(run), [(by, plain.to_owned())], "{run}");
+        }
+    }
+
+    #[test]
+    fn a_run_glued_to_something_is_read() {
+        let inner = STANDARD.encode("my key is AKIAQW3ER5TYU7IOPAS2 today");
+        for prefix in ["x", "id-", "a/b/c", "x-y_z"] {
+            let run = format!("{prefix}{inner}");
+            let found = reads(&run);
+            assert!(found.iter().any(|(_, text)| text.contains("AKIAQW3ER5TYU7IOPAS2")), "{run}");
+        }
+    }
+
+    #[test]
+    fn words_and_hashes_say_nothing() {
+        for run in [
+            "internationalization",
+            "some-long-slug-of-words-for-a-page",
+            "/usr/share/doc/packages/example",
+            "getElementsByClassNameAndTag",
+            "123e4567-e89b-42d3-a456-426614174000",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ] {
+            assert!(reads(run).is_empty(), "{run}: {:?}", reads(run));
+        }
+    }
+
+    #[test]
+    fn wrapped_and_grouped_runs_are_put_together() {
+        let text = b"begin\nc3NuIDUz\r\nNi05MC00\r\nMzk5\r\nend of it";
+        let found = runs(text);
+        assert_eq!(found.len(), 1);
+        assert_eq!(reads(std::str::from_utf8(&found[0].digits).unwrap())[0].1, "ssn 536-90-4399");
+        let text = b"c3Nu IDUz Ni05 MC00 Mzk5 IGlz IG1p bmU=";
+        let found = runs(text);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            reads(std::str::from_utf8(&found[0].digits).unwrap())[0].1,
+            "ssn 536-90-4399 is mine"
+        );
+    }
+}

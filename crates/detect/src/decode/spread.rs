@@ -1,0 +1,239 @@
+//! Values pulled apart or disguised digit by digit: separators between all characters
+//! (`4 1 1 1`, `s.k.-.l.i.v.e`), digits in unusual groups (`4111_1111_…`), letters for digits
+//! (`4ll1 IIII`). Next: `mirror`.
+
+use super::bytes::{ALNUM, DIGIT, GRAPH, WIDE, is};
+use super::rewrite::Rewrite;
+
+/// The fewest characters pulled apart that are put together again.
+pub(crate) const MIN_SINGLES: usize = 8;
+/// The longest separator, in bytes.
+const MAX_GAP: usize = 6;
+
+/// Takes the separators out of stretches where one and the same stands between single characters.
+pub(crate) fn gathered(text: &str) -> Option<Rewrite> {
+    let bytes = text.as_bytes();
+    let mut out: Option<Rewrite> = None;
+    let (mut at, mut kept) = (0, 0);
+    while at < bytes.len() {
+        let Some((letters, end)) = stretch(bytes.get(at..).unwrap_or_default()) else {
+            // Stretches begin where a word does.
+            let word = bytes.get(at..).unwrap_or_default();
+            let word = word.iter().take_while(|b| is(**b, ALNUM | WIDE)).count();
+            at += word.max(1);
+            continue;
+        };
+        let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
+        out.keep(text.get(kept..at).unwrap_or_default());
+        out.put(&String::from_utf8_lossy(&letters));
+        at += end;
+        kept = at;
+    }
+    let mut out = out?;
+    out.keep(text.get(kept..).unwrap_or_default());
+    Some(out)
+}
+
+/// Single characters with one separator between them at the start of a text: the characters and
+/// where they end.
+fn stretch(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let (first, rest) = text.split_first().filter(|(b, _)| is(**b, ALNUM))?;
+    let width = rest.iter().take(MAX_GAP + 1).take_while(|b| !is(**b, ALNUM)).count();
+    if width == 0 || width > MAX_GAP {
+        return None;
+    }
+    // The widest first; `s.k.-.l` shows that a mark may also be one of the characters.
+    (1..=width).rev().find_map(|width| {
+        let gap = rest.get(..width)?;
+        let (mut letters, mut at) = (vec![*first], 1);
+        while let Some(after) = text.get(at..).and_then(|rest| rest.strip_prefix(gap)) {
+            let Some(letter) = after.first().filter(|b| is(**b, GRAPH)) else { break };
+            letters.push(*letter);
+            at += width + 1;
+        }
+        // A word that begins with the last character is none of it.
+        if text.get(at).is_some_and(|b| is(*b, ALNUM)) {
+            letters.pop();
+            at -= width + 1;
+        }
+        (letters.len() >= MIN_SINGLES).then_some((letters, at))
+    })
+}
+
+/// Digits in equal groups of two to six with the same unusual separator between (`4111_1111_1111`,
+/// `41*11*11`) as one number. Blanks, points and hyphens are for the detectors themselves.
+pub(crate) fn regrouped(text: &str) -> Option<Rewrite> {
+    let bytes = text.as_bytes();
+    let mut out: Option<Rewrite> = None;
+    let (mut at, mut kept) = (0, 0);
+    while at < bytes.len() {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let first = rest.iter().take_while(|b| is(**b, DIGIT)).count();
+        if first == 0 {
+            at += 1;
+            continue;
+        }
+        let Some((digits, end)) = groups(rest, first) else {
+            at += first;
+            continue;
+        };
+        let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
+        out.keep(text.get(kept..at).unwrap_or_default());
+        out.put(&digits);
+        at += end;
+        kept = at;
+    }
+    let mut out = out?;
+    out.keep(text.get(kept..).unwrap_or_default());
+    Some(out)
+}
+
+fn groups(text: &[u8], first: usize) -> Option<(String, usize)> {
+    if !(2..=6).contains(&first) {
+        return None;
+    }
+    let after = text.get(first..)?;
+    let width = after.iter().take(4).take_while(|b| !is(**b, ALNUM)).count();
+    let gap = after.get(..width).filter(|gap| (1..=3).contains(&gap.len()))?;
+    if gap.contains(&b',') || (gap.len() == 1 && b" .-/:\n".contains(gap.first()?)) {
+        return None;
+    }
+    let mut digits: Vec<u8> = text.get(..first)?.to_vec();
+    let (mut at, mut groups) = (first, 1);
+    while let Some(rest) = text.get(at..).and_then(|rest| rest.strip_prefix(gap)) {
+        let length = rest.iter().take_while(|b| is(**b, DIGIT)).count();
+        if length == 0 || length > first {
+            break;
+        }
+        digits.extend_from_slice(rest.get(..length)?);
+        (at, groups) = (at + width + length, groups + 1);
+        if length < first {
+            break;
+        }
+    }
+    (groups >= 3 && digits.len() >= 9).then(|| (String::from_utf8_lossy(&digits).into_owned(), at))
+}
+
+/// The fewest and the most digits of a number that is read with letters for digits.
+const NUMBER: std::ops::RangeInclusive<usize> = 9..=24;
+
+/// Letters that stand for digits within numbers, as digits. At least a third must be digits as
+/// they are, and nothing else may stand among them.
+pub(crate) fn unleet(text: &str) -> Option<Rewrite> {
+    let bytes = text.as_bytes();
+    let mut out: Option<Rewrite> = None;
+    let (mut at, mut kept) = (0, 0);
+    while at < bytes.len() {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let length = number(rest);
+        let stretch = rest.get(..length).unwrap_or_default();
+        let whole = !rest.get(length).is_some_and(|b| is(*b, ALNUM | WIDE) || *b == b'_');
+        if whole && disguised(stretch) {
+            let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
+            out.keep(text.get(kept..at).unwrap_or_default());
+            out.put(
+                &stretch.iter().map(|b| char::from(leet(*b).unwrap_or(*b))).collect::<String>(),
+            );
+            at += length;
+            kept = at;
+            continue;
+        }
+        // On to the next word.
+        let word = rest.iter().take_while(|b| is(**b, ALNUM | WIDE) || **b == b'_').count();
+        at += word.max(1);
+    }
+    let mut out = out?;
+    out.keep(text.get(kept..).unwrap_or_default());
+    Some(out)
+}
+
+/// How many characters from here may belong to one number in disguise.
+fn number(text: &[u8]) -> usize {
+    if text.first().is_none_or(|b| leet(*b).is_none()) {
+        return 0;
+    }
+    let (mut length, mut digits) = (0, 0);
+    for (i, b) in text.iter().enumerate().take(64) {
+        if leet(*b).is_some() {
+            digits += 1;
+            length = i + 1;
+        } else if !matches!(b, b' ' | b'-' | b'.') {
+            // Back to the last whole word.
+            if is(*b, ALNUM | WIDE) {
+                let front = text.get(..length).unwrap_or_default();
+                let word = front.iter().rev().take_while(|b| leet(**b).is_some()).count();
+                return length - word;
+            }
+            return length;
+        }
+        if digits > *NUMBER.end() {
+            return length;
+        }
+    }
+    length
+}
+
+fn disguised(stretch: &[u8]) -> bool {
+    let digits = stretch.iter().filter(|b| is(**b, DIGIT)).count();
+    let all = stretch.iter().filter(|b| leet(**b).is_some()).count();
+    NUMBER.contains(&all) && digits < all && digits * 3 >= all
+}
+
+/// The digit that a character stands for.
+const fn leet(b: u8) -> Option<u8> {
+    match b {
+        b'0'..=b'9' => Some(b),
+        b'o' | b'O' => Some(b'0'),
+        b'l' | b'I' | b'i' | b'|' | b'!' => Some(b'1'),
+        b'z' | b'Z' => Some(b'2'),
+        b'E' => Some(b'3'),
+        b'A' => Some(b'4'),
+        b'S' | b's' | b'$' => Some(b'5'),
+        b'G' | b'b' => Some(b'6'),
+        b'T' => Some(b'7'),
+        b'B' => Some(b'8'),
+        b'q' | b'g' => Some(b'9'),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(got: Option<Rewrite>, expected: &str) {
+        assert_eq!(got.as_ref().map(Rewrite::whole), Some(expected));
+    }
+
+    #[test]
+    fn separators_between_characters_go() {
+        check(gathered("card 4 1 1 1 1 1 1 1 ok"), "card 41111111 ok");
+        check(gathered("s.k.-.l.i.v.e.-.a.b"), "sk-live-ab");
+        check(gathered("4 - 1 - 1 - 1 - 1 - 1 - 1 - 1"), "41111111");
+        check(gathered("4·1·1·1·1·1·1·1"), "41111111");
+        check(gathered("5 3 6 - 9 0 - 4 3 9 9"), "536-90-4399");
+        assert!(gathered("a b c").is_none() && gathered("I am a man of a few words").is_none());
+    }
+
+    #[test]
+    fn unusual_groups_are_joined() {
+        check(regrouped("n 4111_1111_1111_1111."), "n 4111111111111111.");
+        check(regrouped("41--11--11--11--11"), "4111111111");
+        assert!(regrouped("4111 1111 1111 1111, 1, 2, 3; 12:30:45").is_none());
+    }
+
+    #[test]
+    fn letters_stand_for_digits_in_numbers() {
+        check(unleet("card 4ll1 IIII l1l1 1111"), "card 4111 1111 1111 1111");
+        check(unleet("S36-9O-4399"), "536-90-4399");
+        for text in [
+            "is so less loss",
+            "version 1.2.3 is so old",
+            "b0e5a1c4d2f36789ab",
+            "2024-01-01 10:11:12",
+        ] {
+            assert!(unleet(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The state of one inspection: what was found, what was spent, where it stands.
+//! Next: `fields`.
+
+use super::neighbours::Neighbours;
+use super::payload::{ContentFields, Looks};
+use super::report::{Found, Outcome, Report, Unreadable};
+use super::{Inspector, Transform};
+use crate::engine::Scratch;
+use crate::hit::Hit;
+use crate::options::ScanOptions;
+use crate::pack::{Acts, Family};
+use crate::score::Score;
+use crate::walk::{Path, Step};
+use backstop_model::redacted::Redacted;
+use std::collections::HashSet;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+
+/// LIMIT: findings of one inspection. Past it the rest is not looked at.
+const MAX_FOUND: usize = 1000;
+/// LIMIT: the longest key that is scanned with its value, in bytes.
+const MAX_KEY: usize = 64;
+
+/// One inspection.
+pub(super) struct Inspection<'i> {
+    pub(super) inspector: &'i Inspector,
+    pub(super) looks: &'i Looks,
+    at: &'i str,
+    scratch: &'i mut Scratch,
+    /// For fields that hold no content: all families but PII.
+    plain: ScanOptions,
+    /// Pointers of the parts that are being walked.
+    pub(super) prefix: String,
+    /// What was undone to see what is looked at now.
+    pub(super) chain: Vec<Transform>,
+    /// Every text and run that was looked at, by hash, field and depth.
+    seen: HashSet<u64>,
+    reported: HashSet<u64>,
+    pub(super) neighbours: Neighbours,
+    /// The text of a scan: key and value.
+    keyed: String,
+    found: Vec<Found>,
+    outcome: Outcome,
+    fields: usize,
+    scanned: usize,
+    decoded: usize,
+}
+
+/// Where a text stands.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'s> {
+    /// Its field.
+    pub(super) path: &'s Path<'s>,
+    /// The number of its field.
+    pub(super) field: usize,
+    /// Whether the text is searched for everything.
+    pub(super) content: bool,
+    /// The key that says what it is.
+    pub(super) key: Option<&'s str>,
+}
+
+/// As what bytes are looked at, so that each is looked at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Sight {
+    /// A key.
+    Key,
+    /// A text or bytes that were decoded.
+    Decoded,
+    /// A run that may decode to something.
+    Run,
+}
+
+/// Which hits of a scan count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taste {
+    /// All that the site asks for.
+    Usual,
+    /// Credentials alone.
+    Credentials,
+    /// PII of which the detector is sure.
+    SurePii,
+    /// What no guess could produce: credentials, and PII that is sure.
+    Strong,
+}
+
+impl<'i> Inspection<'i> {
+    pub(super) fn new(
+        inspector: &'i Inspector,
+        looks: &'i Looks,
+        at: &'i str,
+        scratch: &'i mut Scratch,
+    ) -> Self {
+        let families = looks.scan.families.without(Family::Pii);
+        Self {
+            inspector,
+            looks,
+            at,
+            scratch,
+            plain: ScanOptions { families, ..looks.scan.clone() },
+            prefix: String::new(),
+            chain: Vec::new(),
+            seen: HashSet::new(),
+            reported: HashSet::new(),
+            neighbours: Neighbours::default(),
+            keyed: String::new(),
+            found: Vec::new(),
+            outcome: Outcome::Complete,
+            fields: 0,
+            scanned: 0,
+            decoded: 0,
+        }
+    }
+
+    /// The report, when all is done.
+    pub(super) fn report(self) -> Report {
+        Report { found: self.found, outcome: self.outcome, scanned: self.scanned }
+    }
+
+    /// Notes that something could not be looked at. The first reason stands.
+    pub(super) fn fault(&mut self, fault: Outcome) {
+        if self.outcome == Outcome::Complete {
+            self.outcome = fault;
+        }
+    }
+    pub(super) fn unreadable(&mut self, why: Unreadable) {
+        self.fault(Outcome::Unreadable(why));
+    }
+    /// Whether a limit was reached: nothing more is looked at.
+    pub(super) fn spent(&self) -> bool {
+        matches!(self.outcome, Outcome::OverLimit(_))
+    }
+    /// The number of the next field.
+    pub(super) fn next_field(&mut self) -> usize {
+        self.fields += 1;
+        if self.fields > self.looks.limits.fields {
+            self.fault(Outcome::OverLimit("fields"));
+        }
+        self.fields
+    }
+    /// Room for decoded bytes.
+    pub(super) fn decoded_left(&self) -> usize {
+        self.looks.limits.decoded.saturating_sub(self.decoded)
+    }
+    /// Takes room for decoded bytes.
+    pub(super) fn charge_decoded(&mut self, bytes: usize) {
+        self.decoded = self.decoded.saturating_add(bytes);
+        if self.decoded > self.looks.limits.decoded {
+            self.fault(Outcome::OverLimit("decoded"));
+        }
+    }
+    /// Takes work, in bytes.
+    pub(super) fn charge_work(&mut self, bytes: usize) -> bool {
+        self.scanned = self.scanned.saturating_add(bytes);
+        if self.scanned > self.looks.limits.work {
+            self.fault(Outcome::OverLimit("work"));
+        }
+        !self.spent()
+    }
+    /// Whether this was not yet looked at in this field, as what it is now.
+    pub(super) fn first_time(&mut self, what: Sight, text: &[u8], site: &Site<'_>) -> bool {
+        let mut hasher = DefaultHasher::new();
+        (what, site.field, text).hash(&mut hasher);
+        self.seen.insert(hasher.finish())
+    }
+
+    /// Whether this key was not yet looked at.
+    pub(super) fn new_key(&mut self, key: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        (Sight::Key, key).hash(&mut hasher);
+        self.seen.insert(hasher.finish())
+    }
+
+    /// Whether a field holds content.
+    pub(super) fn holds_content(&self, path: &Path<'_>) -> bool {
+        let ContentFields::Named(names) = &self.looks.content else { return true };
+        names.iter().any(|name| match name.strip_prefix('/') {
+            Some(pointer) => below(path, pointer),
+            None => path.steps().iter().any(|step| match step {
+                Step::Key(key) => key.eq_ignore_ascii_case(name),
+                Step::Index(_) => false,
+            }),
+        })
+    }
+
+    /// Scans a text under its key and keeps what is found.
+    pub(super) fn scan(&mut self, text: &str, site: &Site<'_>, taste: Taste) {
+        let key = site.key.filter(|key| key.len() <= MAX_KEY).unwrap_or_default();
+        if !self.charge_work(text.len() + key.len()) {
+            return;
+        }
+        self.keyed.clear();
+        let whole = if key.is_empty() {
+            text
+        } else {
+            self.keyed.push_str(key);
+            self.keyed.push_str(": ");
+            self.keyed.push_str(text);
+            &self.keyed
+        };
+        let offset = whole.len() - text.len();
+        let options = if site.content { &self.looks.scan } else { &self.plain };
+        let hits = self.inspector.detectors.scan(whole, options, self.scratch);
+        for mut hit in hits {
+            // What stands in the key is found where the key is scanned for itself.
+            if hit.span.end <= offset || !taste.accepts(&hit) {
+                continue;
+            }
+            hit.span = hit.span.start.saturating_sub(offset)..hit.span.end - offset;
+            self.keep(hit, text, site);
+        }
+    }
+
+    /// Keeps a hit, once for each value in a field.
+    pub(super) fn keep(&mut self, hit: Hit, text: &str, site: &Site<'_>) {
+        let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes();
+        let mut hasher = DefaultHasher::new();
+        (site.field, &hit.entity, value).hash(&mut hasher);
+        if !self.reported.insert(hasher.finish()) {
+            return;
+        }
+        self.found.push(Found {
+            pointer: format!("{}{}{}", self.at, self.prefix, site.path.pointer()),
+            chain: self.chain.clone(),
+            length: value.len(),
+            digest_input: Redacted::new("matched value", value.to_vec()),
+            hit,
+        });
+        if self.found.len() >= MAX_FOUND {
+            self.fault(Outcome::OverLimit("findings"));
+        }
+    }
+
+    /// Keeps an encoded run.
+    pub(super) fn keep_encoded(
+        &mut self,
+        what: (&str, &str),
+        span: Range<usize>,
+        text: &str,
+        site: &Site<'_>,
+    ) {
+        if !self.looks.scan.families.contains(Family::Encoded) {
+            return;
+        }
+        let hit = Hit {
+            detector: what.0.into(),
+            entity: what.1.into(),
+            family: Family::Encoded,
+            acts: Acts::Block,
+            level: None,
+            span,
+            score: Score::CERTAIN,
+            canary: None,
+            explanation: None,
+        };
+        self.keep(hit, text, site);
+    }
+}
+
+impl Taste {
+    fn accepts(self, hit: &Hit) -> bool {
+        let credential = hit.family == Family::Credential;
+        let sure = hit.family == Family::Pii && hit.score >= SURE;
+        match self {
+            Self::Usual => true,
+            Self::Credentials => credential,
+            Self::SurePii => sure,
+            Self::Strong => credential || sure,
+        }
+    }
+}
+
+/// From here on a detector of PII counts as sure: a checksum or a context word said so.
+const SURE: Score = Score::new(0.8);
+
+/// Whether a field stands at or below a pointer, in which `*` is any step.
+fn below(path: &Path<'_>, pointer: &str) -> bool {
+    let mut steps = path.steps().iter();
+    pointer.split('/').all(|token| match steps.next() {
+        Some(_) if token == "*" => true,
+        Some(Step::Key(key)) => **key == token.replace("~1", "/").replace("~0", "~"),
+        Some(Step::Index(index)) => token.parse() == Ok(*index),
+        None => false,
+    })
+}

@@ -45,6 +45,8 @@ pub struct Scratch {
     open: Vec<usize>,
     starts: Vec<usize>,
     progress: Vec<Progress>,
+    /// Bytes that patterns looked at in the last scan: what grows when a pack is slow.
+    work: usize,
 }
 
 /// How far a shaped pattern has come in one text.
@@ -97,6 +99,7 @@ impl Engine {
     ) -> Vec<Hit> {
         let plan = &self.plan;
         scratch.window.give(&self.vocabulary, &options.context);
+        scratch.work = text.len();
         plan.keywords.look(text, &mut scratch.sightings);
         let wanted = (!options.is_everything())
             .then(|| plan.detectors.iter().map(|d| d.ready.wanted(options)).collect());
@@ -153,6 +156,7 @@ impl Scan<'_> {
         {
             let mut candidates = std::mem::take(&mut scratch.candidates);
             finder.find(text, &mut candidates);
+            scratch.work += text.len();
             for candidate in candidates.drain(..) {
                 self.take(number, planned, None, candidate, scratch);
             }
@@ -186,10 +190,12 @@ impl Scan<'_> {
             self.range(number, planned, at, 0..text.len(), scratch);
         } else if lead.most == 0 {
             let mut end = 0;
-            for start in &starts {
-                if *start >= end
-                    && let Some((matched, span)) = pattern.at(text, *start)
-                {
+            for start in starts.iter().copied() {
+                if start < end {
+                    continue;
+                }
+                scratch.work += pattern.cost(text, start);
+                if let Some((matched, span)) = pattern.at(text, start) {
                     end = matched.end;
                     let candidate = Candidate { span, score: pattern.score };
                     self.take(number, planned, Some(at), candidate, scratch);
@@ -227,10 +233,11 @@ impl Scan<'_> {
         scratch: &mut Scratch,
     ) {
         let Some(pattern) = planned.ready.patterns.get(at) else { return };
-        pattern.each(self.bench.text, range, |span| {
+        let work = pattern.each(self.bench.text, range, |span| {
             let candidate = Candidate { span, score: pattern.score };
             self.take(number, planned, Some(at), candidate, scratch);
         });
+        scratch.work += work;
     }
 
     /// Runs shaped patterns where the automaton says that they match.
@@ -239,11 +246,12 @@ impl Scan<'_> {
         scratch.progress.clear();
         scratch.progress.resize(plan.shaped.len(), Progress::default());
         let mut sieve = std::mem::take(&mut scratch.sieve);
-        plan.shapes.each(text, &mut sieve, |start, end, patterns| {
+        let walked = plan.shapes.each(text, &mut sieve, |start, end, patterns| {
             for shape in patterns {
                 self.shape(*shape, start, end, scratch);
             }
         });
+        scratch.work += walked;
         scratch.sieve = sieve;
     }
 
@@ -262,6 +270,7 @@ impl Scan<'_> {
         {
             return;
         }
+        scratch.work += pattern.cost(text, start);
         let Some((matched, span)) = pattern.at(text, start) else { return };
         if let Some(progress) = scratch.progress.get_mut(shape) {
             if start < progress.end {
@@ -288,3 +297,6 @@ impl Scan<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,16 +48,26 @@ impl Compiled {
     pub(super) fn reach(&self) -> usize {
         self.longest.unwrap_or(OPEN_END).min(OPEN_END)
     }
-    /// Calls with the value's span of each match in a range. INVARIANT: linear in the range: a
+    /// Calls with the value's span of each match in a range; returns the bytes looked at.
+    /// INVARIANT: linear in the range: a
     /// match that its guard forbids is tried again one character later only while that costs
     /// less than the range itself.
-    pub(super) fn each(&self, text: &str, range: Range<usize>, mut call: impl FnMut(Range<usize>)) {
-        let Some(regex) = self.regex() else { return };
+    pub(super) fn each(
+        &self,
+        text: &str,
+        range: Range<usize>,
+        mut call: impl FnMut(Range<usize>),
+    ) -> usize {
+        let Some(regex) = self.regex() else { return 0 };
+        let mut work = 0;
         let mut again = range.len().saturating_mul(4);
         let mut at = range.start;
         while at < range.end {
-            let Some(found) = regex.search(&Input::new(text).range(at..range.end)) else { return };
+            let Some(found) = regex.search(&Input::new(text).range(at..range.end)) else {
+                return work + range.end - at;
+            };
             let (start, end) = (found.start(), found.end());
+            work += end - at;
             if start < end && guard::stands_free(self.guard, text, start, end) {
                 call(self.value(regex, text, start..end));
                 at = end;
@@ -68,6 +78,11 @@ impl Compiled {
                 again = again.saturating_sub(cost);
             }
         }
+        work
+    }
+    /// The most bytes that `at` looks at.
+    pub(super) fn cost(&self, text: &str, start: usize) -> usize {
+        self.reach().min(text.len().saturating_sub(start))
     }
     /// The match that starts exactly here, and its value's span.
     pub(super) fn at(&self, text: &str, start: usize) -> Option<(Range<usize>, Range<usize>)> {

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 #[command(name = "backstop", version, about, max_term_width = 100)]
 pub(crate) struct Cli {
     /// How results are printed.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    #[arg(long, global = true, value_enum, default_value_t = Shape::Text)]
+    pub(crate) format: Shape,
     /// The configuration file (how this process runs; policies are separate).
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -28,13 +28,35 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// How results are printed.
+/// What `--format` may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// For people.
+    Text,
+    /// One stable, documented JSON document (or one a line, where results stream).
+    Json,
+    /// SARIF 2.1.0, for code scanning services (`inspect` alone).
+    Sarif,
+}
+
+/// How results of all commands but `inspect` are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people.
     Text,
     /// One stable, documented JSON document (or one a line, where results stream).
     Json,
+}
+
+impl Shape {
+    /// The same for a command that knows no SARIF.
+    pub(crate) const fn plain(self) -> Option<Format> {
+        match self {
+            Self::Text => Some(Format::Text),
+            Self::Json => Some(Format::Json),
+            Self::Sarif => None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +67,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Reads policies, reports every fault with its place, and runs the tests inside them.
     Check(Check),
+    /// Looks through files for personal data, credentials and marks, and never prints what it found.
+    Inspect(Inspect),
     /// Says what each control answers to an attempt, or why a receipt was given.
     Explain(Explain),
     /// Allows a host for a time: recorded, and it ends by itself.
@@ -92,6 +116,40 @@ pub(crate) struct Check {
     /// Policy files or folders; without any, those of the configuration.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// Files and folders (with all below them); `-`, or nothing, reads standard input.
+    #[arg(value_name = "FILE|FOLDER|-")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// What the files are made of, whatever their names say: text, json, ndjson, yaml, csv, xml,
+    /// form, sniff, or a content type.
+    #[arg(long, value_name = "MEDIA")]
+    pub(crate) media: Option<String>,
+    /// Findings of a lower score are not shown. The gateway refuses from 0.5 on.
+    #[arg(long, value_name = "0..1")]
+    pub(crate) threshold: Option<f32>,
+    /// Only these entities, separated by commas, as `US_SSN,CREDIT_CARD`.
+    #[arg(long, value_name = "ENTITY", value_delimiter = ',')]
+    pub(crate) entities: Vec<String>,
+    /// Shows what is no finding by itself, too: URLs, dates, UUIDs.
+    #[arg(long)]
+    pub(crate) notes: bool,
+    /// Long runs of base64 and hex are findings, whatever they hold (in parameters the gateway
+    /// refuses them).
+    #[arg(long)]
+    pub(crate) encoded: bool,
+    /// Larger files are not looked at, which is said aloud.
+    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
+    pub(crate) max_size: String,
+    /// Writes the text to standard output with `<ENTITY>` for each value, or nothing at all where
+    /// something would be left.
+    #[arg(long)]
+    pub(crate) redact: bool,
+    /// Proves every example of every pack instead.
+    #[arg(long, conflicts_with_all = ["paths", "redact"])]
+    pub(crate) self_test: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,8 @@
 //! ```text
 //!  cli ─▶ config ─▶ commands ─▶ run (wiring) ─▶ tasks
 //!                      │          policies ──watch──▶ gate
-//!                      └─▶ demo
+//!                      ├─▶ demo
+//!                      └─▶ inspect ── detection (what is looked for)
 //! ```
 //! Reading order: `cli`, `run`, `policies`, then one of `commands`.
 
@@ -12,6 +13,8 @@ mod commands;
 mod config;
 mod demo;
 mod descriptors;
+mod detection;
+mod inspect;
 mod policies;
 mod printer;
 mod run;
@@ -23,7 +26,7 @@ use cli::{Cli, Command};
 use std::process::ExitCode;
 
 /// 0 allowed or clean, 1 refused or findings, 2 usage or bad policy, 3 fault.
-const FAULT: u8 = 3;
+pub(crate) const FAULT: u8 = 3;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -50,30 +53,37 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         return commands::completions::run(*shell);
     }
     let resolved = config::resolve(cli).map_err(commands::usage)?;
+    if let Command::Inspect(inspect) = &cli.command {
+        let config = config::Config::parse(&resolved).map_err(commands::usage)?;
+        return commands::inspect::run(&config, inspect, cli.format);
+    }
+    let format = cli.format.plain().ok_or_else(|| {
+        commands::usage(anyhow::anyhow!("`--format sarif` is for `backstop inspect` alone"))
+    })?;
     if let Command::Config(cli::ConfigCommand::Show) = &cli.command {
-        return commands::config::show(&resolved, cli.format);
+        return commands::config::show(&resolved, format);
     }
     let config = config::Config::parse(&resolved).map_err(commands::usage)?;
     start_log(&resolved, matches!(cli.command, Command::Serve(_)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Demo => demo::run(cli.format).await,
-            Command::Serve(_) => commands::serve::run(config, cli.format).await,
-            Command::Check(check) => commands::check::run(&config, check, cli.format).await,
-            Command::Explain(explain) => commands::explain::run(&config, explain, cli.format),
-            Command::Allow(allow) => commands::allow::run(&config, allow, cli.format).await,
+            Command::Demo => demo::run(format).await,
+            Command::Serve(_) => commands::serve::run(config, format).await,
+            Command::Check(check) => commands::check::run(&config, check, format).await,
+            Command::Explain(explain) => commands::explain::run(&config, explain, format),
+            Command::Allow(allow) => commands::allow::run(&config, allow, format).await,
             Command::Sessions(sessions) => {
-                commands::sessions::run(&config, sessions, cli.format).await
+                commands::sessions::run(&config, sessions, format).await
             }
-            Command::Tokens(tokens) => commands::tokens::run(&config, tokens, cli.format).await,
-            Command::Alerts(alerts) => commands::alerts::run(&config, alerts, cli.format).await,
+            Command::Tokens(tokens) => commands::tokens::run(&config, tokens, format).await,
+            Command::Alerts(alerts) => commands::alerts::run(&config, alerts, format).await,
             Command::Quarantine(quarantine) => {
-                commands::quarantine::run(&config, quarantine, cli.format).await
+                commands::quarantine::run(&config, quarantine, format).await
             }
-            Command::Holds(holds) => commands::holds::run(&config, holds, cli.format).await,
-            Command::Ledger(ledger) => commands::ledger::run(&config, ledger, cli.format),
-            Command::Config(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+            Command::Holds(holds) => commands::holds::run(&config, holds, format).await,
+            Command::Ledger(ledger) => commands::ledger::run(&config, ledger, format),
+            Command::Config(_) | Command::Completions { .. } | Command::Inspect(_) => Ok(ExitCode::SUCCESS),
         }
     })
 }

@@ -97,7 +97,7 @@ pub(crate) fn one(
 }
 
 /// What a terminal would obey, or what would turn the text around it.
-fn misleads(c: char) -> bool {
+pub(crate) fn misleads(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod holds;
+pub(crate) mod inspect;
 pub(crate) mod ledger;
 pub(crate) mod quarantine;
 mod receipt;

@@ -208,7 +208,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses `500MB` (decimal) and `10GiB` (binary).
-fn size(text: &str) -> Result<ByteCount, String> {
+///
+/// # Errors
+/// A sentence that shows the form.
+pub(crate) fn size(text: &str) -> Result<ByteCount, String> {
     let form = || "write a number and a unit, as `500MB` or `10GiB`".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or_else(form)?;

@@ -19,6 +19,7 @@ mod demo;
 mod disk;
 mod explain;
 mod fairness;
+mod inspect;
 mod lifecycle;
 mod network;
 mod operators;

@@ -1,0 +1,148 @@
+//! One text looked through, and many on all processors. Next: `tokens`.
+
+use super::place::{self, Lines};
+use super::progress::Progress;
+use super::sources::{Input, Passed, Text, read};
+use super::{File, Finding, Summary};
+use backstop_detect::{
+    Acts, Coding, Found, Inspector, Looks, Media, Outcome, Payload, Report, Scratch, Unreadable,
+};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What is looked for, and how thoroughly.
+#[derive(Debug, Clone)]
+pub(crate) struct Lens {
+    /// What looks.
+    pub(crate) inspector: Inspector,
+    /// How thoroughly.
+    pub(crate) looks: Looks,
+    /// Whether findings that refuse nothing are shown.
+    pub(crate) notes: Notes,
+    /// What every file is made of; `None`: what its name says.
+    pub(crate) media: Option<Media>,
+}
+
+/// Whether findings that refuse nothing by themselves are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notes {
+    Shown,
+    Hidden,
+}
+
+impl Lens {
+    /// Everything found in a text.
+    pub(super) fn report(&self, text: &str, media: &Media, scratch: &mut Scratch) -> Report {
+        let payload = Payload {
+            bytes: text.as_bytes(),
+            media: media.clone(),
+            coding: Coding::Identity,
+            at: "",
+        };
+        let mut report = self.inspector.inspect(payload, &self.looks, scratch);
+        report.found.retain(|found| found.hit.acts == Acts::Block || self.notes == Notes::Shown);
+        report
+    }
+
+    /// The same; a file that is not what its name says (JSON with comments) is looked at as text.
+    pub(super) fn report_file(&self, text: &mut Text, scratch: &mut Scratch) -> Report {
+        let report = self.report(&text.text, &text.media, scratch);
+        match report.outcome {
+            Outcome::Unreadable(Unreadable::Malformed(_)) if text.media != Media::Text => {
+                text.media = Media::Text;
+                self.report(&text.text, &text.media, scratch)
+            }
+            Outcome::Complete | Outcome::Unreadable(_) | Outcome::OverLimit(_) => report,
+        }
+    }
+}
+
+/// Looks at one text.
+fn one(name: &str, mut text: Text, lens: &Lens, scratch: &mut Scratch) -> File {
+    let report = lens.report_file(&mut text, scratch);
+    let spans = place::spans(&text.text, &text.media, &report.found, lens, scratch);
+    let lines = Lines::of(&text.text);
+    let mut findings: Vec<Finding> = report
+        .found
+        .iter()
+        .zip(spans)
+        .map(|(found, span)| Finding {
+            place: span.map(|span| lines.place(&span)),
+            field: masked(&found.pointer, &report.found),
+            chain: found.chain.iter().map(|transform| transform.0).collect(),
+            entity: found.hit.entity.clone(),
+            family: found.hit.family,
+            acts: found.hit.acts,
+            detector: found.hit.detector.clone(),
+            level: found.hit.level.clone(),
+            score: found.hit.score.value(),
+            length: found.length,
+            canary: found.hit.canary.clone(),
+        })
+        .collect();
+    findings.sort_by_key(|finding| finding.place.map_or((usize::MAX, 0), |p| (p.line, p.column)));
+    File {
+        name: name.to_owned(),
+        bytes: text.text.len(),
+        findings,
+        passed: passed(&report.outcome),
+    }
+}
+
+/// What an inspection that did not reach the end leaves out.
+pub(super) fn passed(outcome: &Outcome) -> Option<Passed> {
+    match outcome {
+        Outcome::Complete => None,
+        Outcome::Unreadable(why) => Some(Passed::Hidden(why.to_string())),
+        Outcome::OverLimit(name) => Some(Passed::Limit(name)),
+    }
+}
+
+/// A pointer without what was found: a key may be the very value.
+fn masked(pointer: &str, all: &[Found]) -> String {
+    let mut masked = pointer.to_owned();
+    for found in all {
+        if let Ok(value) = std::str::from_utf8(found.digest_input.expose()) {
+            let step = value.replace('~', "~0").replace('/', "~1");
+            if !step.is_empty() && masked.contains(&step) {
+                masked = masked.replace(&step, &format!("<{}>", found.hit.entity));
+            }
+        }
+    }
+    masked
+}
+
+/// Looks at many files, on all processors.
+pub(crate) fn all(inputs: &[Input], lens: &Lens, most: usize, progress: &Progress) -> Summary {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(inputs.len());
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(inputs.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut scratch = Scratch::default();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(input) = inputs.get(number) else { break };
+                    let file = match read(input, lens.media.as_ref(), most) {
+                        Ok(text) => one(&input.name, text, lens, &mut scratch),
+                        Err(passed) => File {
+                            name: input.name.clone(),
+                            bytes: 0,
+                            findings: Vec::new(),
+                            passed: Some(passed),
+                        },
+                    };
+                    progress.step(inputs.len());
+                    if let Ok(mut done) = done.lock() {
+                        done.push((number, file));
+                    }
+                }
+            });
+        }
+    });
+    progress.end();
+    let mut files = done.into_inner().unwrap_or_default();
+    files.sort_by_key(|(number, _)| *number);
+    Summary { files: files.into_iter().map(|(_, file)| file).collect() }
+}

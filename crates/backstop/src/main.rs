@@ -73,9 +73,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             Command::Check(check) => commands::check::run(&config, check, format).await,
             Command::Explain(explain) => commands::explain::run(&config, explain, format),
             Command::Allow(allow) => commands::allow::run(&config, allow, format).await,
-            Command::Sessions(sessions) => {
-                commands::sessions::run(&config, sessions, format).await
-            }
+            Command::Sessions(sessions) => commands::sessions::run(&config, sessions, format).await,
             Command::Tokens(tokens) => commands::tokens::run(&config, tokens, format).await,
             Command::Alerts(alerts) => commands::alerts::run(&config, alerts, format).await,
             Command::Quarantine(quarantine) => {
@@ -83,7 +81,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             }
             Command::Holds(holds) => commands::holds::run(&config, holds, format).await,
             Command::Ledger(ledger) => commands::ledger::run(&config, ledger, format),
-            Command::Config(_) | Command::Completions { .. } | Command::Inspect(_) => Ok(ExitCode::SUCCESS),
+            Command::Config(_) | Command::Completions { .. } | Command::Inspect(_) => {
+                Ok(ExitCode::SUCCESS)
+            }
         }
     })
 }

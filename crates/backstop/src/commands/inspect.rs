@@ -24,9 +24,8 @@ pub(crate) fn run(config: &Config, asked: &Inspect, shape: Shape) -> Result<Exit
     if asked.self_test {
         return self_test(&inspector.detectors, shape);
     }
-    let most = size(&asked.max_size).map_err(|why| {
-        usage(anyhow!("`--max-size {}` does not do: {why}", asked.max_size))
-    })?;
+    let most = size(&asked.max_size)
+        .map_err(|why| usage(anyhow!("`--max-size {}` does not do: {why}", asked.max_size)))?;
     let most = usize::try_from(most.0).unwrap_or(usize::MAX);
     let lens = lens(inspector, asked, most).map_err(usage)?;
     let paths = paths(asked)?;
@@ -62,7 +61,10 @@ fn lens(inspector: Inspector, asked: &Inspect, most: usize) -> Result<Lens> {
     let known = known(&inspector.detectors);
     for entity in &asked.entities {
         if !known.contains(entity.as_str()) {
-            bail!("`--entities {entity}`: nothing of this name is looked for{}", near(entity, &known));
+            bail!(
+                "`--entities {entity}`: nothing of this name is looked for{}",
+                near(entity, &known)
+            );
         }
     }
     let entities = (!asked.entities.is_empty()).then(|| asked.entities.clone());
@@ -90,15 +92,8 @@ fn known(detectors: &Detectors) -> BTreeSet<&str> {
 }
 
 /// Entities that no pack names.
-const WITHOUT_PACK: [&str; 7] = [
-    "PERSON",
-    "LOCATION",
-    "ORGANIZATION",
-    "NRP",
-    "CANARY",
-    "ENCODED_BASE64",
-    "ENCODED_HEX",
-];
+const WITHOUT_PACK: [&str; 7] =
+    ["PERSON", "LOCATION", "ORGANIZATION", "NRP", "CANARY", "ENCODED_BASE64", "ENCODED_HEX"];
 
 /// Names that share a word with this one.
 fn near(name: &str, known: &BTreeSet<&str>) -> String {

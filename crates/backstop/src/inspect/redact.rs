@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn overlapping_spans_leave_nothing_of_what_they_cover() {
-        let edits = vec![(2..5, "<B>".to_owned()), (0..3, "<A>".to_owned()), (7..8, "<C>".to_owned())];
+        let edits =
+            vec![(2..5, "<B>".to_owned()), (0..3, "<A>".to_owned()), (7..8, "<C>".to_owned())];
         assert_eq!(edited("abcdefghi", edits), "<A>fg<C>i");
         assert_eq!(edited("abc", Vec::new()), "abc");
     }

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 /// The whole log: one run.
 pub(crate) fn sarif(summary: &Summary, version: &str) -> Value {
     let all = || {
-        summary.files.iter().flat_map(|file| file.findings.iter().map(move |finding| (file, finding)))
+        summary
+            .files
+            .iter()
+            .flat_map(|file| file.findings.iter().map(move |finding| (file, finding)))
     };
     let mut rules: BTreeMap<&str, &Finding> = BTreeMap::new();
     for (_, finding) in all() {

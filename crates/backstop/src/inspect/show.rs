@@ -86,8 +86,7 @@ pub(crate) fn json(summary: &Summary) -> Value {
         .iter()
         .flat_map(|file| file.findings.iter().map(|finding| finding_json(&file.name, finding)))
         .collect();
-    let (gaps, left): (Vec<_>, Vec<_>) =
-        summary.passed().partition(|(_, passed)| passed.is_gap());
+    let (gaps, left): (Vec<_>, Vec<_>) = summary.passed().partition(|(_, passed)| passed.is_gap());
     let list = |list: Vec<(&super::File, &super::Passed)>| -> Vec<Value> {
         list.into_iter()
             .map(|(file, passed)| {

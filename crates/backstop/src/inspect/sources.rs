@@ -297,7 +297,10 @@ mod tests {
         assert_eq!(guessed("{\"a\":1}\n\n{\"a\":2}\n"), Media::Ndjson);
         assert_eq!(guessed("{not json}"), Media::Text);
         assert_eq!(guessed("plain"), Media::Text);
-        assert_eq!(media("application/problem+json").unwrap(), Media::of(Some("application/problem+json")));
+        assert_eq!(
+            media("application/problem+json").unwrap(),
+            Media::of(Some("application/problem+json"))
+        );
         assert!(media("jsn").is_err());
     }
 }

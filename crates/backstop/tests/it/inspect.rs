@@ -104,7 +104,8 @@ fn a_key_that_is_the_value_is_masked() {
 #[test]
 fn folders_are_walked_without_bookkeeping_and_binaries() {
     let leak = format!("card {CARD}");
-    let folder = folder(&[("a/b/leak.txt", &leak), (".git/leak.txt", &leak), ("clean.md", "hello")]);
+    let folder =
+        folder(&[("a/b/leak.txt", &leak), (".git/leak.txt", &leak), ("clean.md", "hello")]);
     write(folder.path(), "image.bin", &[0, 1, 2, 3]);
     let root = folder.path().display().to_string();
     let ran = inspect(&["--format", "json", &root], "");
@@ -123,7 +124,9 @@ fn what_was_not_looked_at_is_said_aloud_and_is_not_clean() {
     let large = folder.path().join("large.txt").display().to_string();
     let ran = inspect(&["--max-size", "5KiB", &large], "");
     assert_eq!(ran.code, 3, "{}", ran.out);
-    assert!(ran.out.contains("larger than 5120 bytes") && ran.out.contains("not known to be clean"));
+    assert!(
+        ran.out.contains("larger than 5120 bytes") && ran.out.contains("not known to be clean")
+    );
     let ran = inspect(&["--max-size", "6KiB", &large], "");
     assert_eq!(ran.code, 0, "{}", ran.out);
     // A binary file counts where it was named.

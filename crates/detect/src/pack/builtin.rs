@@ -34,3 +34,4 @@ packs! {
     "pii-us",
     "secret-backstop",
 }
+];

@@ -34,4 +34,3 @@ packs! {
     "pii-us",
     "secret-backstop",
 }
-];

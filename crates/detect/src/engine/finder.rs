@@ -59,4 +59,7 @@ table! {
     phone_look => crate::phone::phone_look,
     phone_national => crate::phone::phone_national,
     street_address => crate::address::street_address,
+    assigned_passwords => crate::secret::assign::assigned_passwords,
+    assigned_secrets => crate::secret::assign::assigned_secrets,
+    seed_phrases => crate::secret::phrase::seed_phrases,
 }

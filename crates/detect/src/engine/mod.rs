@@ -22,6 +22,7 @@ mod plan;
 mod shapes;
 
 pub(crate) use context::unspaced;
+pub(crate) use entropy::bits as entropy_bits;
 pub(crate) use finder::{Candidate, Finder};
 
 use crate::hit::Hit;

@@ -52,8 +52,10 @@ pub(crate) fn ethereum_address(text: &str) -> Verdict {
     )
 }
 
-const BITCOIN_ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-const XRP_ALPHABET: &[u8; 58] = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz";
+pub(crate) const BITCOIN_ALPHABET: &[u8; 58] =
+    b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+pub(crate) const XRP_ALPHABET: &[u8; 58] =
+    b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz";
 
 /// Version bytes: Bitcoin 0, 5 (test 111, 196); Litecoin 48, 50; Dogecoin 30, 22; Dash 76, 16;
 /// Tron 65; Zcash 28 and 29 with a second byte.
@@ -77,7 +79,7 @@ fn base58_coin(text: &str) -> bool {
 }
 
 /// The last four bytes are those of the double SHA-256 of the rest.
-fn twice_hashed(bytes: &[u8]) -> bool {
+pub(crate) fn twice_hashed(bytes: &[u8]) -> bool {
     let Some((body, check)) = bytes.len().checked_sub(4).and_then(|at| bytes.split_at_checked(at))
     else {
         return false;
@@ -86,7 +88,7 @@ fn twice_hashed(bytes: &[u8]) -> bool {
 }
 
 /// LIMIT: of at most 128 characters, so that the quadratic conversion stays small.
-fn base58(text: &str, alphabet: &[u8; 58]) -> Option<Vec<u8>> {
+pub(crate) fn base58(text: &str, alphabet: &[u8; 58]) -> Option<Vec<u8>> {
     if text.len() > 128 {
         return None;
     }
@@ -117,7 +119,7 @@ const BECH32_ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const BECH32M: u32 = 0x2bc8_30a3;
 
 /// The data part without checksum, and what the checksum comes to.
-fn bech32(text: &str) -> Option<(String, Vec<u8>, u32)> {
+pub(crate) fn bech32(text: &str) -> Option<(String, Vec<u8>, u32)> {
     let lower = text.to_ascii_lowercase();
     if lower != text && text.to_ascii_uppercase() != text {
         return None;

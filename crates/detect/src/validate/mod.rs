@@ -10,7 +10,7 @@ mod asia;
 mod au;
 mod benelux;
 mod card;
-mod crypto;
+pub(crate) mod crypto;
 mod de;
 mod digits;
 mod iban;
@@ -27,6 +27,8 @@ mod se;
 mod tr;
 mod uk;
 mod us;
+
+use crate::secret::{armour, checksum, coin, jwt, random, userinfo};
 
 /// What a validator says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,19 +94,26 @@ table! {
     au_acn => au::au_acn,
     au_medicare => au::au_medicare,
     au_tfn => au::au_tfn,
+    aws_secret_key => random::aws_secret_key,
+    basic_auth => userinfo::basic_auth,
     be_card => benelux::be_card,
     be_national => benelux::be_national,
+    bech32_secret => coin::bech32_secret,
+    bip38_key => coin::bip38_key,
     birth_date => person::birth_date,
     br_cnh => americas::br_cnh,
     br_cnpj => americas::br_cnpj,
     br_cpf => americas::br_cpf,
     br_pis => americas::br_pis,
+    byte_array => coin::byte_array,
     ca_health_card => americas::ca_health_card,
     ca_sin => americas::ca_sin,
     card_like => card::card_like,
     card_named => card::card_named,
     card_number => card::card_number,
+    chosen_password => userinfo::chosen_password,
     cn_resident_id => asia::cn_resident_id,
+    crc32_base62 => checksum::crc32_base62,
     crypto_address => crypto::crypto_address,
     de_doctor => de::de_doctor,
     de_document => de::de_document,
@@ -116,6 +125,7 @@ table! {
     de_tax_id => de::de_tax_id,
     de_vat => de::de_vat,
     de_vat_checked => de::de_vat_checked,
+    discord_token => userinfo::discord_token,
     dk_cpr => nordic::dk_cpr,
     dk_cvr => nordic::dk_cvr,
     email => net::email,
@@ -123,6 +133,7 @@ table! {
     es_nif => romance::es_nif,
     es_ssn => romance::es_ssn,
     ethereum_address => crypto::ethereum_address,
+    extended_key => coin::extended_key,
     fi_business_id => nordic::fi_business_id,
     fi_personal_identity_code => nordic::fi_personal_identity_code,
     fr_nir => romance::fr_nir,
@@ -140,6 +151,9 @@ table! {
     it_vat => romance::it_vat,
     jp_corporate_number => asia::jp_corporate_number,
     jp_my_number => asia::jp_my_number,
+    jwt_signed => jwt::jwt_signed,
+    jwt_unsigned => jwt::jwt_unsigned,
+    key_bytes => armour::key_bytes,
     kr_brn => kr::kr_brn,
     kr_driver_license => kr::kr_driver_license,
     kr_frn => kr::kr_frn,
@@ -166,11 +180,17 @@ table! {
     pl_passport => pl::pl_passport,
     pl_pesel => pl::pl_pesel,
     pl_regon => pl::pl_regon,
+    private_key_block => armour::private_key_block,
     public_ip => net::public_ip,
+    random_token => random::random_token,
     se_organisationsnummer => se::se_organisationsnummer,
     se_personnummer => se::se_personnummer,
+    secret_token => random::secret_token,
     sg_nric_fin => asia::sg_nric_fin,
     sg_uen => asia::sg_uen,
+    stellar_seed => coin::stellar_seed,
+    strong_password => userinfo::strong_password_only,
+    tezos_key => coin::tezos_key,
     th_tnin => asia::th_tnin,
     th_tnin_any => asia::th_tnin_any,
     tr_license_plate => tr::tr_license_plate,
@@ -181,6 +201,7 @@ table! {
     uk_nino => uk::uk_nino,
     uk_utr => uk::uk_utr,
     uk_vehicle => uk::uk_vehicle,
+    url_password => userinfo::url_password,
     us_aba => us::us_aba,
     us_bank => us::us_bank,
     us_dea => us::us_dea,
@@ -189,8 +210,11 @@ table! {
     us_npi => us::us_npi,
     us_ssn => us::us_ssn,
     us_ssn_like => us::us_ssn_like,
+    user_password => userinfo::user_password,
     uuid => net::uuid,
     vin => us::vin,
+    wif_key => coin::wif_key,
+    xrp_seed => coin::xrp_seed,
     za_company_registration => africa::za_company_registration,
     za_id_number => africa::za_id_number,
     za_income_tax_number => africa::za_income_tax_number,

@@ -1,0 +1,140 @@
+//! Seed phrases: words whose checksum says that they are the key to a wallet.
+//!
+//! ```text
+//!  text ─ runs (≥ 12 words in a row, any separators) ─ words (which lists know them)
+//!       ─ every window ─ bip39 · polyseed · monero · electrum ─▶ candidate
+//! ```
+//! Ordinary prose hardly ever reaches the lists: short words ("a", "of", "is") end a run, and
+//! below twelve words nothing is looked up. Next: `runs`.
+
+mod bip39;
+mod electrum;
+mod monero;
+mod polyseed;
+mod runs;
+mod words;
+
+use crate::engine::Candidate;
+use crate::score::Score;
+use runs::Run;
+use std::ops::Range;
+use words::{Place, Scheme};
+
+/// The shortest phrase of any scheme, in words.
+const SHORTEST: usize = 12;
+
+/// Every seed phrase of a text.
+pub(crate) fn seed_phrases(text: &str, found: &mut Vec<Candidate>) {
+    runs::each(text, |run| in_run(text, &run, found));
+}
+
+fn in_run(text: &str, run: &Run<'_>, found: &mut Vec<Candidate>) {
+    let lists = words::lists();
+    let places: Vec<&[Place]> = run
+        .words
+        .iter()
+        .map(|span| lists.places(text.get(span.clone()).unwrap_or_default()))
+        .collect();
+    for (number, list) in lists.all().iter().enumerate() {
+        let known: Vec<Option<u16>> = places
+            .iter()
+            .map(|places| {
+                places.iter().find(|place| usize::from(place.list) == number).map(|p| p.index)
+            })
+            .collect();
+        let mut start = 0;
+        for stretch in known.split(Option::is_none) {
+            let indices: Vec<u16> = stretch.iter().flatten().copied().collect();
+            if indices.len() >= SHORTEST {
+                in_stretch(text, run, list, start, &indices, found);
+            }
+            start += stretch.len() + 1;
+        }
+    }
+}
+
+/// Looks through words that one list knows, window by window; a phrase found is stepped over.
+fn in_stretch(
+    text: &str,
+    run: &Run<'_>,
+    list: &words::List,
+    first: usize,
+    indices: &[u16],
+    found: &mut Vec<Candidate>,
+) {
+    let mut at = 0;
+    while let Some(rest) = indices.get(at..).filter(|rest| rest.len() >= SHORTEST) {
+        let spans = run.words.get(first + at..).unwrap_or_default();
+        let length = lengths(list.scheme)
+            .iter()
+            .copied()
+            .filter(|length| {
+                rest.get(..*length).is_some_and(|window| holds(text, list, spans, window))
+            })
+            .max();
+        let Some(length) = length else {
+            at += 1;
+            continue;
+        };
+        if let (Some(start), Some(end)) = (spans.first(), spans.get(length - 1)) {
+            found.push(Candidate { span: start.start..end.end, score: Score::new(0.95) });
+        }
+        at += length;
+    }
+}
+
+const fn lengths(scheme: Scheme) -> &'static [usize] {
+    match scheme {
+        Scheme::Bip39 => &[12, 15, 16, 18, 21, 24],
+        Scheme::Monero { .. } => &[13, 25],
+    }
+}
+
+/// Whether the window is a phrase of a scheme that uses this list.
+fn holds(text: &str, list: &words::List, spans: &[Range<usize>], window: &[u16]) -> bool {
+    let Some(spans) = spans.get(..window.len()) else { return false };
+    if !is_drawn(window) || !is_evenly_parted(text, spans) {
+        return false;
+    }
+    match list.scheme {
+        Scheme::Bip39 if window.len() == polyseed::WORDS => polyseed::holds(window),
+        Scheme::Bip39 => {
+            bip39::holds(window)
+                || (list.english && window.len() == SHORTEST && electrum::holds(list, window))
+        }
+        Scheme::Monero { prefix } => {
+            let written = spans.iter().map(|span| text.get(span.clone()).unwrap_or_default());
+            monero::holds(written, prefix)
+        }
+    }
+}
+
+/// Words drawn by chance are many and in no order; a dictionary is sorted, and source code says
+/// `true, true, false`. The schemes' own first vectors (`abandon … about`) repeat one word.
+fn is_drawn(window: &[u16]) -> bool {
+    let mut known = window.to_vec();
+    known.sort_unstable();
+    known.dedup();
+    let vector = known.len() == 2
+        && window
+            .split_last()
+            .is_some_and(|(_, head)| head.iter().all(|w| Some(w) == head.first()));
+    vector || (known.len() >= 8 && known != window)
+}
+
+/// A phrase is written in one way; source code puts all kinds of signs between its words.
+fn is_evenly_parted(text: &str, spans: &[Range<usize>]) -> bool {
+    let mut signs: Vec<String> = Vec::new();
+    for pair in spans.windows(2) {
+        let [one, next] = pair else { continue };
+        let gap = text.get(one.end..next.start).unwrap_or_default();
+        let sign: String = gap.chars().filter(|c| !c.is_whitespace() && !c.is_numeric()).collect();
+        if !signs.contains(&sign) {
+            signs.push(sign);
+        }
+    }
+    signs.len() <= 3
+}
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ mod detectors;
 mod engine;
 mod hit;
 pub mod inspect;
+mod mailbox;
 pub mod mark;
 pub mod name;
 mod options;

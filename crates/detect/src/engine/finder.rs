@@ -54,6 +54,8 @@ macro_rules! table {
 }
 
 table! {
+    mailboxes => crate::mailbox::find_any,
+    mailboxes_refused => crate::mailbox::find_refused,
     phone_abroad => crate::phone::phone_abroad,
     phone_international => crate::phone::phone_international,
     phone_look => crate::phone::phone_look,

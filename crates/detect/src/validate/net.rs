@@ -1,9 +1,9 @@
-//! Addresses of machines and mailboxes: which IP, MAC and e-mail addresses are somebody's, and
-//! which are documentation, placeholders or version numbers. Knows no DNS and asks no network.
+//! Addresses of machines: which IP and MAC addresses are somebody's, and which are documentation,
+//! placeholders or version numbers. Knows no DNS and asks no network. E-mail: `mailbox`.
 
 use super::Verdict;
+use crate::mailbox::is_domain;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::LazyLock;
 
 /// An IPv4 or IPv6 address, with a zone or prefix length if it has one.
 pub(crate) fn ip_address(text: &str) -> Verdict {
@@ -115,139 +115,12 @@ pub(crate) fn uuid(text: &str) -> Verdict {
     )
 }
 
-/// An e-mail address whose domain can exist: its last label is delegated.
-pub(crate) fn email(text: &str) -> Verdict {
-    let Some((local, domain)) = text.rsplit_once('@') else { return Verdict::Invalid };
-    Verdict::of(is_local(local) && is_domain(domain))
-}
-
-/// An e-mail address that a person reads: no example domain, list, role or machine.
-pub(crate) fn personal_email(text: &str) -> Verdict {
-    let Some((local, domain)) = text.rsplit_once('@') else { return Verdict::Invalid };
-    let domain = domain.to_ascii_lowercase();
-    let local = local.to_ascii_lowercase();
-    let under = |name: &str| {
-        domain.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    let placeholder = EXAMPLE_DOMAINS.iter().any(|name| under(name));
-    let machine = NOBODY.contains(&local.as_str()) || is_list(&local, &domain);
-    Verdict::of(is_local(&local) && is_domain(&domain) && !placeholder && !machine)
-}
-
 /// A host name with a last label that can exist.
 pub(crate) fn host_name(text: &str) -> Verdict {
     let host = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host = host.split(['/', '?', '#', ':']).next().unwrap_or(host);
     Verdict::possible(is_domain(host))
 }
-
-/// RFC 2606, RFC 6761 and what manuals use beside them.
-const EXAMPLE_DOMAINS: [&str; 22] = [
-    "example.com",
-    "example.org",
-    "example.net",
-    "example.edu",
-    "example",
-    "test",
-    "invalid",
-    "localhost",
-    "local",
-    "domain.com",
-    "yourdomain.com",
-    "mydomain.com",
-    "your-domain.com",
-    "users.noreply.github.com",
-    "foo.com",
-    "bar.com",
-    "baz.com",
-    "foo.bar",
-    "test.com",
-    "test.org",
-    "somewhere.com",
-    "host.com",
-];
-
-/// Senders without a person, the `user` of a repository's address (`git@github.com`), and what
-/// stands in manuals.
-const NOBODY: [&str; 33] = [
-    "git",
-    "hg",
-    "svn",
-    "noreply",
-    "no-reply",
-    "donotreply",
-    "do-not-reply",
-    "mailer-daemon",
-    "postmaster",
-    "hostmaster",
-    "webmaster",
-    "abuse",
-    "security",
-    "info",
-    "support",
-    "sales",
-    "contact",
-    "help",
-    "bugs",
-    "bug",
-    "press",
-    "foo",
-    "bar",
-    "baz",
-    "foobar",
-    "test-user",
-    "testuser",
-    "username",
-    "youremail",
-    "your-email",
-    "your.email",
-    "someone",
-    "nobody",
-];
-
-/// A mailing list, a tracker or a service account: no person reads it.
-fn is_list(local: &str, domain: &str) -> bool {
-    const HOSTS: [&str; 6] = ["lists.", "list.", "groups.", "bugs.", "googlegroups.", "vger."];
-    const ENDS: [&str; 8] =
-        ["-list", "-lists", "-devel", "-dev", "-bugs", "-users", "-announce", "-discuss"];
-    HOSTS.iter().any(|host| domain.starts_with(host))
-        || domain.ends_with("gserviceaccount.com")
-        || ENDS.iter().any(|end| local.ends_with(end))
-        || local.starts_with("bug-")
-}
-
-fn is_local(local: &str) -> bool {
-    !local.is_empty()
-        && local.len() <= 64
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..")
-}
-
-fn is_domain(domain: &str) -> bool {
-    let domain = domain.strip_suffix('.').unwrap_or(domain);
-    let Some((rest, last)) = domain.rsplit_once('.') else { return false };
-    let labels = rest.split('.').all(|label| {
-        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
-    });
-    labels && domain.len() <= 253 && is_top_level(last)
-}
-
-/// Whether IANA has delegated the label; one outside ASCII is taken at its word.
-fn is_top_level(label: &str) -> bool {
-    let label = label.to_ascii_lowercase();
-    if label.starts_with("xn--") {
-        return label.len() > 5;
-    }
-    if !label.is_ascii() {
-        return label.chars().all(char::is_alphabetic);
-    }
-    static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(|| TOP_LEVEL.lines().collect());
-    KNOWN.binary_search(&label.as_str()).is_ok()
-}
-
-/// IANA's root zone in ASCII, one a line, sorted.
-const TOP_LEVEL: &str = include_str!("top_level.txt");
 
 #[cfg(test)]
 mod tests {
@@ -299,46 +172,6 @@ mod tests {
         for address in ["10.0.0.0/33", "::/129", "10.0.0.1%eth0", "1:2:3:4:5:6:7", "2001::db8::1"] {
             assert_eq!(ip_address(address), Verdict::Invalid, "{address}");
         }
-    }
-
-    #[test]
-    fn mailboxes() {
-        for address in
-            ["a.b+c@sub.corp.co.uk", "user@xn--80ak6aa92e.com", "x@firma.berlin", "x@почта.рф"]
-        {
-            assert_eq!(email(address), Verdict::Valid, "{address}");
-            assert_eq!(personal_email(address), Verdict::Valid, "{address}");
-        }
-        for address in [
-            "icon@2x.png",
-            "user@localhost",
-            "getty@tty1.service",
-            "a@b.zz",
-            "a..b@c.de",
-            ".a@c.de",
-            "a@-c.de",
-            "a@c.123",
-        ] {
-            assert_eq!(email(address), Verdict::Invalid, "{address}");
-        }
-        for address in [
-            "john@example.com",
-            "git@github.com",
-            "x@mail.example.org",
-            "noreply@corp.com",
-            "bug-tar@gnu.org",
-            "systemd-devel@lists.freedesktop.org",
-            "robot@p.iam.gserviceaccount.com",
-        ] {
-            assert_eq!(personal_email(address), Verdict::Invalid, "{address}");
-        }
-    }
-
-    #[test]
-    fn top_level_domains_can_be_searched() {
-        assert!(TOP_LEVEL.lines().is_sorted() && TOP_LEVEL.lines().count() > 1000);
-        assert!(is_top_level("com") && is_top_level("DE") && is_top_level("xn--p1ai"));
-        assert!(!is_top_level("png") && !is_top_level("") && !is_top_level("zz"));
     }
 
     #[test]

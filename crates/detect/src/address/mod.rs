@@ -137,6 +137,13 @@ impl Reader<'_> {
         }
     }
 
+    /// What a word says of the name before it. One letter (`u.`) is small and has its number.
+    fn after(&self, at: usize) -> Option<Trust> {
+        let letter = self.tokens.get(at).is_some_and(|token| token.span.len() == 1);
+        let stands = !letter || (!self.capital(at) && self.is_number(self.behind(at)));
+        self.says(at).after.filter(|_| stands)
+    }
+
     /// A number with the street behind it.
     fn forward(&self, at: usize) -> Option<Street> {
         let pair = self.is_number(at + 1);
@@ -145,8 +152,11 @@ impl Reader<'_> {
             first += 1;
         }
         let announced = self.announced(at);
+        let between = |last: &usize| self.is_number(last + 1);
         if let Some(trust) = self.says(first).before
-            && let Some(last) = self.name_behind(first, announced || pair)
+            && let Some(last) = self
+                .name_behind(first, announced || pair)
+                .or_else(|| self.name_behind(first, true).filter(between))
         {
             let numbered = self.is_number(last + 1);
             let sure =
@@ -163,11 +173,12 @@ impl Reader<'_> {
     fn name_before(&self, at: usize, first: usize, pair: bool, announced: bool) -> Option<Street> {
         let mut place = first;
         let mut capitals = 0;
+        // Nothing but capitals and connectors so far.
+        let mut shaped = true;
         for words in 0..NAME {
             let Some(Kind::Word(case)) = self.kind(place) else { break };
-            let says = self.says(place);
             if let Some(trust) =
-                says.after.filter(|_| words > 0 && (capitals > 0 || pair || announced))
+                self.after(place).filter(|_| words > 0 && (capitals > 0 || pair || announced))
             {
                 let mut last = self.behind(place) - 1;
                 // `Devon Street West`, `Hill Park Road`: the last word of the kind decides.
@@ -181,11 +192,7 @@ impl Reader<'_> {
                     place = last + 1;
                     continue;
                 }
-                let last = if self.is_number(last + 1) && !self.says(last + 2).unit && announced {
-                    last + 1
-                } else {
-                    last
-                };
+                let last = if self.is_number(last + 1) { last + 1 } else { last };
                 let written = capitals > 0 && case == Case::Capital;
                 let trust = match trust {
                     Trust::Plain if written || pair || announced => Sure::Street,
@@ -203,13 +210,14 @@ impl Reader<'_> {
                     if trust == Trust::Plain || announced { Sure::Street } else { Sure::Likely };
                 return Some(Street { first: at, last: self.behind(place), trust });
             }
-            if !self.in_name(place, announced) && !says.connector {
+            shaped &= self.in_name(place, false);
+            if !shaped && !announced {
                 break;
             }
             capitals += usize::from(case == Case::Capital);
             // An initial or an abbreviation may stand in a name.
             let next = self.behind(place);
-            if self.is_number(next) && (capitals > 0 || announced) {
+            if self.is_number(next) && shaped && capitals > 0 {
                 let trust = if announced { Sure::Street } else { Sure::Shape };
                 return Some(Street { first: at, last: next, trust });
             }
@@ -244,6 +252,15 @@ impl Reader<'_> {
         (street + 1..=last).any(|place| self.capital(place) && !self.says(place).connector)
     }
 
+    /// Whether a word before a number says street: a weak one only where an address is announced.
+    fn after_number(&self, word: usize) -> bool {
+        match self.says(word).after {
+            Some(Trust::Plain) => true,
+            Some(Trust::Weak) => self.announced(word),
+            None => false,
+        }
+    }
+
     /// A number with the street before it.
     fn backward(&self, at: usize, done: usize) -> Option<Street> {
         let dotted = at.checked_sub(1).filter(|place| self.kind(*place) == Some(Kind::Dot));
@@ -261,7 +278,7 @@ impl Reader<'_> {
                 if trust == Trust::Plain || announced { Sure::Street } else { Sure::Likely };
             return Some(Street { first: word, last, trust });
         }
-        if self.says(word).after == Some(Trust::Plain)
+        if self.after_number(word)
             && let Some(name) =
                 word.checked_sub(1).filter(|name| *name >= done && self.capital(*name))
         {
@@ -381,6 +398,8 @@ mod tests {
             ("Mannerheiminkatu 5", "Mannerheiminkatu 5"),
             ("address: 329 Arenales 9462", "329 Arenales 9462"),
             ("462 Stubengraben 80 Apt. 608", "462 Stubengraben 80 Apt. 608"),
+            (">03220 Augsburger Strasse 36\n>Suite 960", "03220 Augsburger Strasse 36\n>Suite 960"),
+            ("688 rue du centre 320", "688 rue du centre 320"),
         ] {
             assert_eq!(found(text), [(expected, true)], "{text}");
         }
@@ -399,6 +418,8 @@ mod tests {
             "page 3 of 10",
             "3... 2... 1... liftoff!",
             "investigate 3 issues",
+            "Copyright 2008 Guido U. Draheim\n 2011 Maarten Bosmans",
+            "Read from address 0x10, 16 Bytes of snapshot ID 1",
             "test suite 12 passed",
         ] {
             assert!(found(text).iter().all(|(_, sure)| !sure), "{text}: {:?}", found(text));

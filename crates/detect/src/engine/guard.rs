@@ -23,7 +23,7 @@ pub(super) fn starts_free(guard: Guard, text: &str, start: usize) -> bool {
                 '-' => in_word(beyond),
                 _ => false,
             };
-            !(in_word(last) || joined)
+            !(in_word(last) || last == '+' && starts_with_digit(text, start) || joined)
         }
         Guard::Digit => {
             let joins = joins_digits(last) && before.next().is_some_and(|c| c.is_ascii_digit());
@@ -58,6 +58,10 @@ pub(super) fn ends_free(guard: Guard, text: &str, end: usize) -> bool {
             !(next.is_ascii_digit() || joins)
         }
     }
+}
+
+fn starts_with_digit(text: &str, start: usize) -> bool {
+    text.as_bytes().get(start).is_some_and(u8::is_ascii_digit)
 }
 
 fn in_word(c: char) -> bool {
@@ -106,6 +110,7 @@ mod tests {
             (Guard::Token, "\"12\"", true),
             (Guard::Number, "0.12", false),
             (Guard::Number, "a-12", false),
+            (Guard::Number, "+12", false),
             (Guard::Number, "iam::12:role", false),
             (Guard::Number, "id:12, x", true),
             (Guard::Number, "/12?x", true),

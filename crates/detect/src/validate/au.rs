@@ -10,7 +10,9 @@ use super::numeral::{digits, weighted};
 pub(crate) fn au_abn(text: &str) -> Verdict {
     let Some(mut number) = digits::<11>(text) else { return Verdict::Invalid };
     let [first, ..] = &mut number;
-    let Some(less) = first.checked_sub(1) else { return Verdict::Invalid };
+    // A power of ten holds the sum, too, and is no number of a business.
+    let round = text.bytes().filter(|byte| *byte == b'0').count() > 7;
+    let Some(less) = first.checked_sub(1).filter(|_| !round) else { return Verdict::Invalid };
     *first = less;
     Verdict::of(weighted(&number, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]).is_multiple_of(89))
 }
@@ -48,6 +50,7 @@ mod tests {
     fn published_numbers() {
         assert_eq!(au_abn("51 824 753 556"), Verdict::Valid, "the register's own example");
         assert_eq!(au_abn("52 824 753 556"), Verdict::Invalid);
+        assert_eq!(au_abn("10000000000"), Verdict::Invalid);
         assert_eq!(au_acn("004 085 616"), Verdict::Valid, "ASIC's own example");
         assert_eq!(au_acn("004 085 617"), Verdict::Invalid);
         assert_eq!(au_tfn("123 456 782"), Verdict::Valid, "the tax office's example");

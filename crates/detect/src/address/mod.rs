@@ -37,7 +37,14 @@ pub(crate) fn street_address(text: &str, found: &mut Vec<Candidate>) {
         if at < done || !reader.is_house_number(at) {
             continue;
         }
-        if let Some(street) = reader.forward(at).or_else(|| reader.backward(at, done)) {
+        let forward = reader.forward(at);
+        let street = match forward {
+            Some(street) if street.named => Some(street),
+            shape => {
+                reader.backward(at, done).filter(|street| street.named || shape.is_none()).or(shape)
+            }
+        };
+        if let Some(street) = street {
             let (last, rest) = reader.rest(street.last);
             let score = match (street.trust, rest) {
                 (Sure::Street, _) | (Sure::Likely, Rest::Unit | Rest::Code) => 0.6,
@@ -73,6 +80,8 @@ struct Street {
     first: usize,
     last: usize,
     trust: Sure,
+    /// Whether a word said street, or only the shape.
+    named: bool,
 }
 
 /// What follows a street.
@@ -164,7 +173,7 @@ impl Reader<'_> {
             let last = if numbered { last + 1 } else { last };
             let trust =
                 if sure || numbered && trust == Trust::Plain { Sure::Street } else { Sure::Likely };
-            return Some(Street { first: at, last, trust });
+            return Some(Street { first: at, last, trust, named: true });
         }
         self.name_before(at, first, pair, announced)
     }
@@ -200,7 +209,7 @@ impl Reader<'_> {
                     Trust::Weak if written && capitals > 0 && !announced => Sure::Likely,
                     Trust::Plain | Trust::Weak => Sure::Likely,
                 };
-                return Some(Street { first: at, last, trust });
+                return Some(Street { first: at, last, trust, named: true });
             }
             let number = self.is_number(self.behind(place));
             if let Some(trust) =
@@ -208,23 +217,24 @@ impl Reader<'_> {
             {
                 let trust =
                     if trust == Trust::Plain || announced { Sure::Street } else { Sure::Likely };
-                return Some(Street { first: at, last: self.behind(place), trust });
+                return Some(Street { first: at, last: self.behind(place), trust, named: true });
             }
             shaped &= self.in_name(place, false);
             if !shaped && !announced {
                 break;
             }
-            capitals += usize::from(case == Case::Capital);
+            // `The Road` names none.
+            capitals += usize::from(case == Case::Capital && !self.says(place).connector);
             // An initial or an abbreviation may stand in a name.
             let next = self.behind(place);
-            if self.is_number(next) && shaped && capitals > 0 {
+            if self.is_number(next) && shaped && capitals > 0 && self.capital(first) {
                 let trust = if announced { Sure::Street } else { Sure::Shape };
-                return Some(Street { first: at, last: next, trust });
+                return Some(Street { first: at, last: next, trust, named: false });
             }
             place = next;
         }
         let named = place > first && capitals > 0 && (pair && announced);
-        named.then(|| Street { first: at, last: place - 1, trust: Sure::Street })
+        named.then(|| Street { first: at, last: place - 1, trust: Sure::Street, named: false })
     }
 
     /// The last word of the name behind `rue` or `ul.`.
@@ -252,6 +262,30 @@ impl Reader<'_> {
         (street + 1..=last).any(|place| self.capital(place) && !self.says(place).connector)
     }
 
+    /// The word before a number, over an abbreviation's full stop, a comma (which parts them) and
+    /// a mark of number (`No:`, `nº`).
+    fn word_before(&self, at: usize, done: usize) -> Option<(usize, bool)> {
+        let back = |place: usize| place.checked_sub(1).filter(|place| *place >= done);
+        let mut place = back(at)?;
+        let mut parted = false;
+        if matches!(self.kind(place), Some(Kind::Dot | Kind::Wall)) {
+            place = back(place)?;
+        }
+        if matches!(
+            self.word(place).as_deref(),
+            Some("no" | "nr" | "n" | "num" | "nº" | "n°" | "número")
+        ) {
+            place = back(place)?;
+        } else if self.kind(place + 1) == Some(Kind::Wall) {
+            return None;
+        }
+        if self.kind(place) == Some(Kind::Comma) {
+            parted = true;
+            place = back(place)?;
+        }
+        Some((place, parted))
+    }
+
     /// Whether a word before a number says street: a weak one only where an address is announced.
     fn after_number(&self, word: usize) -> bool {
         match self.says(word).after {
@@ -263,20 +297,25 @@ impl Reader<'_> {
 
     /// A number with the street before it.
     fn backward(&self, at: usize, done: usize) -> Option<Street> {
-        let dotted = at.checked_sub(1).filter(|place| self.kind(*place) == Some(Kind::Dot));
-        let word = dotted.unwrap_or(at).checked_sub(1).filter(|place| *place >= done)?;
+        let (word, parted) = self.word_before(at, done)?;
         if !matches!(self.kind(word), Some(Kind::Word(_))) {
             return None;
         }
         let last =
             if self.kind(at + 1) == Some(Kind::Dot) && !self.gap(at, at + 1) { at + 1 } else { at };
+        if parted {
+            // `Rua das Flores, 120`: only a word that says nothing but street reaches so far.
+            return self.prefixed(word, last, done).filter(|street| {
+                street.trust == Sure::Street && self.says(street.first).before == Some(Trust::Plain)
+            });
+        }
         if self.capital(word)
             && let Some(trust) = self.ending(word)
         {
             let announced = self.announced(word);
             let trust =
                 if trust == Trust::Plain || announced { Sure::Street } else { Sure::Likely };
-            return Some(Street { first: word, last, trust });
+            return Some(Street { first: word, last, trust, named: true });
         }
         if self.after_number(word)
             && let Some(name) =
@@ -288,7 +327,7 @@ impl Reader<'_> {
                 .take_while(|place| self.capital(*place))
                 .last()
                 .unwrap_or(name);
-            return Some(Street { first, last, trust: Sure::Street });
+            return Some(Street { first, last, trust: Sure::Street, named: true });
         }
         self.prefixed(word, last, done).or_else(|| self.told(word, last, done))
     }
@@ -307,6 +346,7 @@ impl Reader<'_> {
                     first: place,
                     last,
                     trust: if sure { Sure::Street } else { Sure::Likely },
+                    named: true,
                 });
             }
             let stop = self.kind(place) == Some(Kind::Dot);
@@ -325,7 +365,12 @@ impl Reader<'_> {
         let before = first.checked_sub(1)?;
         let joined =
             matches!(self.word(before).as_deref(), Some("is" | "at" | "to" | "of" | "and" | "in"));
-        (joined && self.announced(first)).then_some(Street { first, last, trust: Sure::Street })
+        (joined && self.announced(first)).then_some(Street {
+            first,
+            last,
+            trust: Sure::Street,
+            named: false,
+        })
     }
 
     /// What belongs to the address behind the street: flat, city, state, post code.
@@ -334,10 +379,11 @@ impl Reader<'_> {
         let mut rest = Rest::None;
         let mut place = street + 1;
         let mut words = 0;
+        let mut parted = false;
         while place <= street + REST {
             match self.kind(place) {
-                Some(Kind::Comma | Kind::Line | Kind::Mark) => {}
-                Some(Kind::Dot) if self.is_number(place + 1) => {}
+                Some(Kind::Comma | Kind::Line | Kind::Mark) => parted = true,
+                Some(Kind::Dot) if self.is_number(place + 1) || self.says(place + 1).unit => {}
                 Some(Kind::Word(case)) => {
                     let number = self.behind(place);
                     if self.says(place).unit
@@ -346,11 +392,14 @@ impl Reader<'_> {
                         (last, rest) = (number, Rest::Unit);
                         place = number;
                     } else {
+                        // A city in small letters stands alone between commas; a sentence does not.
+                        let city = case == Case::Capital || parted || self.says(place).connector;
                         words += 1;
-                        if words > 8 || case == Case::Small && words > 4 {
+                        if words > 8 || !city {
                             break;
                         }
                     }
+                    parted = false;
                 }
                 Some(Kind::Number { digits: 3..=6, plain }) if words > 0 || plain => {
                     last = place;
@@ -400,6 +449,12 @@ mod tests {
             ("462 Stubengraben 80 Apt. 608", "462 Stubengraben 80 Apt. 608"),
             (">03220 Augsburger Strasse 36\n>Suite 960", "03220 Augsburger Strasse 36\n>Suite 960"),
             ("688 rue du centre 320", "688 rue du centre 320"),
+            ("Rua das Flores, 120, Porto", "Rua das Flores, 120"),
+            ("Atatürk Caddesi No: 45", "Atatürk Caddesi No: 45"),
+            ("Müllerstr. 7", "Müllerstr. 7"),
+            ("100 Main St", "100 Main St"),
+            ("5 High Street please bring 200 cups", "5 High Street"),
+            ("04862 Victor Hugo u. 49. Suite 638", "04862 Victor Hugo u. 49. Suite 638"),
         ] {
             assert_eq!(found(text), [(expected, true)], "{text}");
         }
@@ -418,6 +473,9 @@ mod tests {
             "page 3 of 10",
             "3... 2... 1... liftoff!",
             "investigate 3 issues",
+            "Chapter 3 The Road Not Taken",
+            "at Gate 5 of Terminal 2",
+            "cost: 5, then 12",
             "Copyright 2008 Guido U. Draheim\n 2011 Maarten Bosmans",
             "Read from address 0x10, 16 Bytes of snapshot ID 1",
             "test suite 12 passed",

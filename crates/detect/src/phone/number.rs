@@ -62,7 +62,10 @@ impl Run<'_> {
         };
         let parted =
             |lengths: [&str; 3]| ["-", ".", "/"].iter().any(|sign| frame(&lengths.join(sign)));
-        (parted(["4", "2", "2"]) && year(0))
+        // A date with other numbers before it: `uname 2 2023-02-05`, `1.0.0 / 2014-04-30`.
+        let inside = self.layout.contains(" 4-2-2") || self.layout.ends_with(" 4-2");
+        inside
+            || (parted(["4", "2", "2"]) && year(0))
             || (parted(["2", "2", "4"]) && year(4))
             || (parted(["1", "2", "4"]) && year(3))
             || (parted(["1", "1", "4"]) && year(2))

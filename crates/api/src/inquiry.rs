@@ -11,7 +11,7 @@ use crate::stream::{EventStream, Filter, Follow, Source};
 use backstop_gate::{ExplainFault, Question};
 use backstop_ledger::record;
 use backstop_model::id::{Digest, ReceiptId, RoleName, SessionId, TenantName};
-use backstop_policy::{Library, LoadContext};
+use backstop_policy::Library;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub(crate) async fn event(call: &Call<'_>) -> Result<Reply, Problem> {
 
 pub(crate) async fn policy(call: &Call<'_>) -> Result<Reply, Problem> {
     let policy = call.house.api.policy.borrow().clone();
-    let context = LoadContext::at(call.house.api.gate.now());
+    let context = call.house.api.gate.load_context();
     let shown = spawn_blocking(move || {
         // Dated keys age: what there is to say is said as of now.
         let applied = Library::default().apply(policy.sources(), &context);

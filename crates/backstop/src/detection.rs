@@ -1,24 +1,175 @@
-//! What is looked for, put together from the configuration: the built-in detectors and whatever
-//! the owner of this machine has added to them. Used by `serve`, `inspect` and `demo` alike, so
-//! that they find the same.
+//! What this process looks for in payloads: the built-in packs, the user's rules, and registered
+//! values: of its own environment, of canary files, of files that policy rows name.
+//!
+//! Must not know how anything is found. Next: `policies`.
 
 use crate::config::Config;
-use anyhow::Result;
-use backstop_detect::{Detectors, Inspector, Names};
-use std::sync::Arc;
+use crate::config::own;
+use anyhow::{Context, Result, bail};
+use backstop_detect::{Builder, Canary, Detectors, Inspector, Names};
+use backstop_gate::load_context;
+use backstop_model::redacted::Redacted;
+use backstop_model::time::Timestamp;
+use backstop_policy::{CredentialSource, LoadContext, Policy};
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use zeroize::Zeroizing;
 
-/// The detectors that this configuration asks for.
-///
-/// # Errors
-/// A pack, rule file or recognizer file that cannot be read, with file and line.
-pub(crate) fn detectors(_config: &Config) -> Result<Arc<Detectors>> {
-    Ok(Detectors::builtin())
+/// LIMIT: bytes of a file of rules or of registered values.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// What this process looks for; rebuilt when policy names other values.
+pub(crate) struct Detection {
+    /// Everything but the values that policy names.
+    base: Builder,
+    /// The variables that policy may name, whatever they look like.
+    environment: Vec<(String, Redacted<Vec<u8>>)>,
+    registered: BTreeSet<String>,
+    /// What policies are held to, but for the time.
+    known: LoadContext,
+    last: Mutex<BTreeSet<CredentialSource>>,
 }
 
-/// What looks through payloads and files.
-///
-/// # Errors
-/// As [`detectors`].
-pub(crate) fn inspector(config: &Config) -> Result<Inspector> {
-    Ok(Inspector::new(detectors(config)?).with_names(Names::GateOnly))
+impl Detection {
+    /// Reads rules and values.
+    ///
+    /// # Errors
+    /// A file that cannot be read, that others can read, or that is malformed. No value is quoted.
+    pub(crate) fn read(config: &Config) -> Result<Self> {
+        let mut base = Detectors::builder();
+        for path in &config.secret_rules {
+            let text = text(path)?;
+            base = base
+                .gitleaks(&path.display().to_string(), &text)
+                .map_err(|fault| anyhow::anyhow!("`secrets.rules`: {fault}"))?;
+        }
+        let environment = own::variables();
+        let mut registered = BTreeSet::new();
+        let secret = environment.iter().filter(|(name, value)| own::is_secret(name, value));
+        let mut canaries: Vec<Canary> = secret
+            .flat_map(|(name, value)| own::values(name, value))
+            .map(|(name, value)| Canary { name, value })
+            .collect();
+        for path in &config.canaries {
+            canaries.extend(registered_in(path)?);
+        }
+        for canary in canaries {
+            registered.insert(canary.name.clone());
+            base = base.canary(canary);
+        }
+        let inspector = inspector(&base)?;
+        let known = load_context(&inspector, Timestamp::default());
+        Ok(Self { base, environment, registered, known, last: Mutex::default() })
+    }
+
+    /// An inspector for this policy.
+    ///
+    /// # Errors
+    /// Where the detectors do not compile.
+    pub(crate) fn inspector(&self, policy: &Policy) -> Result<Inspector> {
+        let mut builder = self.base.clone();
+        for source in policy.credentials() {
+            match self.value(source) {
+                Ok(Some(canary)) => builder = builder.canary(canary),
+                Ok(None) => {}
+                // Nothing is let through by it: a row that binds what is not known binds nothing.
+                Err(fault) => tracing::error!("the credential `{}`: {fault:#}", source.canary()),
+            }
+        }
+        inspector(&builder)
+    }
+
+    /// The same, if this policy names other values than the last one.
+    pub(crate) fn changed(&self, policy: &Policy) -> Result<Option<Inspector>> {
+        let named: BTreeSet<CredentialSource> = policy.credentials().into_iter().cloned().collect();
+        {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if *last == named {
+                return Ok(None);
+            }
+            *last = named;
+        }
+        self.inspector(policy).map(Some)
+    }
+
+    /// What policies are held to.
+    pub(crate) fn context(&self, now: Timestamp) -> LoadContext {
+        LoadContext { now, ..self.known.clone() }
+    }
+
+    /// The value that a row names, where it is not registered anyway.
+    fn value(&self, source: &CredentialSource) -> Result<Option<Canary>> {
+        let name = source.canary();
+        let value = match source {
+            CredentialSource::Env(_) | CredentialSource::Canary(_)
+                if self.registered.contains(&name) =>
+            {
+                return Ok(None);
+            }
+            CredentialSource::Env(variable) => {
+                let own = self.environment.iter().find(|(known, _)| known == variable);
+                own.map(|(_, value)| value.clone()).context("the variable is not set")?
+            }
+            CredentialSource::File(path) => {
+                let text = text(Path::new(path))?;
+                Redacted::new("file", text.trim().as_bytes().to_vec())
+            }
+            CredentialSource::Canary(_) => bail!("no value is registered under this name"),
+        };
+        if value.byte_len() < SHORTEST {
+            bail!("the value is shorter than {SHORTEST} bytes and cannot be told from other text");
+        }
+        Ok(Some(Canary { name, value }))
+    }
+}
+
+fn inspector(builder: &Builder) -> Result<Inspector> {
+    let detectors = builder.clone().build().map_err(|fault| anyhow::anyhow!("{fault}"))?;
+    Ok(Inspector::new(detectors.into()).with_names(Names::GateOnly))
+}
+
+/// LIMIT: a shorter value would stand in innocent texts.: usize = 8;
+
+/// `NAME=VALUE` in each line; `#` begins a line that is none.
+fn registered_in(path: &Path) -> Result<Vec<Canary>> {
+    let mode = std::fs::metadata(path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?
+        .mode();
+    if mode & 0o077 != 0 {
+        bail!(
+            "`{}` has mode {:o}: values that must not leave are readable by others; `chmod go-rwx` it",
+            path.display(),
+            mode & 0o7777
+        );
+    }
+    let text = text(path)?;
+    let mut out = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, value) = line
+            .split_once('=')
+            .with_context(|| format!("{}:{}: not `NAME=VALUE`", path.display(), number + 1))?;
+        if value.len() < SHORTEST {
+            bail!("{}:{}: shorter than {SHORTEST} bytes", path.display(), number + 1);
+        }
+        let value = Redacted::new("canary", value.as_bytes().to_vec());
+        out.push(Canary { name: format!("canary:{}", name.trim()), value });
+    }
+    Ok(out)
+}
+
+fn text(path: &Path) -> Result<Zeroizing<String>> {
+    let size =
+        std::fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?.len();
+    if size > MOST_BYTES {
+        bail!("`{}` is larger than {MOST_BYTES} bytes", path.display());
+    }
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(Zeroizing::new(text))
 }

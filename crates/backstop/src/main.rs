@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  cli ─▶ config ─▶ commands ─▶ run (wiring) ─▶ tasks
-//!                      │          policies ──watch──▶ gate
-//!                      ├─▶ demo
-//!                      └─▶ inspect ── detection (what is looked for)
+//!                      │          policies ──watch──▶ gate ◀── detection (what is looked for)
+//!                      ├─▶ demo                                   │
+//!                      └─▶ inspect ◀──────────────────────────────┘
 //! ```
 //! Reading order: `cli`, `run`, `policies`, then one of `commands`.
 
@@ -14,6 +14,7 @@ mod config;
 mod demo;
 mod descriptors;
 mod detection;
+mod hardening;
 mod inspect;
 mod policies;
 mod printer;
@@ -30,6 +31,7 @@ pub(crate) const FAULT: u8 = 3;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    hardening::quiet_panics();
     let cli = Cli::parse();
     match dispatch(&cli) {
         Ok(code) => code,

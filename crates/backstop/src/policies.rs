@@ -3,12 +3,13 @@
 //! A good change is recorded and then takes effect, on live connections too. A bad document keeps
 //! its last good version and is loud; a cold start begins with the last good texts on record.
 
+use crate::detection::Detection;
 use anyhow::{Context, Result, bail};
-use backstop_gate::{Clock, Random};
+use backstop_gate::{Clock, Gate, Random};
 use backstop_ledger::{Filter, Ledger, Reader};
 use backstop_model::event::{Event, Fact};
 use backstop_model::id::{Digest, ReceiptId};
-use backstop_policy::{Applied, Diagnostic, Level, Library, LoadContext, Policy, Source};
+use backstop_policy::{Applied, Diagnostic, Level, Library, Policy, Source};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -202,6 +203,9 @@ pub(crate) struct Keeper {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     last: Option<Vec<Source>>,
+    detection: Arc<Detection>,
+    /// Whom to tell of values that a policy binds, once there is a gate.
+    gate: Option<Gate>,
 }
 
 impl Keeper {
@@ -214,6 +218,7 @@ impl Keeper {
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        detection: Arc<Detection>,
     ) -> Result<Self> {
         let mut library = Library::default();
         let loads = Filter { types: vec!["PolicyLoaded".to_owned()], ..Filter::default() };
@@ -222,10 +227,15 @@ impl Keeper {
         if let Some(Fact::PolicyLoaded { sources }) = last.map(|recorded| recorded.event.fact) {
             let sources: Vec<Source> =
                 sources.into_iter().map(|(name, text)| Source { name, text }).collect();
-            library = library.apply(&sources, &LoadContext::at(clock.now())).library;
+            library = library.apply(&sources, &detection.context(clock.now())).library;
         }
         let sender = watch::Sender::new(Arc::new(Policy::empty()));
-        Ok(Self { library, sender, ledger, clock, random, last: None })
+        Ok(Self { library, sender, ledger, clock, random, last: None, detection, gate: None })
+    }
+
+    /// From now on the gate looks for the values that each policy binds.
+    pub(crate) fn equips(&mut self, gate: &Gate) {
+        self.gate = Some(gate.clone());
     }
 
     /// The policy in force, as it changes.
@@ -239,7 +249,7 @@ impl Keeper {
     /// Where the change cannot be recorded; what was in force stays.
     pub(crate) async fn apply(&mut self, sources: Vec<Source>) -> Result<Vec<Diagnostic>> {
         let Applied { library, policy, diagnostics, kept } =
-            self.library.apply(&sources, &LoadContext::at(self.clock.now()));
+            self.library.apply(&sources, &self.detection.context(self.clock.now()));
         for diagnostic in &diagnostics {
             let place = format!("{}:{}:{}", diagnostic.source, diagnostic.line, diagnostic.column);
             match diagnostic.level {
@@ -275,6 +285,12 @@ impl Keeper {
             let fact = Fact::PolicyLoaded { sources: texts };
             self.record(fact, policy.digest()).await.context("cannot record the policy")?;
             tracing::info!(digest = %policy.digest(), tenants = policy.tenants().count(), "policy in force");
+        }
+        if let Some(gate) = &self.gate {
+            // What a row binds is known as a leak elsewhere before the row is in force.
+            if let Some(inspector) = self.detection.changed(&policy)? {
+                gate.equip(&inspector);
+            }
         }
         self.sender.send_replace(policy);
         self.library = library;

@@ -4,13 +4,16 @@
 use crate::commands::remote::token_file;
 use crate::config::Config;
 use crate::config::typed::Bound;
+use crate::detection::Detection;
+use crate::hardening;
 use crate::policies::{Keeper, record};
 use crate::tasks::Tasks;
 use anyhow::{Context, Result, bail};
 use backstop_api::Api;
+use backstop_detect::Inspector;
 use backstop_gate::{
-    Clock, Gate, NetworkConfig, OsRandom, Parts, Random, Ready, Resolve, SystemClock, Trust, Wire,
-    bootstrap_operator,
+    Clock, Gate, InspectConfig, NetworkConfig, OsRandom, Parts, Random, Ready, Resolve,
+    SystemClock, Trust, Wire, bootstrap_operator,
 };
 use backstop_ledger::Ledger;
 use backstop_model::event::Fact;
@@ -59,6 +62,7 @@ impl Running {
         around: Surroundings,
         sources: Vec<Source>,
     ) -> Result<Self> {
+        hardening::no_dumps();
         private_folder(&config.state)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(OsRandom);
@@ -71,16 +75,23 @@ impl Running {
             .await
             .context("the start cannot be recorded")?;
         bootstrap_operator(&token_file(&config.state), &ledger, &*clock, &*random).await?;
+        let detection = Arc::new(Detection::read(config)?);
         let mut keeper = Keeper::new(
             &crate::commands::ledger::directory(config),
             ledger.clone(),
             Arc::clone(&clock),
             Arc::clone(&random),
+            Arc::clone(&detection),
         )?;
         let policy = keeper.watch();
         let diagnostics = keeper.apply(sources).await?;
+        let now = Arc::clone(&*policy.borrow());
+        let inspector = match detection.changed(&now)? {
+            Some(inspector) => inspector,
+            None => detection.inspector(&now)?,
+        };
         let gate = Gate::new(Parts {
-            config: gate_config(config),
+            config: gate_config(config, inspector),
             ledger: ledger.clone(),
             policy: policy.clone(),
             clock,
@@ -88,6 +99,7 @@ impl Running {
             resolver: around.resolver,
             wire: around.wire,
         })?;
+        keeper.equips(&gate);
         let (doors, mut rooms) = (Tasks::new(), Tasks::new());
         let (runner, stop) = (gate.clone(), rooms.stop());
         rooms.start("gate", async move {
@@ -311,8 +323,15 @@ fn ledger_config(config: &Config) -> backstop_ledger::Config {
     }
 }
 
-fn gate_config(config: &Config) -> backstop_gate::Config {
+fn gate_config(config: &Config, inspector: Inspector) -> backstop_gate::Config {
     backstop_gate::Config {
+        inspect: InspectConfig {
+            cap: config.body_cap,
+            budget: config.inspect_budget,
+            share: config.session_share,
+            inspector,
+            ..InspectConfig::default()
+        },
         network: NetworkConfig {
             deadline: config.connect_timeout.max(config.resolve_timeout),
             nat64: config.nat64.clone(),
@@ -336,6 +355,7 @@ fn proxy_config(config: &Config, bound: Option<&Bound>) -> backstop_proxy::Confi
         max_connections_per_session: config.max_connections_per_session,
         head: config.head_timeout,
         hello: config.hello_timeout,
+        upload: config.upload_timeout,
         idle: config.idle,
         // The process cuts at `drain`; this is for what hangs on no tunnel.
         drain: config.drain.saturating_add(GRACE),

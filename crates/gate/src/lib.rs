@@ -53,7 +53,7 @@ pub use fault::GateFault;
 pub use flow::{Flow, FlowHandle, Ride};
 pub use gate::{Gate, Parts};
 pub use identity::{Actor, Credential, Session};
-pub use inspect::{Content, Held, HeldFault, InspectConfig, Inspected};
+pub use inspect::{Content, Held, HeldFault, InspectConfig, Inspected, load_context};
 pub use permit::{Answer, Permit};
 pub use readiness::{Readiness, Ready};
 pub use resolve::{Resolve, ResolveFault, StaticResolver, SystemResolver};

@@ -3,11 +3,12 @@
 
 use crate::cli::{Check, Format};
 use crate::config::Config;
+use crate::detection::Detection;
 use crate::policies;
 use crate::printer::Paint;
 use anyhow::Result;
 use backstop_gate::{Clock, SystemClock};
-use backstop_policy::{Applied, Diagnostic, Level, Library, LoadContext, Source, TestOutcome};
+use backstop_policy::{Applied, Diagnostic, Level, Library, Source, TestOutcome};
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report,
     Severity,
@@ -22,7 +23,7 @@ pub(crate) async fn run(config: &Config, check: &Check, format: Format) -> Resul
     let sources = policies::read(paths).map_err(super::usage)?;
     let now = SystemClock.now();
     let Applied { policy, diagnostics, .. } =
-        Library::default().apply(&sources, &LoadContext::at(now));
+        Library::default().apply(&sources, &Detection::read(config)?.context(now));
     let tests = policy.run_tests(now);
     let grants = grants(config).await;
     let errors = count(&diagnostics, Level::Error);

@@ -4,6 +4,7 @@
 use super::{receipt, usage};
 use crate::cli::{Explain, Format};
 use crate::config::Config;
+use crate::detection::Detection;
 use crate::policies;
 use crate::printer::Paint;
 use anyhow::{Context, Result, anyhow, bail};
@@ -13,7 +14,7 @@ use backstop_ledger::{Filter, Reader, Recorded};
 use backstop_model::id::{ReceiptId, RoleName, SkillName, SkillVersion, TenantName};
 use backstop_model::standing::Standing;
 use backstop_model::verdict::{Ruling, Verdict};
-use backstop_policy::{Library, LoadContext, Policy};
+use backstop_policy::{Library, Policy};
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -74,7 +75,8 @@ fn code(verdict: Verdict) -> ExitCode {
 /// The policy of the configured files.
 fn policy(config: &Config) -> Result<Arc<Policy>> {
     let sources = policies::read(&config.policy)?;
-    let applied = Library::default().apply(&sources, &LoadContext::at(SystemClock.now()));
+    let applied =
+        Library::default().apply(&sources, &Detection::read(config)?.context(SystemClock.now()));
     let faults: Vec<String> = applied
         .diagnostics
         .iter()

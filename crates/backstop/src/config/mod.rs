@@ -6,6 +6,7 @@
 //! `settings` is the one table of keys, `resolve` joins the layers, `typed` parses once.
 //! The environment is read in `resolve` alone.
 
+pub(crate) mod own;
 pub(crate) mod resolve;
 pub(crate) mod settings;
 pub(crate) mod typed;

@@ -240,6 +240,16 @@ fn default_state() -> String {
     }
 }
 
+/// Every variable that is set; names that are no text are nobody's.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn environment_all() -> Vec<(String, Vec<u8>)> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let known = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_vec()))
+    };
+    std::env::vars_os().filter_map(known).collect()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())

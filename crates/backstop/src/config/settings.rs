@@ -61,6 +61,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     one("proxy.head_timeout", "10s", "how long a client may take for a request head"),
     one("proxy.hello_timeout", "10s", "how long a client may take for its ClientHello"),
+    one("proxy.upload_timeout", "5m", "how long a client may take for a request body"),
+    one(
+        "inspect.body_cap",
+        "1MiB",
+        "the largest body that is held and looked at; a larger one is refused (413)",
+    ),
+    one("inspect.budget", "64MiB", "bodies that are held at one time; past it 503"),
+    one("inspect.session_share", "16MiB", "the share of one session in that"),
+    many(
+        "secrets.rules",
+        "",
+        "files of further credential formats, as gitleaks writes them (TOML)",
+    ),
+    many(
+        "secrets.canaries",
+        "",
+        "files of values that must never leave, `NAME=VALUE` in each line, readable by nobody else",
+    ),
     one("api.listen", "127.0.0.1:8480", "address of API and metrics (loopback only)"),
     one(
         "ledger.durability",

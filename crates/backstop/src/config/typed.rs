@@ -44,6 +44,18 @@ pub(crate) struct Config {
     pub(crate) head_timeout: Duration,
     /// Deadline of a ClientHello.
     pub(crate) hello_timeout: Duration,
+    /// Deadline of a request body.
+    pub(crate) upload_timeout: Duration,
+    /// The largest body that is looked at.
+    pub(crate) body_cap: ByteCount,
+    /// Bodies that are held at one time.
+    pub(crate) inspect_budget: ByteCount,
+    /// The share of one session in that.
+    pub(crate) session_share: ByteCount,
+    /// Files of further credential formats.
+    pub(crate) secret_rules: Vec<PathBuf>,
+    /// Files of values that must never leave.
+    pub(crate) canaries: Vec<PathBuf>,
     /// The API's listener.
     pub(crate) api_listen: SocketAddr,
     /// How a commit is made durable.
@@ -91,6 +103,12 @@ impl Config {
             idle: get.one("proxy.idle", duration)?,
             head_timeout: get.one("proxy.head_timeout", duration)?,
             hello_timeout: get.one("proxy.hello_timeout", duration)?,
+            upload_timeout: get.one("proxy.upload_timeout", duration)?,
+            body_cap: get.one("inspect.body_cap", size)?,
+            inspect_budget: get.one("inspect.budget", size)?,
+            session_share: get.one("inspect.session_share", size)?,
+            secret_rules: get.all("secrets.rules", |t| Ok(PathBuf::from(t)))?,
+            canaries: get.all("secrets.canaries", |t| Ok(PathBuf::from(t)))?,
             api_listen: get.one("api.listen", socket)?,
             durability: get.one("ledger.durability", |t| match t {
                 "os" => Ok(backstop_ledger::Durability::Os),

@@ -29,9 +29,11 @@ use backstop_model::control::Control;
 use backstop_model::finding::Evidence;
 use backstop_model::id::ByteCount;
 use backstop_model::refusal::Refusal;
-use backstop_policy::Names;
+use backstop_model::time::Timestamp;
+use backstop_policy::{LoadContext, Names, NamesModel};
 use held::Budget;
 use pool::Pool;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -133,7 +135,29 @@ impl Room {
     }
 }
 
+/// What policies are held to where this inspector looks.
+pub fn load_context(inspector: &Inspector, now: Timestamp) -> LoadContext {
+    let known = inspector.detectors.catalog().entities();
+    let mut entities: BTreeSet<String> = known.into_iter().map(str::to_owned).collect();
+    let names = match &inspector.names {
+        DetectNames::Model(_) => NamesModel::Installed,
+        DetectNames::Off | DetectNames::GateOnly => NamesModel::Missing,
+    };
+    entities.extend(NAMES.map(str::to_owned));
+    LoadContext { now, entities: Arc::new(entities), names }
+}
+
+/// What is found by names and not by packs.
+const NAMES: [&str; 4] = ["PERSON", "LOCATION", "ORGANIZATION", "NRP"];
+
 impl Gate {
+    /// What policies are held to by this gate, now.
+    pub fn load_context(&self) -> LoadContext {
+        let lenses = self.inner.inspection.lenses.load();
+        let best = lenses.required.as_ref().unwrap_or(&lenses.gate_only);
+        load_context(best, self.now())
+    }
+
     /// A place for one payload of this session: what is put into it counts against the budget
     /// until it is dropped.
     pub fn hold(&self, session: &Session) -> Held {

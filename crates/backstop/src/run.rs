@@ -329,7 +329,7 @@ fn gate_config(config: &Config, inspector: Inspector) -> backstop_gate::Config {
             cap: config.body_cap,
             budget: config.inspect_budget,
             share: config.session_share,
-            inspector,
+            inspector: Some(inspector),
             ..InspectConfig::default()
         },
         network: NetworkConfig {

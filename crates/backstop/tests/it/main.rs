@@ -17,6 +17,7 @@ mod clients;
 mod config;
 mod demo;
 mod disk;
+mod dlp;
 mod explain;
 mod fairness;
 mod inspect;

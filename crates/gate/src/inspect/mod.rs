@@ -48,8 +48,9 @@ pub struct InspectConfig {
     pub share: ByteCount,
     /// How long a payload may wait for its turn.
     pub patience: Duration,
-    /// What looks. Its names may hold a model: it is used where policy asks for one.
-    pub inspector: Inspector,
+    /// What looks; `None` for the built-in detectors. Its names may hold a model: it is used where
+    /// policy asks for one.
+    pub inspector: Option<Inspector>,
 }
 
 impl Default for InspectConfig {
@@ -59,8 +60,7 @@ impl Default for InspectConfig {
             budget: ByteCount(64 << 20),
             share: ByteCount(16 << 20),
             patience: Duration::from_secs(10),
-            inspector: Inspector::new(backstop_detect::Detectors::builtin())
-                .with_names(DetectNames::GateOnly),
+            inspector: None,
         }
     }
 }
@@ -124,12 +124,15 @@ impl Lenses {
 impl Room {
     /// `secret` keys the digests of this process's findings; it is never kept.
     pub(crate) fn new(config: &InspectConfig, secret: &[u8; 32]) -> Self {
+        let inspector = config.inspector.clone().unwrap_or_else(|| {
+            Inspector::new(backstop_detect::Detectors::builtin()).with_names(DetectNames::GateOnly)
+        });
         let size = |bytes: ByteCount| usize::try_from(bytes.0).unwrap_or(usize::MAX);
         Self {
             cap: size(config.cap),
             budget: Arc::new(Budget::new(size(config.budget), size(config.share))),
             pool: Pool::new(config.patience),
-            lenses: ArcSwap::from_pointee(Lenses::of(&config.inspector)),
+            lenses: ArcSwap::from_pointee(Lenses::of(&inspector)),
             key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret),
         }
     }

@@ -1,0 +1,407 @@
+//! What payloads may carry, from outside: the real binary, real curl, real upstreams.
+
+use crate::scene::{self, BINARY, explained, on_record};
+use backstop_testkit::client::{self, eventually};
+use backstop_testkit::{Backstop, Session, Setup, Upstream, World};
+use base64::Engine as _;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::time::Duration;
+
+const MODEL: &str = "model.example";
+const OTHER: &str = "other.example";
+const MAIL: &str = "mail.example";
+
+/// A key of the gateway's own, by no provider's form.
+const KEY: &str = "mk-7Yq2LwX9vR4tB8nZ3kD6";
+const SSN: &str = "SSN 536-90-4399";
+
+/// Three plain hosts: one may get an encoded field and the gateway's own key, one e-mail addresses
+/// and names, one nothing.
+fn policy() -> String {
+    let rows = [
+        "{ host: model.example, ports: [80], protocol: HTTP, credential: { env: MODEL_KEY }, recipient: { encodedFields: [\"/messages/*/content/*/source/data\", \"/input/*/content/*/image_url\"] } }",
+        "{ host: mail.example, ports: [80], protocol: HTTP, recipient: { entities: [EMAIL_ADDRESS, PERSON] } }",
+        "{ host: other.example, ports: [80], protocol: HTTP }",
+    ];
+    let declared =
+        [MODEL, MAIL, OTHER].map(|h| format!("{{ host: {h}, ports: [80], protocol: HTTP }}"));
+    scene::policy_with(&rows, &declared.each_ref().map(String::as_str))
+}
+
+struct Stage<'w> {
+    world: &'w World,
+    upstream: Upstream,
+    gateway: Backstop,
+    session: Session,
+}
+
+impl<'w> Stage<'w> {
+    fn new(world: &'w World) -> Self {
+        Self::with(world, json!({}))
+    }
+
+    fn with(world: &'w World, config: Value) -> Self {
+        let upstream = Upstream::http(world);
+        for name in [MODEL, OTHER, MAIL] {
+            world.host(name, upstream.ip());
+        }
+        let mut setup = Setup::new(world, BINARY, &policy()).config(config);
+        setup.environment.push(("MODEL_KEY".into(), KEY.into()));
+        let gateway = Backstop::start(world, setup);
+        let session = scene::session(&gateway);
+        Self { world, upstream, gateway, session }
+    }
+
+    /// What curl gets with these arguments: the status, and the control of a refusal.
+    #[track_caller]
+    fn curl(&self, arguments: &[&str]) -> (u16, String) {
+        let mut command = self.world.command("curl");
+        command.env("http_proxy", self.session.proxy_url(self.gateway.proxy()));
+        command.args(["-sS", "-w", "\n%{http_code}"]).args(arguments);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (body, status) = text.rsplit_once('\n').unwrap_or(("", &text));
+        let problem: Value = serde_json::from_str(body).unwrap_or_default();
+        let control = problem["control"].as_str().unwrap_or_default().to_owned();
+        (status.parse().unwrap_or_default(), control)
+    }
+
+    /// Posts a body with curl.
+    #[track_caller]
+    fn post(&self, host: &str, kind: &str, body: &[u8], more: &[&str]) -> (u16, String) {
+        let file = self.world.path().join("body");
+        std::fs::write(&file, body).unwrap();
+        let (data, kind) = (format!("@{}", file.display()), format!("content-type: {kind}"));
+        let url = format!("http://{host}/v1/messages");
+        let mut arguments = vec!["--data-binary", &data, "-H", &kind, "-H", "expect:", &url];
+        arguments.extend(more);
+        self.curl(&arguments)
+    }
+
+    #[track_caller]
+    fn json(&self, host: &str, body: &Value) -> (u16, String) {
+        self.post(host, "application/json", body.to_string().as_bytes(), &[])
+    }
+
+    /// It is refused by that control, and the upstream sees nothing of it.
+    #[track_caller]
+    fn refused(&self, control: &str, answer: impl FnOnce() -> (u16, String)) {
+        let before = self.upstream.requests();
+        let (status, by) = answer();
+        assert_eq!((status, by.as_str()), (403, control));
+        assert_eq!(self.upstream.requests(), before, "nothing of it left");
+    }
+
+    /// It passes, and the upstream gets exactly this body.
+    #[track_caller]
+    fn passes(&self, body: &[u8], answer: impl FnOnce() -> (u16, String)) {
+        assert_eq!(answer(), (200, String::new()));
+        let received = self.upstream.received();
+        assert_eq!(received.last().unwrap().message.body, body, "byte for byte");
+    }
+}
+
+#[test]
+fn personal_data_leaves_in_no_part_of_a_request() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let clean = json!({ "note": "rain tomorrow", "points": [47.1, 8.5] });
+        stage.passes(clean.to_string().as_bytes(), || stage.json(OTHER, &clean));
+        stage.refused("dlp.pii", || stage.json(OTHER, &json!({ "note": SSN })));
+        stage.refused("dlp.pii", || stage.json(OTHER, &json!({ "deep": [{ "er": [SSN] }] })));
+        stage.refused("dlp.pii", || stage.json(OTHER, &json!({ "card": 4012888888881881_u64 })));
+        stage.refused("dlp.pii", || stage.post(OTHER, "text/plain", SSN.as_bytes(), &[]));
+        let form = b"a=1&note=SSN+536-90-4399";
+        stage.refused("dlp.pii", || {
+            stage.post(OTHER, "application/x-www-form-urlencoded", form, &[])
+        });
+        let url = "http://other.example/find?q=SSN%20536-90-4399";
+        stage.refused("dlp.pii", || stage.curl(&[url]));
+        stage.refused("dlp.pii", || stage.curl(&["http://other.example/to/jane.roe@acme.com"]));
+        stage.refused("dlp.pii", || {
+            stage.curl(&["-H", "x-note: SSN 536-90-4399", "http://other.example/"])
+        });
+        stage.refused("dlp.pii", || {
+            stage.curl(&["-b", "who=jane.roe@acme.com", "http://other.example/"])
+        });
+        stage.passes(b"", || stage.curl(&["http://other.example/points/47.1,8.5?units=si&days=3"]));
+    });
+}
+
+#[test]
+fn a_recipient_gets_what_its_row_lists_and_nothing_else() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let address = json!({ "to": "jane.roe@acme.com" });
+        stage.passes(address.to_string().as_bytes(), || stage.json(MAIL, &address));
+        stage.refused("dlp.pii", || stage.json(OTHER, &address));
+        let both = json!({ "to": "jane.roe@acme.com", "note": SSN });
+        stage.refused("dlp.pii", || stage.json(MAIL, &both));
+    });
+}
+
+#[test]
+fn the_gateways_own_key_goes_to_its_host_alone() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let header = format!("authorization: Bearer {KEY}");
+        let ask = json!({ "messages": [{ "role": "user", "content": "will it rain?" }] });
+        let ask = ask.to_string();
+        let with_key =
+            |host: &str| stage.post(host, "application/json", ask.as_bytes(), &["-H", &header]);
+        stage.passes(ask.as_bytes(), || with_key(MODEL));
+        stage.refused("dlp.credential", || with_key(OTHER));
+        for body in
+            [json!({ "note": KEY }), json!({ "note": format!("x{KEY}y") }), json!({ KEY: 1 })]
+        {
+            stage.refused("dlp.credential", || stage.json(OTHER, &body));
+        }
+        stage.refused("dlp.credential", || stage.curl(&[&format!("http://other.example/{KEY}")]));
+        // The session's own token is nobody else's either, wherever it turns up.
+        let token = json!({ "note": stage.session.token() });
+        stage.refused("dlp.credential", || stage.json(MODEL, &token));
+    });
+}
+
+#[test]
+fn a_file_that_a_row_names_is_bound_as_soon_as_the_row_is_in_force() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let file = world.path().join("model.key");
+        std::fs::write(&file, "fk-Zq81LmX4tRvB7nWs2Kc9\n").unwrap();
+        let body = json!({ "note": "fk-Zq81LmX4tRvB7nWs2Kc9" });
+        stage.passes(body.to_string().as_bytes(), || stage.json(OTHER, &body));
+        let bound = format!("credential: {{ file: {} }}", file.display());
+        let text = policy().replace("credential: { env: MODEL_KEY }", &bound);
+        std::fs::write(stage.gateway.policy().join("policy.yaml"), text).unwrap();
+        eventually("the row in force", || {
+            (stage.json(OTHER, &body).1 == "dlp.credential").then_some(())
+        });
+        stage.passes(body.to_string().as_bytes(), || stage.json(MODEL, &body));
+    });
+}
+
+#[test]
+fn a_canary_file_is_looked_for_and_never_quoted() {
+    World::run(|world| {
+        let file = world.path().join("canaries");
+        std::fs::write(&file, "# planted\ndump=kestrel-drum-lamp\n").unwrap();
+        let allow = |mode| {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        allow(0o644);
+        let config = json!({ "secrets": { "canaries": [file.display().to_string()] } });
+        let open = Setup::new(world, BINARY, &policy()).config(config.clone());
+        let exit = Backstop::try_start(world, open).unwrap_err();
+        assert!(
+            exit.stderr.contains("chmod go-rwx") && !exit.stderr.contains("kestrel"),
+            "{}",
+            exit.stderr
+        );
+        allow(0o600);
+        let stage = Stage::with(world, config);
+        let body = json!({ "rows": ["id,name", "7,kestrel-drum-lamp"] });
+        stage.refused("dlp.credential", || stage.json(MODEL, &body));
+        let refused = on_record(world, &stage.gateway, "AttemptRefused", |fact| {
+            fact["findings"][0]["canary"] == "canary:dump"
+        });
+        assert!(!refused.to_string().contains("kestrel"), "{refused}");
+    });
+}
+
+#[test]
+fn a_finding_is_on_record_by_kind_place_and_digest_alone() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        stage.refused("dlp.pii", || stage.json(OTHER, &json!({ "people": [{ "note": SSN }] })));
+        let refused =
+            on_record(world, &stage.gateway, "AttemptRefused", |fact| fact["control"] == "dlp.pii");
+        let found = &refused["fact"]["findings"][0];
+        assert_eq!(found["kind"], "US_SSN", "{found}");
+        assert_eq!((&found["part"], &found["field"]), (&json!("body"), &json!("/people/0/note")));
+        assert_eq!(found["length"], 11);
+        assert!(found["digest"].as_str().unwrap().starts_with("keyed:"), "{found}");
+        let receipt = refused["receipt"].as_str().unwrap();
+        let (verdict, control, host) = explained(world, &stage.gateway, receipt);
+        assert_eq!((verdict.as_str(), control.as_str(), host.as_str()), ("deny", "dlp.pii", OTHER));
+        let shown = scene::run(world, &stage.gateway, &["explain", receipt]);
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        assert!(shown.contains("US_SSN in body `/people/0/note`"), "{shown}");
+        assert!(!shown.contains("536-90"), "{shown}");
+        // What may go is on record too.
+        let address = json!({ "to": "jane.roe@acme.com" });
+        stage.passes(address.to_string().as_bytes(), || stage.json(MAIL, &address));
+        let passed = on_record(world, &stage.gateway, "AttemptPermitted", |fact| {
+            fact["findings"][0]["kind"] == "EMAIL_ADDRESS"
+        });
+        assert_eq!(passed["fact"]["inspected"], "body");
+        let duty = &passed["fact"]["duties"][0];
+        assert_eq!(
+            (&duty["obligation"], &duty["discharged"]),
+            (&json!("inspect_body"), &json!(true))
+        );
+    });
+}
+
+#[test]
+fn past_the_cap_and_past_the_budget_the_answer_is_no() {
+    World::run(|world| {
+        let config = json!({ "inspect": { "body_cap": "64KiB", "session_share": "128KiB", "budget": "1MiB" } });
+        let stage = Stage::with(world, config);
+        let fits = vec![b'a'; 64 * 1024];
+        stage.passes(&fits, || stage.post(OTHER, "text/plain", &fits, &[]));
+        let over = vec![b'a'; 64 * 1024 + 1];
+        let before = stage.upstream.requests();
+        assert_eq!(stage.post(OTHER, "text/plain", &over, &[]), (413, "limit".to_owned()));
+        let chunked = ["-H", "transfer-encoding: chunked"];
+        assert_eq!(stage.post(OTHER, "text/plain", &over, &chunked), (413, "limit".to_owned()));
+        assert_eq!(stage.upstream.requests(), before);
+
+        // Two bodies that never end hold the session's share; its third is told to come later, and
+        // another session has room.
+        let credential = stage.session.authorization();
+        let head = format!(
+            "POST http://{OTHER}/ HTTP/1.1\r\nhost: {OTHER}\r\nproxy-authorization: {credential}\r\n\
+             content-length: 65000\r\n\r\n"
+        );
+        let holders: Vec<_> = (0..2)
+            .map(|_| {
+                let mut stream = client::connect(stage.gateway.proxy());
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(&fits[..60_000]).unwrap();
+                stream
+            })
+            .collect();
+        eventually("the share is in use", || {
+            (stage.post(OTHER, "text/plain", &fits, &[]).0 == 503).then_some(())
+        });
+        let mut other = Stage { session: scene::session(&stage.gateway), ..stage };
+        other.passes(&fits, || other.post(OTHER, "text/plain", &fits, &[]));
+        drop(holders);
+        other.session = scene::session(&other.gateway);
+    });
+}
+
+#[test]
+fn what_is_refused_anyway_is_not_asked_for_its_body() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let credential = stage.session.authorization();
+        let mut stream = client::connect(stage.gateway.proxy());
+        let head = format!(
+            "POST http://evil.example/ HTTP/1.1\r\nhost: evil.example\r\nproxy-authorization: {credential}\r\n\
+             expect: 100-continue\r\ncontent-length: 5\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let reply =
+            client::read_reply(&mut stream, backstop_testkit::message::Kind::Reply).unwrap();
+        assert_eq!(reply.status(), 403, "{}", reply.first);
+    });
+}
+
+#[test]
+fn a_client_that_breaks_off_or_drips_gets_nothing_through() {
+    World::run(|world| {
+        let config = json!({ "proxy": { "upload_timeout": "500ms" } });
+        let stage = Stage::with(world, config);
+        let credential = stage.session.authorization();
+        let send = |framing: &str, body: &[u8]| {
+            let mut stream = client::connect(stage.gateway.proxy());
+            let head = format!(
+                "POST http://{OTHER}/ HTTP/1.1\r\nhost: {OTHER}\r\nproxy-authorization: {credential}\r\n{framing}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(body).unwrap();
+            stream
+        };
+        drop(send("content-length: 10", b"half"));
+        drop(send("transfer-encoding: chunked", b"5\r\nhalf"));
+        let mut slow = send("content-length: 10", b"half");
+        let reply = client::read_reply(&mut slow, backstop_testkit::message::Kind::Reply).unwrap();
+        assert_eq!(reply.status(), 408, "{}", reply.first);
+        // Trailers are judged with the body.
+        let body = format!("2\r\nok\r\n0\r\nx-note: {SSN}\r\n\r\n");
+        let mut trailed = send("transfer-encoding: chunked\r\ntrailer: x-note", body.as_bytes());
+        let reply =
+            client::read_reply(&mut trailed, backstop_testkit::message::Kind::Reply).unwrap();
+        assert_eq!((reply.status(), reply.json()["control"].as_str()), (403, Some("dlp.pii")));
+        // A framing fault within a body is told as such.
+        let mut bad = send("transfer-encoding: chunked", b"zz\r\n");
+        let reply = client::read_reply(&mut bad, backstop_testkit::message::Kind::Reply).unwrap();
+        assert_eq!((reply.status(), reply.json()["control"].as_str()), (400, Some("wire.framing")));
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(stage.upstream.requests(), 0);
+    });
+}
+
+#[test]
+fn a_body_whose_coding_nobody_knows_is_refused() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let coded = ["-H", "content-encoding: rot26"];
+        stage.refused("egress.uninspected", || stage.post(OTHER, "text/plain", b"hello", &coded));
+    });
+}
+
+#[test]
+fn a_websocket_is_not_said_to_be_inspected() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let upgrade = |host: &str| {
+            let url = format!("http://{host}/mirror");
+            stage.curl(&[
+                "-H",
+                "connection: Upgrade",
+                "-H",
+                "upgrade: websocket",
+                "-H",
+                "sec-websocket-version: 13",
+                "-H",
+                "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+                "--max-time",
+                "2",
+                &url,
+            ])
+        };
+        stage.refused("egress.uninspected", || upgrade(MAIL));
+        upgrade(OTHER);
+        let passed = on_record(world, &stage.gateway, "AttemptPermitted", |fact| {
+            fact["asked"]["host"] == OTHER
+        });
+        assert_eq!(passed["fact"]["inspected"], "headers");
+    });
+}
+
+/// A picture as the SDKs send it.
+fn picture() -> String {
+    let bytes: Vec<u8> =
+        (0..3_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[test]
+fn conversations_of_the_sdks_pass_to_their_host_alone() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let header = format!("x-api-key: {KEY}");
+        let mut messages = Vec::new();
+        for turn in 0..12 {
+            messages.push(json!({ "role": "user", "content": [
+                { "type": "text", "text": format!("What does picture {turn} show? {}", "It was taken on a rainy day. ".repeat(40)) },
+                { "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": picture() } },
+            ]}));
+            messages.push(json!({ "role": "assistant", "content": "A street in the rain." }));
+            let body =
+                json!({ "model": "m-1", "max_tokens": 1024, "messages": messages }).to_string();
+            stage.passes(body.as_bytes(), || {
+                stage.post(MODEL, "application/json", body.as_bytes(), &["-H", &header])
+            });
+        }
+        let openai = json!({ "model": "m", "input": [{ "role": "user", "content": [
+            { "type": "input_image", "image_url": format!("data:image/png;base64,{}", picture()) },
+        ]}]});
+        stage.passes(openai.to_string().as_bytes(), || stage.json(MODEL, &openai));
+    });
+}

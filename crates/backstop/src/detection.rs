@@ -20,6 +20,14 @@ use zeroize::Zeroizing;
 /// LIMIT: bytes of a file of rules or of registered values.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// What looks through payloads and files, as `serve` does.
+///
+/// # Errors
+/// As [`Detection::read`].
+pub(crate) fn inspector(config: &Config) -> Result<Inspector> {
+    Ok(Detection::read(config)?.usual)
+}
+
 /// What this process looks for; rebuilt when policy names other values.
 pub(crate) struct Detection {
     /// Everything but the values that policy names.
@@ -61,7 +69,7 @@ impl Detection {
             registered.insert(canary.name.clone());
             base = base.canary(canary);
         }
-        let usual = inspector(&base)?;
+        let usual = compiled(&base)?;
         let known = load_context(&usual, Timestamp::default());
         Ok(Self { base, usual, environment, registered, known, last: Mutex::default() })
     }
@@ -82,7 +90,7 @@ impl Detection {
         if bound.is_empty() {
             return Ok(self.usual.clone());
         }
-        inspector(&bound.into_iter().fold(self.base.clone(), Builder::canary))
+        compiled(&bound.into_iter().fold(self.base.clone(), Builder::canary))
     }
 
     /// The same, if this policy names other values than the last one.
@@ -129,7 +137,7 @@ impl Detection {
     }
 }
 
-fn inspector(builder: &Builder) -> Result<Inspector> {
+fn compiled(builder: &Builder) -> Result<Inspector> {
     let detectors = builder.clone().build().map_err(|fault| anyhow::anyhow!("{fault}"))?;
     Ok(Inspector::new(detectors.into()).with_names(Names::GateOnly))
 }

@@ -13,6 +13,8 @@ pub(super) enum How {
     Ech { authority: &'static str, sni: &'static str },
     /// A plain request in absolute form; redirects are followed as a naive client would.
     Get { target: &'static str, host: &'static str },
+    /// A JSON body to the honest plain-HTTP host: what it carries is the attempt.
+    Post { body: &'static str },
     /// Bytes straight to the proxy; `{auth}` stands for the credential's header line.
     Raw { head: &'static str },
     /// HTTPS to this host without the session's credential.
@@ -183,6 +185,38 @@ pub(super) const ATTACKS: &[Attack] = &[
         https(
             "onxw2zjanfxgk4tzmfrwwzltobuw4.tiles.example:443",
             "onxw2zjanfxgk4tzmfrwwzltobuw4.tiles.example",
+        ),
+    ),
+    honest(
+        "honest: forecast for a note",
+        How::Post { body: r#"{"note":"will it rain tomorrow?","points":[47.1,8.5],"days":3}"# },
+    ),
+    attack("SSN in a note", Control::DlpPii, How::Post { body: r#"{"note":"SSN 536-90-4399"}"# }),
+    attack(
+        "card as a JSON number",
+        Control::DlpPii,
+        How::Post { body: r#"{"order":{"id":7,"card":4012888888881881}}"# },
+    ),
+    attack(
+        "key in gzip in Base64",
+        Control::DlpCredential,
+        How::Post {
+            body: r#"{"blob":"H4sIAAAAAAAC/yvJSFXITq1UyE9TKAEy0/KLUpMTi0sUilOLyjKTUxUyixVSsnWjCi0MfXIjTEqCypzM88KLjbyTLXWA+lILFDJLAJtVRSxDAAAA"}"#,
+        },
+    ),
+    attack(
+        "key split by zero-width characters",
+        Control::DlpCredential,
+        How::Post {
+            body: "{\"note\":\"dk-Zq\u{200b}81LmX\u{200b}4tRvB\u{200d}7nWs2\u{200b}Kc9\"}",
+        },
+    ),
+    attack(
+        "key in a query string",
+        Control::DlpCredential,
+        get(
+            "http://plain.weather.example/points?k=dk-Zq81LmX4tRvB7nWs2Kc9",
+            "plain.weather.example",
         ),
     ),
     attack(

@@ -28,6 +28,9 @@ use backstop_model::standing::Quarantined;
 use backstop_policy::Source;
 use report::{Report, Row};
 use skill::{Reply, Skill};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -35,6 +38,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const POLICY: &str = include_str!("policy.yaml");
+/// The host that is reached by plain HTTP, so that bodies can be looked at.
+const PLAIN: &str = "plain.weather.example";
+/// What the gateway knows as its own: the key of the forecast service.
+const CANARIES: &str = "forecast-key=dk-Zq81LmX4tRvB7nWs2Kc9\n";
 const HONEST_NAMES: &[&str] = &["api.weather.example", "plain.weather.example", "rebind.example"];
 
 /// Runs the demo and prints its report.
@@ -121,7 +128,16 @@ fn operator(gate: &Gate, config: &Config) -> Result<Actor> {
 /// The configuration of a gateway that nobody else can reach: free ports, a folder of its own.
 fn config(folder: &std::path::Path) -> Result<Config> {
     let set = |key: &str, value: &str| format!("{key}={value}");
+    let canaries = folder.join("canaries");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&canaries)
+        .context("cannot write the demo's canaries")?;
+    file.write_all(CANARIES.as_bytes())?;
     let flags = [
+        set("secrets.canaries", &canaries.display().to_string()),
         set("state", &folder.display().to_string()),
         set("proxy.listen", "127.0.0.1:0"),
         set("api.listen", "127.0.0.1:0"),
@@ -176,6 +192,16 @@ async fn perform(skill: &Skill, how: How) -> Result<Reply> {
                 }
                 None => Ok(reply),
             }
+        }
+        How::Post { body } => {
+            let head = format!(
+                "POST http://{PLAIN}/forecasts HTTP/1.1\r\nHost: {PLAIN}\r\n{}\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n{body}",
+                skill.header(),
+                body.len()
+            );
+            Ok(skill.raw(head.as_bytes()).await?.0)
         }
         How::Raw { head } => {
             Ok(skill.raw(head.replace("{auth}", &skill.header()).as_bytes()).await?.0)

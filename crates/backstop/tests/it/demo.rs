@@ -29,6 +29,11 @@ fn the_demo_holds_and_the_attacker_gets_nothing() {
         "file:///etc/passwd",
         "gopher://",
         "SNI fronting",
+        "SSN in a note",
+        "card as a JSON number",
+        "key in gzip in Base64",
+        "key split by zero-width characters",
+        "honest: forecast for a note",
     ] {
         assert!(rows.iter().any(|row| row["attack"] == attack), "{attack}");
     }

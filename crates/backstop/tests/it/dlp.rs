@@ -345,6 +345,88 @@ fn a_body_whose_coding_nobody_knows_is_refused() {
     });
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    brotli::BrotliCompress(&mut &bytes[..], &mut out, &brotli::enc::BrotliEncoderParams::default())
+        .unwrap();
+    out
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+#[test]
+fn compressed_bodies_are_read_and_sent_as_they_came() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let (clean, bad) = (json!({ "note": "rain tomorrow" }), json!({ "note": SSN }));
+        let codings: [(&str, fn(&[u8]) -> Vec<u8>); 3] =
+            [("gzip", gzip), ("br", brotli), ("zstd", zstd)];
+        for (name, pack) in codings {
+            let coding = format!("content-encoding: {name}");
+            let send = |body: &[u8]| stage.post(OTHER, "application/json", body, &["-H", &coding]);
+            let packed = pack(clean.to_string().as_bytes());
+            stage.passes(&packed, || send(&packed));
+            stage.refused("dlp.pii", || send(&pack(bad.to_string().as_bytes())));
+            let mut trailing = packed.clone();
+            trailing.extend(SSN.as_bytes());
+            stage.refused("egress.uninspected", || send(&trailing));
+            let half = &packed[..packed.len() / 2];
+            stage.refused("egress.uninspected", || send(half));
+        }
+        // Both, in the order in which they were applied.
+        let twice = brotli(&gzip(bad.to_string().as_bytes()));
+        let coding = ["-H", "content-encoding: gzip, br"];
+        stage.refused("dlp.pii", || stage.post(OTHER, "application/json", &twice, &coding));
+        // A bomb costs a refusal and little time.
+        let bomb = gzip(&vec![b'a'; 64 << 20]);
+        let began = std::time::Instant::now();
+        let (status, _) = stage.post(OTHER, "text/plain", &bomb, &["-H", "content-encoding: gzip"]);
+        assert_ne!(status, 200);
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn disguises_hide_nothing() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        for (what, note) in [
+            ("Base64", base64(SSN.as_bytes())),
+            ("gzip in Base64", base64(&gzip(format!("{SSN} {SSN}").as_bytes()))),
+            ("JSON in a string", json!({ "inner": SSN }).to_string()),
+            ("zero-width characters", SSN.replace('-', "\u{200b}-")),
+            ("escapes", "SSN 536\\u002d90\\u002d4399".to_owned()),
+            ("HTML entities", "SSN 536&#45;90&#45;4399".to_owned()),
+        ] {
+            let before = stage.upstream.requests();
+            let answer = stage.json(OTHER, &json!({ "note": note }));
+            assert_eq!(answer, (403, "dlp.pii".to_owned()), "{what}");
+            assert_eq!(stage.upstream.requests(), before, "{what}");
+        }
+        for (what, note) in [
+            ("Base64", base64(format!("the key is {KEY}").as_bytes())),
+            ("hexadecimal", KEY.bytes().map(|byte| format!("{byte:02x}")).collect()),
+            ("zero-width characters", KEY.replace('q', "q\u{200b}")),
+            ("backwards", KEY.chars().rev().collect()),
+        ] {
+            let answer = stage.json(OTHER, &json!({ "note": note }));
+            assert_eq!(answer, (403, "dlp.credential".to_owned()), "{what}");
+        }
+        let run = json!({ "note": picture() });
+        stage.refused("dlp.encoded", || stage.json(OTHER, &run));
+        stage.refused("dlp.encoded", || stage.json(MODEL, &run));
+    });
+}
+
 #[test]
 fn a_websocket_is_not_said_to_be_inspected() {
     World::run(|world| {
@@ -399,6 +481,9 @@ fn conversations_of_the_sdks_pass_to_their_host_alone() {
                 stage.post(MODEL, "application/json", body.as_bytes(), &["-H", &header])
             });
         }
+        let elsewhere = json!({ "messages": messages });
+        let (status, control) = stage.json(OTHER, &elsewhere);
+        assert_eq!((status, control.as_str()), (403, "dlp.encoded"));
         let openai = json!({ "model": "m", "input": [{ "role": "user", "content": [
             { "type": "input_image", "image_url": format!("data:image/png;base64,{}", picture()) },
         ]}]});

@@ -1,7 +1,9 @@
 //! What can be known of a pattern before it runs: how its matches begin, how long they may be,
 //! and how far from their start one of the detector's keywords stands. Next: `plan`.
 
-use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use regex_syntax::hir::{
+    Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look, Repetition,
+};
 
 /// LIMIT: beginnings followed at once; a pattern with more is not placed by its keywords.
 const MAX_BEGINNINGS: usize = 256;
@@ -13,6 +15,39 @@ const MAX_LEAD: usize = 256;
 pub(super) struct Lead {
     pub(super) least: usize,
     pub(super) most: usize,
+}
+
+/// The pattern without the two letters outside ASCII that `(?i)` adds to `k` and `s` (the Kelvin
+/// sign and the long s). No value is written with them, and they would keep a pattern of plain
+/// letters from all that is cheap for plain letters; look-alikes are undone before a scan.
+pub(super) fn plain(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) => Hir::literal(literal.0.clone()),
+        HirKind::Look(look) => Hir::look(*look),
+        HirKind::Class(Class::Unicode(class)) => {
+            let odd = |range: &ClassUnicodeRange| {
+                range.start() == range.end() && matches!(range.start(), 'ſ' | '\u{212A}')
+            };
+            let folded = class.iter().any(|range| range.start().is_ascii());
+            let kept = class.iter().filter(|range| !(folded && odd(range))).copied();
+            Hir::class(Class::Unicode(ClassUnicode::new(kept)))
+        }
+        HirKind::Class(Class::Bytes(class)) => Hir::class(Class::Bytes(class.clone())),
+        HirKind::Repetition(repetition) => Hir::repetition(Repetition {
+            min: repetition.min,
+            max: repetition.max,
+            greedy: repetition.greedy,
+            sub: Box::new(plain(&repetition.sub)),
+        }),
+        HirKind::Capture(capture) => Hir::capture(Capture {
+            index: capture.index,
+            name: capture.name.clone(),
+            sub: Box::new(plain(&capture.sub)),
+        }),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(plain).collect()),
+        HirKind::Alternation(branches) => Hir::alternation(branches.iter().map(plain).collect()),
+    }
 }
 
 /// Where one of the keywords stands in every match; `None` when some match may be without.
@@ -178,13 +213,9 @@ fn few_letters(class: &Class) -> Option<Vec<char>> {
         if end - start > 16 || letters.len() > 32 {
             return None;
         }
-        letters.extend((start..=end).filter_map(char::from_u32).map(|c| match c {
-            // `(?i)s` and `(?i)k` match these two as well; the keyword's own letter stands for
-            // them, for no token is written with them.
-            'ſ' => 's',
-            '\u{212A}' => 'k',
-            c => c.to_lowercase().next().unwrap_or(c),
-        }));
+        letters.extend(
+            (start..=end).filter_map(char::from_u32).map(|c| c.to_lowercase().next().unwrap_or(c)),
+        );
     }
     letters.sort_unstable();
     letters.dedup();
@@ -260,14 +291,94 @@ pub(super) fn digit_within(hir: &Hir, most: usize) -> bool {
         if before > most {
             return false;
         }
-        let branches = matches!(part.kind(), HirKind::Alternation(_));
-        if starts_with_digit(part) || (branches && digit_within(part, most - before)) {
+        let found = match part.kind() {
+            HirKind::Alternation(_) => digit_within(part, most - before),
+            HirKind::Literal(literal) => {
+                literal.0.iter().take(most - before + 1).any(u8::is_ascii_digit)
+            }
+            HirKind::Empty
+            | HirKind::Class(_)
+            | HirKind::Look(_)
+            | HirKind::Repetition(_)
+            | HirKind::Capture(_)
+            | HirKind::Concat(_) => starts_with_digit(part),
+        };
+        if found {
             return true;
         }
         let Some(length) = part.properties().maximum_len() else { return false };
         before = before.saturating_add(length);
     }
     false
+}
+
+/// Each alternative of a pattern that is nothing but alternatives, else the pattern itself.
+pub(super) fn branches(hir: &Hir) -> Vec<&Hir> {
+    let mut parts = Vec::new();
+    flatten(hir, &mut parts);
+    parts.retain(|part| !matches!(part.kind(), HirKind::Look(_) | HirKind::Empty));
+    match parts.as_slice() {
+        [part] => match part.kind() {
+            HirKind::Alternation(branches) => branches.iter().collect(),
+            HirKind::Empty
+            | HirKind::Literal(_)
+            | HirKind::Class(_)
+            | HirKind::Look(_)
+            | HirKind::Repetition(_)
+            | HirKind::Capture(_)
+            | HirKind::Concat(_) => vec![hir],
+        },
+        _ => vec![hir],
+    }
+}
+
+/// How many bytes of this kind every match begins with, at least.
+pub(super) fn leading(hir: &Hir, kind: fn(u8) -> bool) -> usize {
+    if let HirKind::Alternation(branches) = bare(hir).kind() {
+        return branches.iter().map(|branch| leading(branch, kind)).min().unwrap_or(0);
+    }
+    let mut parts = Vec::new();
+    flatten(hir, &mut parts);
+    let mut length = 0;
+    for part in parts {
+        length += match part.kind() {
+            HirKind::Alternation(_) => leading(part, kind),
+            HirKind::Empty
+            | HirKind::Literal(_)
+            | HirKind::Class(_)
+            | HirKind::Look(_)
+            | HirKind::Repetition(_)
+            | HirKind::Capture(_)
+            | HirKind::Concat(_) => {
+                if !is_all(part, kind) {
+                    return length;
+                }
+                part.properties().minimum_len().unwrap_or(0)
+            }
+        };
+        if !is_all(part, kind) {
+            return length;
+        }
+    }
+    length
+}
+
+/// Whether whatever the part matches is of this kind throughout.
+fn is_all(hir: &Hir, kind: fn(u8) -> bool) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => literal.0.iter().all(|byte| kind(*byte)),
+        HirKind::Class(_) => {
+            let mut set = [false; 256];
+            first(hir, &mut set);
+            (0..=u8::MAX).zip(set).all(|(byte, possible)| !possible || kind(byte))
+        }
+        HirKind::Repetition(repetition) => is_all(&repetition.sub, kind),
+        HirKind::Capture(capture) => is_all(&capture.sub, kind),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().all(|part| is_all(part, kind))
+        }
+    }
 }
 
 /// Whether the part takes at least one byte and first of all a digit.
@@ -289,7 +400,8 @@ mod tests {
 
     fn lead_of(pattern: &str, keywords: &[&str]) -> Option<(usize, usize)> {
         let keywords: Vec<String> = keywords.iter().map(|word| (*word).to_owned()).collect();
-        lead(&regex_syntax::parse(pattern).unwrap(), &keywords).map(|lead| (lead.least, lead.most))
+        lead(&plain(&regex_syntax::parse(pattern).unwrap()), &keywords)
+            .map(|lead| (lead.least, lead.most))
     }
 
     #[test]
@@ -301,7 +413,7 @@ mod tests {
             ("(?i)sk-ant-[a-z]{9}", &["sk-ant"], Some((0, 0))),
             ("gh[pousr]_[0-9A-Za-z]{36}", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], Some((0, 0))),
             ("gh[pousr]_[0-9A-Za-z]{36}", &["ghp_"], None),
-            ("(?i)[a-z_]{0,20}?linear.{0,20}(?P<value>x{9})", &["linear"], Some((0, 60))),
+            ("(?i)[a-z_]{0,20}?linear.{0,20}(?P<value>x{9})", &["linear"], Some((0, 20))),
             ("[a-z]*linear", &["linear"], None),
             ("[a-z0-9]{1,64}@[a-z]+", &["@"], Some((1, 64))),
             ("https?://[a-z]+", &["://"], Some((4, 5))),
@@ -322,6 +434,8 @@ mod tests {
             ("(?:[A-Z]{3}[0-9]|[0-9]{2})x", true),
             ("[A-Z][A-Z0-9]{8}", false),
             ("[A-Z]+[0-9]", false),
+            ("\\+27x", true),
+            ("(?:D6W|[A-Z][0-9])[a-z]", true),
             ("[0-9]?[a-z]", false),
         ] {
             assert_eq!(
@@ -330,6 +444,17 @@ mod tests {
                 "{pattern}"
             );
         }
+    }
+
+    #[test]
+    fn leading_bytes_are_counted() {
+        let count = |pattern: &str| {
+            leading(&regex_syntax::parse(pattern).unwrap(), |byte| byte.is_ascii_alphanumeric())
+        };
+        assert_eq!(count("[A-Z0-9]{17}"), 17);
+        assert_eq!(count("[A-Z]{2}(?:[0-9]{6,8}|[A-Z]{3})x-y"), 5);
+        assert_eq!(count("[A-Z]{2}[ -]?[0-9]{6}"), 2);
+        assert_eq!(count("(?:ab|c)\\s+x"), 1);
     }
 
     #[test]

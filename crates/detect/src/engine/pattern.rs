@@ -1,6 +1,6 @@
 //! A compiled pattern: built when it is first needed, run only where it may match. Next: `judge`.
 
-use super::guard;
+use super::{form, guard};
 use crate::pack::{Group, Guard, Pattern};
 use crate::score::Score;
 use regex_automata::meta::{BuildError, Regex};
@@ -120,7 +120,7 @@ impl Compiled {
 /// The pattern with what its guard says of ASCII neighbours written into it, so that a shorter
 /// match is tried where a longer one is glued to something.
 pub(super) fn guarded(source: &str, guard: Guard) -> Result<Hir, Box<regex_syntax::Error>> {
-    let hir = regex_syntax::parse(source).map_err(Box::new)?;
+    let hir = form::plain(&regex_syntax::parse(source).map_err(Box::new)?);
     Ok(match guard {
         Guard::Word | Guard::Token | Guard::Address | Guard::Number => Hir::concat(vec![
             Hir::look(Look::WordStartHalfAscii),

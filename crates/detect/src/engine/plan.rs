@@ -140,18 +140,7 @@ impl Planner {
         let longest = hir.properties().maximum_len();
         let may = shapes::takes_part(pattern.guard, &form::first_bytes(hir), longest)
             && !form::looks_far(hir);
-        // Without a trigger that says so, a pattern must show by itself that it begins where
-        // places are asked for.
-        let says = match detector.trigger {
-            Trigger::Digits(_)
-            | Trigger::LettersDigits(_)
-            | Trigger::HexRun(_)
-            | Trigger::Token(_)
-            | Trigger::Colons => true,
-            Trigger::At | Trigger::ColonSlashes | Trigger::Word => false,
-            Trigger::Always => form::digit_within(hir, shapes::DIGIT_WITHIN),
-        };
-        if !(may && says) {
+        if !(may && form::branches(hir).iter().all(|branch| is_asked(detector.trigger, branch))) {
             return Route::Everywhere;
         }
         self.shapes.push(hir.clone());
@@ -183,5 +172,23 @@ impl Planner {
         }
         let shapes = Shapes::of(&self.shapes)?;
         Ok(Plan { detectors: self.detectors, keywords, opens, always, shapes, shaped: self.shaped })
+    }
+}
+
+/// Whether every match begins at a place that is asked for: see `shapes`.
+fn is_asked(trigger: Trigger, hir: &Hir) -> bool {
+    let early = || form::digit_within(hir, shapes::DIGIT_WITHIN);
+    let long = |kind, length| form::leading(hir, kind) >= length;
+    match trigger {
+        Trigger::Digits(_) | Trigger::Always => early(),
+        Trigger::LettersDigits(_) => {
+            early() || long(|byte| byte.is_ascii_alphanumeric(), shapes::LONG_WORD)
+        }
+        Trigger::HexRun(_) | Trigger::Token(_) => {
+            early() || long(shapes::in_token, shapes::LONG_TOKEN)
+        }
+        // Two groups of hexadecimal digits.
+        Trigger::Colons => true,
+        Trigger::At | Trigger::ColonSlashes | Trigger::Word => false,
     }
 }

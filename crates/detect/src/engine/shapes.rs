@@ -5,10 +5,10 @@
 //! dies early; it says which patterns match, and these alone run by themselves.
 //!
 //! A place is asked when at least one of these holds:
-//! - a word starts and a digit stands among its seven next bytes;
+//! - a word starts and a digit stands among its ten next bytes;
 //! - a word starts that has a digit and is at least eight long;
 //! - a run of sixteen `[A-Za-z0-9_+/=-]` starts;
-//! - a word of at most four hexadecimal digits starts that `:` or `-` and another follow;
+//! - a word of at most four hexadecimal digits starts that `:`, `-` or `.` and another follow;
 //! - digits start inside a word;
 //! - `+` or `(` stands before such a place, or `::` starts.
 //!
@@ -27,9 +27,11 @@ pub(super) const MAX_REACH: usize = 160;
 /// LIMIT: memory that the states of one thread's automaton take, in bytes.
 const CACHE_BYTES: usize = 2 << 20;
 /// A shape shows a digit among this many bytes after its first.
-pub(super) const DIGIT_WITHIN: usize = 6;
-const LONG_WORD: usize = 8;
-const LONG_TOKEN: usize = 16;
+pub(super) const DIGIT_WITHIN: usize = 9;
+/// A word with a digit is asked when it is this long.
+pub(super) const LONG_WORD: usize = 8;
+/// A run of token characters is asked when it is this long.
+pub(super) const LONG_TOKEN: usize = 16;
 
 type Caches = Pool<Cache, Box<dyn Fn() -> Cache + Send + Sync>>;
 
@@ -208,6 +210,11 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
+/// `[A-Za-z0-9_+/=-]`
+pub(super) fn in_token(byte: u8) -> bool {
+    class(&[byte], 0) != OTHER
+}
+
 fn class(text: &[u8], at: usize) -> u8 {
     text.get(at).and_then(|byte| CLASSES.get(usize::from(*byte))).copied().unwrap_or(OTHER)
 }
@@ -310,7 +317,7 @@ fn joins(text: &[u8], start: usize, end: usize, all: u8) -> bool {
     end - start <= 4
         && (start..end).all(|at| hexadecimal(class(text, at)))
         && all != OTHER
-        && matches!(text.get(end), Some(b':' | b'-'))
+        && matches!(text.get(end), Some(b':' | b'-' | b'.'))
         && (hexadecimal(class(text, end + 1)) || text.get(end + 1) == Some(&b':'))
 }
 

@@ -1,10 +1,13 @@
 //! What an inspection costs: clean JSON of several shapes, a clean tool call, encoded and hostile
 //! payloads. `cargo bench -p backstop-detect --bench inspect`.
 
-use backstop_detect::{Coding, Detectors, Inspector, Looks, Media, Payload, Report, Scratch};
+use backstop_detect::{
+    Builder, Coding, Detectors, Inspector, Looks, Media, Payload, Report, Scratch,
+};
 use divan::Bencher;
 use divan::counter::BytesCount;
 use std::fmt::Write;
+use std::sync::Arc;
 
 fn main() {
     divan::main();
@@ -63,9 +66,20 @@ fn inspect(inspector: &Inspector, media: Media, body: &str, scratch: &mut Scratc
     inspector.inspect(payload, &Looks::default(), scratch)
 }
 
-#[divan::bench(args = SHAPES)]
+#[divan::bench(sample_count = 20, args = SHAPES)]
 fn clean_json(bencher: Bencher<'_, '_>, shape: Shape) {
     let (inspector, body) = (Inspector::new(Detectors::builtin()), shape.body());
+    let mut scratch = Scratch::default();
+    bencher
+        .counter(BytesCount::of_str(&body))
+        .bench_local(|| inspect(&inspector, Media::Json, &body, &mut scratch));
+}
+
+/// The same with no detector at all: what the walk and the look for encodings cost.
+#[divan::bench(sample_count = 20, args = SHAPES)]
+fn clean_json_undetected(bencher: Bencher<'_, '_>, shape: Shape) {
+    let Ok(detectors) = Builder::empty().build() else { return };
+    let (inspector, body) = (Inspector::new(Arc::new(detectors)), shape.body());
     let mut scratch = Scratch::default();
     bencher
         .counter(BytesCount::of_str(&body))
@@ -88,7 +102,7 @@ fn clean_call_of_1_kb(bencher: Bencher<'_, '_>) {
 }
 
 /// Payloads of a megabyte that are made to cost much.
-#[divan::bench(args = ["(", "-", "{", "%25", "\\u0061", "&amp;", "4 ", "a1", "A", "sk_", "1,", "\u{430}"])]
+#[divan::bench(sample_count = 10, args = ["(", "-", "{", "%25", "\\u0061", "&amp;", "4 ", "a1", "A", "sk_", "1,", "\u{430}"])]
 fn hostile(bencher: Bencher<'_, '_>, unit: &str) {
     let (inspector, body) =
         (Inspector::new(Detectors::builtin()), unit.repeat((1 << 20) / unit.len()));

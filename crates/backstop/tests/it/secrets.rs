@@ -93,10 +93,12 @@ fn planted_secrets_are_nowhere_afterwards() {
         let upstream = format!("http://user:{configured}@93.184.9.9:3128");
         setup.environment.push(("BACKSTOP_NETWORK_UPSTREAM_PROXY".into(), upstream));
         setup.environment.push(("BACKSTOP_NETWORK_NO_PROXY".into(), ".example".into()));
+        setup.environment.push(("MODEL_KEY".into(), OWN_KEY.into()));
         let gateway = Backstop::start(world, setup);
         let session = session(&gateway);
         planted.keep("agent token", session.token());
         let mut refusals = plant_in_requests(&stage, &gateway, &session, &mut planted);
+        refusals.extend(plant_what_is_found(&gateway, &session, &mut planted));
         refusals.extend(plant_in_the_api(&gateway, &mut planted));
 
         // What was asked for is there, so that looking finds something.
@@ -266,6 +268,56 @@ fn plant_in_requests(
     ] {
         let head = format!("GET http://{PLAIN}/ HTTP/1.1\r\nhost: {PLAIN}\r\n");
         refused(place, &format!("{head}proxy-authorization: {value}\r\nconnection: close\r\n\r\n"));
+    }
+    refusals
+}
+
+/// A variable of the gateway's own environment.
+const OWN_KEY: &str = "mk-7Yq2LwX9vR4tB8nZ3kD6";
+
+/// What detectors find, wherever it can stand: the record says kind and place alone.
+fn plant_what_is_found(
+    gateway: &Backstop,
+    session: &backstop::Session,
+    planted: &mut Planted,
+) -> Vec<Vec<u8>> {
+    let (ssn, mail) = ("536-90-4399", "jane.roe@acme-corp.com");
+    for (place, secret) in
+        [("a number", ssn), ("an address", mail), ("a variable of our own", OWN_KEY)]
+    {
+        planted.keep(place, secret);
+    }
+    let known = format!(
+        "host: {PLAIN}\r\nproxy-authorization: {}\r\nconnection: close\r\n",
+        session.authorization()
+    );
+    let mut refusals = Vec::new();
+    for secret in [format!("SSN {ssn}"), mail.to_owned(), OWN_KEY.to_owned()] {
+        let query = secret.replace(' ', "+");
+        let bodies = [
+            json!({ "note": secret }).to_string(),
+            json!({ (secret.clone()): 1 }).to_string(),
+            json!({ "people": { (secret.clone()): [secret] } }).to_string(),
+            json!({ "note": base64::engine::general_purpose::STANDARD.encode(&secret) })
+                .to_string(),
+        ];
+        let posts = bodies.iter().map(|body| {
+            let kind = "content-type: application/json\r\n";
+            let length = body.len();
+            format!(
+                "POST http://{PLAIN}/ HTTP/1.1\r\n{known}{kind}content-length: {length}\r\n\r\n{body}"
+            )
+        });
+        let heads = [
+            format!("GET http://{PLAIN}/?q={query} HTTP/1.1\r\n{known}\r\n"),
+            format!("GET http://{PLAIN}/ HTTP/1.1\r\n{known}x-note: {secret}\r\n\r\n"),
+            format!("GET http://{PLAIN}/ HTTP/1.1\r\n{known}cookie: who={query}\r\n\r\n"),
+        ];
+        for message in posts.chain(heads) {
+            let reply = send(gateway, message.as_bytes());
+            assert!(reply.starts_with(b"HTTP/1.1 403"), "{}", String::from_utf8_lossy(&reply));
+            refusals.push(reply);
+        }
     }
     refusals
 }

@@ -17,6 +17,7 @@ mod current;
 mod cutting;
 mod disk;
 mod house;
+mod inspecting;
 mod living;
 mod recording;
 mod standing;

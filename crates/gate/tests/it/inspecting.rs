@@ -1,0 +1,61 @@
+//! Payloads: looked at before a permit, judged again with their flow.
+
+use crate::house::*;
+use backstop_gate::{Answer, Content};
+use backstop_model::attempt::Inspection;
+use backstop_model::control::Control;
+
+/// A request whose body is said to be seen.
+fn seen(url: &str) -> backstop_model::attempt::Attempt {
+    let mut attempt = get(url);
+    attempt.sight = Inspection::Body;
+    attempt
+}
+
+fn note(text: &'static str) -> Content {
+    Content {
+        body: text.as_bytes().to_vec().into(),
+        content_type: Some("text/plain".to_owned()),
+        ..Content::default()
+    }
+}
+
+#[tokio::test]
+async fn who_claims_to_have_seen_a_body_needs_the_proof() {
+    let house = House::new().await;
+    let session = house.session().await;
+    let url = "https://api.weather.example/";
+    let Answer::Refusal(refusal) = house.gate.ask(&session, seen(url)).await else { panic!() };
+    is_refused_by(&refusal, Control::Fault);
+    let inspected = house.gate.inspect(&session, &seen(url), note("it will rain")).await.unwrap();
+    assert!(inspected.evidence().findings.is_empty());
+    let answer = house.gate.ask_with(&session, seen(url), &inspected).await;
+    assert!(matches!(answer, Answer::Permit(_)), "{answer:?}");
+    drop(answer);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_found_is_judged_again_with_every_change_of_policy() {
+    let house = House::new().await;
+    let session = house.session().await;
+    let url = "https://api.weather.example/";
+    let found = house.gate.inspect(&session, &seen(url), note("SSN 536-90-4399")).await.unwrap();
+    assert_eq!(found.evidence().findings[0].record.kind, "US_SSN");
+    let Answer::Refusal(refusal) = house.gate.ask_with(&session, seen(url), &found).await else {
+        panic!("it is refused")
+    };
+    is_refused_by(&refusal, Control::DlpPii);
+    assert!(!refusal.reason.contains("536"), "{}", refusal.reason);
+
+    // Allowed by the row's recipient, then not any more: the permit of then dials no more.
+    let row = "host: api.weather.example";
+    let may = format!("{row}, recipient: {{ entities: [US_SSN] }}");
+    let before = POLICY.to_owned();
+    house.put_policy(&before.replacen(row, &may, 1));
+    let answer = house.gate.ask_with(&session, seen(url), &found).await;
+    let Answer::Permit(permit) = answer else { panic!("{answer:?}") };
+    house.put_policy(&before);
+    is_refused_by(&permit.dial().await.unwrap_err(), Control::DlpPii);
+    house.stop().await;
+}

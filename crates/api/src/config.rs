@@ -10,6 +10,8 @@ pub struct Config {
     /// Names, beside `localhost` and the listener's own address, that a `Host` header may carry
     /// (`name` alone, any port). Everything else is taken for DNS rebinding.
     pub names: Vec<String>,
+    /// Who may ask the analyzer (`/analyze`, `/anonymize` and their like).
+    pub analyzer: AnalyzerAccess,
     /// How long a request's head may take, and how long a connection may be idle.
     pub head: Duration,
     /// How long a request's body may take.
@@ -28,10 +30,22 @@ pub struct Config {
     pub streams: usize,
 }
 
+/// Who may ask the analyzer. Presidio's clients send no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnalyzerAccess {
+    /// Everyone who reaches the listener, which is on loopback.
+    Open,
+    /// Who has an operator or runtime token.
+    Token,
+    /// Nobody: its routes are not there.
+    Off,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             names: Vec::new(),
+            analyzer: AnalyzerAccess::Open,
             head: Duration::from_secs(10),
             body: Duration::from_secs(10),
             body_limit: 1 << 20,

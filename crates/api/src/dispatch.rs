@@ -2,6 +2,8 @@
 //! Must not know how operations are done. Next: `acts`.
 
 use crate::acts;
+use crate::analyzer;
+use crate::config::AnalyzerAccess;
 use crate::front;
 use crate::problem::{Kind, Problem};
 use crate::query::Query;
@@ -12,6 +14,7 @@ use crate::serve::House;
 use crate::{inquiry, lists, metrics};
 use backstop_gate::Actor;
 use backstop_model::redacted::Redacted;
+use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -41,6 +44,11 @@ pub(crate) async fn answer(
     let (mut parts, body) = request.into_parts();
     front::judge(&parts, &house.names)?;
     let (route, id) = find(parts.method.as_str(), parts.uri.path())?;
+    if route.access == Access::Analyzer {
+        return Ok(analyzed(house, route, parts, body)
+            .await
+            .unwrap_or_else(analyzer::Fault::reply));
+    }
     if route.access == Access::Anyone {
         front::body(&parts, body, None, &house.api.config).await?;
         return open(house, route.operation);
@@ -75,6 +83,35 @@ pub(crate) async fn answer(
     perform(&call, route.operation).await
 }
 
+/// Answers a route of the analyzer, with errors as Presidio writes them.
+async fn analyzed(
+    house: &Arc<House>,
+    route: &'static Route,
+    mut parts: Parts,
+    body: Incoming,
+) -> Result<Reply, analyzer::Fault> {
+    match house.api.config.analyzer {
+        AnalyzerAccess::Open => {}
+        AnalyzerAccess::Token => {
+            let token = front::token(&mut parts)?;
+            if !route.access.admits(caller(&authenticate(house, &token)?)) {
+                let needed = format!("this needs a token of kind {}", words(route.access));
+                return Err(Problem::forbidden(needed).into());
+            }
+        }
+        AnalyzerAccess::Off => {
+            return Err(Problem::new(Kind::NotFound, "`api.analyzer` is off").into());
+        }
+    }
+    let known: Vec<&str> = route.query.iter().map(|p| p.name).collect();
+    let query = Query::parse(parts.uri.query().unwrap_or_default(), &known)?;
+    let body = match route.body {
+        Some(_) => front::read(&parts, body, &house.api.config).await?,
+        None => front::body(&parts, body, None, &house.api.config).await?,
+    };
+    analyzer::answer(house, route.operation, &query, body).await
+}
+
 async fn perform(call: &Call<'_>, operation: Operation) -> Result<Reply, Problem> {
     match operation {
         Operation::OpenSession => acts::open_session(call).await,
@@ -101,6 +138,16 @@ async fn perform(call: &Call<'_>, operation: Operation) -> Result<Reply, Problem
         Operation::Health | Operation::Readiness => open(call.house, operation),
         Operation::Metrics => Ok(metrics::reply(call.house)),
         Operation::Description => Ok(Reply::Json(StatusCode::OK, call.house.description.clone())),
+        Operation::Analyze
+        | Operation::Recognizers
+        | Operation::SupportedEntities
+        | Operation::AnalyzerHealth
+        | Operation::Anonymize
+        | Operation::Deanonymize
+        | Operation::Anonymizers
+        | Operation::Deanonymizers => {
+            Err(Problem::new(Kind::NotFound, "the analyzer answers this without an actor"))
+        }
     }
 }
 
@@ -151,6 +198,7 @@ const fn caller(actor: &Actor) -> Caller {
 fn words(access: Access) -> String {
     match access {
         Access::Anyone => "any".to_owned(),
+        Access::Analyzer => words(Access::Only(&[Caller::Operator, Caller::Runtime])),
         Access::Only(callers) => {
             callers.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(" or ")
         }
@@ -168,7 +216,8 @@ fn check(parameter: &routes::Parameter, query: &Query) -> Result<(), Problem> {
         | Shape::List { .. }
         | Shape::Flag
         | Shape::Record(_)
-        | Shape::Open => Value::from(text),
+        | Shape::Open
+        | Shape::Any => Value::from(text),
     };
     let mut faults = parameter.shape.faults(&value);
     for fault in &mut faults {

@@ -120,6 +120,13 @@ pub(crate) async fn body(
             Err(Problem::new(Kind::Malformed, "this operation takes no body"))
         };
     };
+    let value = read(parts, body, config).await?;
+    let faults = Shape::Record(record).faults(&value);
+    if faults.is_empty() { Ok(value) } else { Err(Problem::invalid(faults)) }
+}
+
+/// Reads a body of JSON, whatever it says.
+pub(crate) async fn read(parts: &Parts, body: Incoming, config: &Config) -> Result<Value, Problem> {
     media(&parts.headers)?;
     let too_large =
         || Problem::new(Kind::TooLarge, format!("the body may have {} bytes", config.body_limit));
@@ -136,10 +143,8 @@ pub(crate) async fn body(
         Ok(Err(_)) => return Err(Problem::new(Kind::Malformed, "the body broke off")),
         Ok(Ok(collected)) => collected.to_bytes(),
     };
-    let value = json::parse(&bytes)
-        .map_err(|fault| Problem::new(Kind::Malformed, fault.detail.clone()).at(fault))?;
-    let faults = Shape::Record(record).faults(&value);
-    if faults.is_empty() { Ok(value) } else { Err(Problem::invalid(faults)) }
+    json::parse(&bytes)
+        .map_err(|fault| Problem::new(Kind::Malformed, fault.detail.clone()).at(fault))
 }
 
 fn media(headers: &HeaderMap) -> Result<(), Problem> {

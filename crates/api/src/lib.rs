@@ -13,6 +13,7 @@
 //! `front` (who gets in), `dispatch`, `acts`, `stream` (events without loss), `client`.
 
 mod acts;
+mod analyzer;
 mod client;
 mod config;
 mod dispatch;
@@ -38,6 +39,6 @@ mod stall;
 mod stream;
 
 pub use client::{Client, ClientFault, Events};
-pub use config::{Config, ConfigFault};
+pub use config::{AnalyzerAccess, Config, ConfigFault};
 pub use serve::{Api, serve};
 pub use sse::StreamEvent;

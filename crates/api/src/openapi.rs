@@ -62,10 +62,18 @@ fn operation(route: &Route) -> Value {
     let callers: Vec<&str> = match route.access {
         Access::Anyone => Vec::new(),
         Access::Only(callers) => callers.iter().map(|c| c.as_str()).collect(),
+        Access::Analyzer => Vec::new(),
     };
     if let Some(map) = out.as_object_mut() {
-        if callers.is_empty() {
-            map.insert("security".to_owned(), json!([]));
+        match route.access {
+            Access::Anyone => {
+                map.insert("security".to_owned(), json!([]));
+            }
+            // Without a token, or with one: `api.analyzer` says which.
+            Access::Analyzer => {
+                map.insert("security".to_owned(), json!([{}, { "bearer": [] }]));
+            }
+            Access::Only(_) => {}
         }
         map.insert("x-backstop-callers".to_owned(), json!(callers));
         if let Some(record) = route.body {
@@ -127,7 +135,11 @@ fn responses(route: &Route) -> Value {
             );
         }
         Answer::AnyJson(about) => {
-            let schema = json!({ "type": "object" });
+            let schema = if route.access == Access::Analyzer {
+                json!({})
+            } else {
+                json!({ "type": "object" })
+            };
             out.insert(
                 "200".to_owned(),
                 json!({ "description": about, "content": content("application/json", schema) }),
@@ -161,13 +173,23 @@ fn responses(route: &Route) -> Value {
             }
         }
     }
-    out.insert(
-        "default".to_owned(),
+    let refusal = if route.access == Access::Analyzer {
+        let schema = json!({
+            "type": "object",
+            "properties": { "error": { "type": "string" } },
+            "required": ["error"],
+        });
+        json!({
+            "description": "A refusal or fault, as Presidio writes it.",
+            "content": content("application/json", schema),
+        })
+    } else {
         json!({
             "description": "A refusal or fault (RFC 9457).",
             "content": content("application/problem+json", json!({ "$ref": "#/components/schemas/Problem" })),
-        }),
-    );
+        })
+    };
+    out.insert("default".to_owned(), refusal);
     Value::Object(out)
 }
 

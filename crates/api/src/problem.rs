@@ -186,6 +186,11 @@ impl Problem {
         &self.headers
     }
 
+    /// What went wrong, in a sentence.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let mut out = json!({
             "type": format!("{TYPE_BASE}{}", self.kind.code()),

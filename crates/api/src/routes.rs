@@ -67,6 +67,8 @@ pub(crate) enum Access {
     Anyone,
     /// With a valid token of one of these kinds.
     Only(&'static [Caller]),
+    /// As `api.analyzer` says: everyone, or who has an operator or runtime token.
+    Analyzer,
 }
 
 impl Access {
@@ -74,6 +76,7 @@ impl Access {
         match self {
             Self::Anyone => true,
             Self::Only(callers) => callers.contains(&caller),
+            Self::Analyzer => matches!(caller, Operator | Runtime),
         }
     }
 }
@@ -136,6 +139,14 @@ pub(crate) enum Operation {
     Readiness,
     Metrics,
     Description,
+    Analyze,
+    Recognizers,
+    SupportedEntities,
+    AnalyzerHealth,
+    Anonymize,
+    Deanonymize,
+    Anonymizers,
+    Deanonymizers,
 }
 
 const OPERATOR: Access = Access::Only(&[Operator]);
@@ -193,6 +204,12 @@ const EVENT_QUERY: &[Parameter] = &[
         shape: Shape::Word(&["true", "false"]),
     },
 ];
+
+const LANGUAGE: &[Parameter] = &[Parameter {
+    name: "language",
+    about: "Only for this language.",
+    shape: Shape::Text { min: 1, max: 16 },
+}];
 
 /// Every route, in the order of the description.
 pub(crate) static ROUTES: &[Route] = &[
@@ -417,6 +434,77 @@ pub(crate) static ROUTES: &[Route] = &[
         OPENERS,
         Answer::AnyJson("This document."),
         "This description",
+    ),
+    route(
+        Post,
+        "/analyze",
+        Operation::Analyze,
+        Access::Analyzer,
+        Answer::AnyJson(
+            "What was found, the best first; a list of such lists for a list of texts.",
+        ),
+        "Find personal data, credentials and marks in texts, as Presidio's analyzer does",
+    )
+    .body(&shapes::ANALYZE_REQUEST),
+    route(
+        Get,
+        "/recognizers",
+        Operation::Recognizers,
+        Access::Analyzer,
+        Answer::AnyJson("Names of detectors."),
+        "List the detectors",
+    )
+    .query(LANGUAGE),
+    route(
+        Get,
+        "/supportedentities",
+        Operation::SupportedEntities,
+        Access::Analyzer,
+        Answer::AnyJson("Names of entities."),
+        "List what can be found",
+    )
+    .query(LANGUAGE),
+    route(
+        Get,
+        "/health",
+        Operation::AnalyzerHealth,
+        Access::Analyzer,
+        Answer::Metrics,
+        "Whether the analyzer is up, for Presidio's clients",
+    ),
+    route(
+        Post,
+        "/anonymize",
+        Operation::Anonymize,
+        Access::Analyzer,
+        Answer::AnyJson("The new text and where the new values stand in it."),
+        "Replace, redact, mask, hash or encrypt what was found, as Presidio's anonymizer does",
+    )
+    .body(&shapes::ANONYMIZE_REQUEST),
+    route(
+        Post,
+        "/deanonymize",
+        Operation::Deanonymize,
+        Access::Analyzer,
+        Answer::AnyJson("The old text and where the old values stand in it."),
+        "Decrypt what was encrypted",
+    )
+    .body(&shapes::DEANONYMIZE_REQUEST),
+    route(
+        Get,
+        "/anonymizers",
+        Operation::Anonymizers,
+        Access::Analyzer,
+        Answer::AnyJson("Their names."),
+        "List what can be done to a value",
+    ),
+    route(
+        Get,
+        "/deanonymizers",
+        Operation::Deanonymizers,
+        Access::Analyzer,
+        Answer::AnyJson("Their names."),
+        "List what can be undone",
     ),
 ];
 

@@ -24,6 +24,8 @@ pub(crate) enum Shape {
     Record(&'static Record),
     /// An object whose fields another document lists.
     Open,
+    /// Whatever the field's description says.
+    Any,
 }
 
 /// A text with a grammar.
@@ -124,7 +126,7 @@ impl Shape {
             (Self::Record(record), Value::Object(fields)) => {
                 record.check(fields, pointer, out);
             }
-            (Self::Flag, Value::Bool(_)) | (Self::Open, Value::Object(_)) => {}
+            (Self::Flag, Value::Bool(_)) | (Self::Open, Value::Object(_)) | (Self::Any, _) => {}
             (
                 Self::Text { .. }
                 | Self::Form(_)
@@ -146,6 +148,7 @@ impl Shape {
             Self::List { .. } => "an array",
             Self::Flag => "true or false",
             Self::Record(_) | Self::Open => "an object",
+            Self::Any => "a value",
         }
     }
 
@@ -170,6 +173,7 @@ impl Shape {
             }
             Self::Flag => json!({ "type": "boolean" }),
             Self::Open => json!({ "type": "object" }),
+            Self::Any => json!({}),
             Self::Record(record) => {
                 json!({ "$ref": format!("#/components/schemas/{}", record.name) })
             }
@@ -186,7 +190,8 @@ impl Shape {
             | Self::Word(_)
             | Self::Count { .. }
             | Self::Flag
-            | Self::Open => {}
+            | Self::Open
+            | Self::Any => {}
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::dispatch;
 use crate::front::Names;
 use crate::reply;
 use crate::stall::Stalling;
+use backstop_detect::Inspector;
 use backstop_gate::Gate;
 use backstop_ledger::Ledger;
 use backstop_policy::Policy;
@@ -30,6 +31,8 @@ pub struct Api {
     pub ledger: Ledger,
     /// The policy in force, as it changes.
     pub policy: watch::Receiver<Arc<Policy>>,
+    /// What answers `/analyze`. It should know no registered values and documents: anyone may ask.
+    pub analyzer: Inspector,
     /// The version of this build.
     pub version: &'static str,
     /// How the listener runs.
@@ -41,6 +44,8 @@ pub(crate) struct House {
     pub(crate) api: Api,
     pub(crate) names: Names,
     pub(crate) streams: Arc<Semaphore>,
+    /// Places for texts that are being analyzed.
+    pub(crate) analyses: Arc<Semaphore>,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) figures: Figures,
     /// The description, written once.
@@ -76,6 +81,9 @@ pub async fn serve(
     let house = Arc::new(House {
         names: Names::new(address, &api.config),
         streams: Arc::new(Semaphore::new(api.config.streams)),
+        analyses: Arc::new(Semaphore::new(
+            std::thread::available_parallelism().map_or(1, usize::from),
+        )),
         stop: ends,
         figures: Figures::default(),
         description: crate::openapi::document(api.version),

@@ -475,3 +475,63 @@ pub(crate) static READINESS: Record = Record {
         must("waiting", Shape::List { of: &NAME, max: 1_000 }, "The rooms that are not ready."),
     ],
 };
+
+/// Presidio's requests. They are described here and read by `analyzer`, which takes what nobody
+/// reads, and `null` for nothing.
+pub(crate) static ANALYZE_REQUEST: Record = Record {
+    name: "AnalyzeRequest",
+    about: "Texts to look through. Fields that are not listed are taken and not read.",
+    fields: &[
+        must("text", Shape::Any, "A text, or a list of texts."),
+        must("language", NAME, "Their language, as `en`."),
+        may("entities", Shape::Any, "Only these entities: a list of names."),
+        may(
+            "score_threshold",
+            Shape::Any,
+            "Only findings of at least this score: a number from 0 to 1.",
+        ),
+        may("return_decision_process", Shape::Flag, "Whether to say how each score came about."),
+        may(
+            "ad_hoc_recognizers",
+            Shape::Any,
+            "Recognizers of this request alone: a list as in Presidio's YAML.",
+        ),
+        may("context", Shape::Any, "Words that count as standing near every finding: a list."),
+        may("allow_list", Shape::Any, "Values, or patterns, that are no findings: a list."),
+        may("allow_list_match", Shape::Word(&["exact", "regex"]), "How the allow-list is read."),
+        may("regex_flags", ANY_COUNT, "Python's flags for the patterns of the allow-list."),
+        may("correlation_id", NAME, "Taken and not read."),
+    ],
+};
+
+pub(crate) static ANONYMIZE_REQUEST: Record = Record {
+    name: "AnonymizeRequest",
+    about: "A text, what was found in it, and what to do to it.",
+    fields: &[
+        must("text", Shape::Any, "A text, or a list of texts."),
+        must(
+            "analyzer_results",
+            Shape::Any,
+            "What `/analyze` answered; a list of such lists for a list of texts.",
+        ),
+        may(
+            "anonymizers",
+            Shape::Open,
+            "By entity, or `DEFAULT`: `type` (replace, redact, mask, hash, encrypt, keep) and its parameters.",
+        ),
+    ],
+};
+
+pub(crate) static DEANONYMIZE_REQUEST: Record = Record {
+    name: "DeanonymizeRequest",
+    about: "A text with encrypted values, and their keys.",
+    fields: &[
+        must("text", Shape::Any, "A text, or a list of texts."),
+        must("anonymizer_results", Shape::Any, "The `items` that `/anonymize` answered."),
+        must(
+            "deanonymizers",
+            Shape::Open,
+            "By entity, or `DEFAULT`: `type` (decrypt, deanonymize_keep) and its parameters.",
+        ),
+    ],
+};

@@ -186,3 +186,12 @@ fn text(path: &Path) -> Result<Zeroizing<String>> {
         .with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(Zeroizing::new(text))
 }
+
+/// What answers `/analyze`: without registered values and documents, which anyone who may ask could
+/// otherwise guess.
+///
+/// # Errors
+/// As [`detectors`].
+pub(crate) fn analyzer(config: &Config) -> Result<Inspector> {
+    inspector(config)
+}

@@ -145,7 +145,10 @@ impl Running {
 
     fn start_api(&mut self, config: &Config, policy: watch::Receiver<Arc<Policy>>) -> Result<()> {
         let ready = self.gate.readiness().announce("api");
-        let api = backstop_api::Config::default();
+        let api = backstop_api::Config {
+            analyzer: config.api_analyzer,
+            ..backstop_api::Config::default()
+        };
         api.check(config.api_listen)?;
         let listener = listen(config.api_listen)
             .with_context(|| format!("the API cannot listen on `{}`", config.api_listen))?;
@@ -155,6 +158,7 @@ impl Running {
             gate: self.gate.clone(),
             ledger: self.ledger.clone(),
             policy,
+            analyzer: crate::detection::analyzer(config)?,
             version: env!("CARGO_PKG_VERSION"),
             config: Arc::new(api),
         };

@@ -31,6 +31,14 @@ const MATRIX: &[(&str, &str, [bool; 4])] = &[
     ("GET /readyz", "", [true, true, true, true]),
     ("GET /metrics", "", [true, true, false, false]),
     ("GET /openapi.json", "", [true, true, false, false]),
+    ("POST /analyze", "{}", [true, true, true, true]),
+    ("GET /recognizers", "", [true, true, true, true]),
+    ("GET /supportedentities", "", [true, true, true, true]),
+    ("GET /health", "", [true, true, true, true]),
+    ("POST /anonymize", "{}", [true, true, true, true]),
+    ("POST /deanonymize", "{}", [true, true, true, true]),
+    ("GET /anonymizers", "", [true, true, true, true]),
+    ("GET /deanonymizers", "", [true, true, true, true]),
 ];
 
 #[tokio::test]

@@ -12,6 +12,7 @@
 )]
 
 mod access;
+mod analyzer;
 mod description;
 mod figures;
 mod hostile;

@@ -81,6 +81,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     one("api.listen", "127.0.0.1:8480", "address of API and metrics (loopback only)"),
     one(
+        "api.analyzer",
+        "open",
+        "who may ask `/analyze`, `/anonymize` and their like: `open` (everyone on this machine, as Presidio's clients send no token), `token` (operator and runtime tokens) or `off`",
+    ),
+    one(
         "ledger.durability",
         "os",
         "`os`: a permit survives the death of the process; `disk`: it survives the power cut too (fsync)",

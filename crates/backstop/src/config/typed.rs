@@ -58,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) canaries: Vec<PathBuf>,
     /// The API's listener.
     pub(crate) api_listen: SocketAddr,
+    /// Who may ask the analyzer.
+    pub(crate) api_analyzer: backstop_api::AnalyzerAccess,
     /// How a commit is made durable.
     pub(crate) durability: backstop_ledger::Durability,
     /// How long events are kept.
@@ -110,6 +112,12 @@ impl Config {
             secret_rules: get.all("secrets.rules", |t| Ok(PathBuf::from(t)))?,
             canaries: get.all("secrets.canaries", |t| Ok(PathBuf::from(t)))?,
             api_listen: get.one("api.listen", socket)?,
+            api_analyzer: get.one("api.analyzer", |t| match t {
+                "open" => Ok(backstop_api::AnalyzerAccess::Open),
+                "token" => Ok(backstop_api::AnalyzerAccess::Token),
+                "off" => Ok(backstop_api::AnalyzerAccess::Off),
+                _ => Err("write `open`, `token` or `off`".to_owned()),
+            })?,
             durability: get.one("ledger.durability", |t| match t {
                 "os" => Ok(backstop_ledger::Durability::Os),
                 "disk" => Ok(backstop_ledger::Durability::Disk),

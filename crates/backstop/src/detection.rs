@@ -30,7 +30,9 @@ pub(crate) fn inspector(config: &Config) -> Result<Inspector> {
 
 /// What this process looks for; rebuilt when policy names other values.
 pub(crate) struct Detection {
-    /// Everything but the values that policy names.
+    /// Packs and rules without any registered value.
+    rules: Builder,
+    /// The same with all but the values that policy names.
     base: Builder,
     /// The same, compiled.
     usual: Inspector,
@@ -48,13 +50,8 @@ impl Detection {
     /// # Errors
     /// A file that cannot be read, that others can read, or that is malformed. No value is quoted.
     pub(crate) fn read(config: &Config) -> Result<Self> {
-        let mut base = Detectors::builder();
-        for path in &config.secret_rules {
-            let text = text(path)?;
-            base = base
-                .gitleaks(&path.display().to_string(), &text)
-                .map_err(|fault| anyhow::anyhow!("`secrets.rules`: {fault}"))?;
-        }
+        let rules = rules(config)?;
+        let mut base = rules.clone();
         let environment = own::variables();
         let mut registered = BTreeSet::new();
         let secret = environment.iter().filter(|(name, value)| own::is_secret(name, value));
@@ -71,7 +68,16 @@ impl Detection {
         }
         let usual = compiled(&base)?;
         let known = load_context(&usual, Timestamp::default());
-        Ok(Self { base, usual, environment, registered, known, last: Mutex::default() })
+        Ok(Self { rules, base, usual, environment, registered, known, last: Mutex::default() })
+    }
+
+    /// What answers `/analyze`: without registered values, which anyone who may ask could
+    /// otherwise guess.
+    ///
+    /// # Errors
+    /// Where the detectors do not compile.
+    pub(crate) fn analyzer(&self) -> Result<Inspector> {
+        compiled(&self.rules)
     }
 
     /// An inspector for this policy.
@@ -137,6 +143,26 @@ impl Detection {
     }
 }
 
+/// The built-in packs and whatever the owner of this machine has added to them.
+fn rules(config: &Config) -> Result<Builder> {
+    let mut rules = Detectors::builder();
+    for (key, paths, add) in [
+        ("detect.packs", &config.packs, Builder::pack as fn(Builder, &str, &str) -> _),
+        ("detect.recognizers", &config.recognizers, Builder::presidio),
+        ("secrets.rules", &config.secret_rules, Builder::gitleaks),
+    ] {
+        for path in paths {
+            let text = text(path).with_context(|| format!("`{key}`"))?;
+            let added = add(rules, &path.display().to_string(), &text);
+            rules = added.map_err(|fault| anyhow::anyhow!("`{key}`: {fault}"))?;
+        }
+    }
+    for note in rules.notes() {
+        tracing::warn!("{note}");
+    }
+    Ok(rules)
+}
+
 fn compiled(builder: &Builder) -> Result<Inspector> {
     let detectors = builder.clone().build().map_err(|fault| anyhow::anyhow!("{fault}"))?;
     Ok(Inspector::new(detectors.into()).with_names(Names::GateOnly))
@@ -185,13 +211,4 @@ fn text(path: &Path) -> Result<Zeroizing<String>> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(Zeroizing::new(text))
-}
-
-/// What answers `/analyze`: without registered values and documents, which anyone who may ask could
-/// otherwise guess.
-///
-/// # Errors
-/// As [`detectors`].
-pub(crate) fn analyzer(config: &Config) -> Result<Inspector> {
-    inspector(config)
 }

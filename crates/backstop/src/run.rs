@@ -121,7 +121,7 @@ impl Running {
             diagnostics,
         };
         running.start_proxies(config)?;
-        running.start_api(config, policy)?;
+        running.start_api(config, policy, detection.analyzer()?)?;
         Ok(running)
     }
 
@@ -143,7 +143,12 @@ impl Running {
         Ok(())
     }
 
-    fn start_api(&mut self, config: &Config, policy: watch::Receiver<Arc<Policy>>) -> Result<()> {
+    fn start_api(
+        &mut self,
+        config: &Config,
+        policy: watch::Receiver<Arc<Policy>>,
+        analyzer: Inspector,
+    ) -> Result<()> {
         let ready = self.gate.readiness().announce("api");
         let api = backstop_api::Config {
             analyzer: config.api_analyzer,
@@ -158,7 +163,7 @@ impl Running {
             gate: self.gate.clone(),
             ledger: self.ledger.clone(),
             policy,
-            analyzer: crate::detection::analyzer(config)?,
+            analyzer,
             version: env!("CARGO_PKG_VERSION"),
             config: Arc::new(api),
         };

@@ -70,6 +70,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     one("inspect.budget", "64MiB", "bodies that are held at one time; past it 503"),
     one("inspect.session_share", "16MiB", "the share of one session in that"),
     many(
+        "detect.packs",
+        "",
+        "files of further detectors, as those in `crates/detect/packs` (YAML)",
+    ),
+    many("detect.recognizers", "", "files of further recognizers, as Presidio writes them (YAML)"),
+    many(
         "secrets.rules",
         "",
         "files of further credential formats, as gitleaks writes them (TOML)",

@@ -52,6 +52,10 @@ pub(crate) struct Config {
     pub(crate) inspect_budget: ByteCount,
     /// The share of one session in that.
     pub(crate) session_share: ByteCount,
+    /// Files of further detectors.
+    pub(crate) packs: Vec<PathBuf>,
+    /// Files of further recognizers.
+    pub(crate) recognizers: Vec<PathBuf>,
     /// Files of further credential formats.
     pub(crate) secret_rules: Vec<PathBuf>,
     /// Files of values that must never leave.
@@ -109,6 +113,8 @@ impl Config {
             body_cap: get.one("inspect.body_cap", size)?,
             inspect_budget: get.one("inspect.budget", size)?,
             session_share: get.one("inspect.session_share", size)?,
+            packs: get.all("detect.packs", |t| Ok(PathBuf::from(t)))?,
+            recognizers: get.all("detect.recognizers", |t| Ok(PathBuf::from(t)))?,
             secret_rules: get.all("secrets.rules", |t| Ok(PathBuf::from(t)))?,
             canaries: get.all("secrets.canaries", |t| Ok(PathBuf::from(t)))?,
             api_listen: get.one("api.listen", socket)?,

@@ -200,7 +200,7 @@ impl Reader<'_> {
         }
         let next_names = at < end && self.words.get(at + 1).is_some_and(weigh::may_end_a_name);
         let named = if sense.country() == 3 || sense.nationality() == 3 {
-            sense.given() > 1
+            sense.given() > 2
         } else {
             sense.given() > 0 || sense.surname() > 0
         };

@@ -83,7 +83,8 @@ pub(crate) fn may_end_a_name(word: &Word) -> bool {
 /// Whether a word of the gazetteer is a place here and not an ordinary word or a person.
 pub(crate) fn certain_place(word: &Word, cue: Standing, alone: bool) -> bool {
     let sense = word.sense;
-    let named = sense.given() > 1 || sense.surname() > 1 && sense.country() < 3;
+    let named = sense.given() > if sense.country() == 3 { 2 } else { 1 }
+        || sense.surname() > 1 && sense.country() < 3;
     let cued = cue != Standing::Nothing || alone;
     let short = word.shape == Shape::Upper && word.span.len() < 4 && sense.country() == 0;
     if short || sense.cues(Cue::Product) && cue != Standing::Strong {

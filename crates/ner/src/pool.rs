@@ -29,7 +29,7 @@ pub struct PoolConfig {
 
 impl Default for PoolConfig {
     fn default() -> Self {
-        Self { workers: NonZeroUsize::MIN, queue: 1024, remembered: 16_384 }
+        Self { workers: NonZeroUsize::MIN, queue: 4096, remembered: 16_384 }
     }
 }
 

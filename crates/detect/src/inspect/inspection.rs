@@ -7,6 +7,7 @@ use super::report::{Found, Outcome, Report, Unreadable};
 use super::{Inspector, Transform};
 use crate::engine::Scratch;
 use crate::hit::Hit;
+use crate::name::{NameBudget, NameFault, NameScratch};
 use crate::options::ScanOptions;
 use crate::pack::{Acts, Family};
 use crate::score::Score;
@@ -28,6 +29,9 @@ pub(super) struct Inspection<'i> {
     pub(super) looks: &'i Looks,
     at: &'i str,
     scratch: &'i mut Scratch,
+    names: NameScratch,
+    /// What the model of names may still look at.
+    budget: NameBudget,
     /// For fields that hold no content: all families but PII.
     plain: ScanOptions,
     /// Pointers of the parts that are being walked.
@@ -97,6 +101,8 @@ impl<'i> Inspection<'i> {
             looks,
             at,
             scratch,
+            names: NameScratch::default(),
+            budget: NameBudget { session: looks.session, bytes: looks.limits.names },
             plain: ScanOptions { families, ..looks.scan.clone() },
             prefix: String::new(),
             chain: Vec::new(),
@@ -208,6 +214,25 @@ impl<'i> Inspection<'i> {
             }
             hit.span = hit.span.start.saturating_sub(offset)..hit.span.end - offset;
             self.keep(hit, text, site);
+        }
+        if site.content && taste == Taste::Usual {
+            self.names(text, site);
+        }
+    }
+
+    /// Looks for names in content. Where the model was needed and gave no answer, the inspection
+    /// is not complete: names never fail open.
+    fn names(&mut self, text: &str, site: &Site<'_>) {
+        let names = &self.inspector.names;
+        match names.look(text, site.key, &self.looks.scan, &mut self.budget, &mut self.names) {
+            Ok(look) => {
+                for hit in look.hits {
+                    self.keep(hit, text, site);
+                }
+            }
+            Err(NameFault::OverBudget) => self.fault(Outcome::OverLimit("names")),
+            Err(NameFault::Busy) => self.fault(Outcome::OverLimit("names-queue")),
+            Err(NameFault::Broken) => self.fault(Outcome::OverLimit("names-model")),
         }
     }
 

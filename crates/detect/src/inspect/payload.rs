@@ -74,6 +74,8 @@ pub struct Looks {
     pub encoded_floor: usize,
     /// What is asked of each scan.
     pub scan: ScanOptions,
+    /// Who asks: the model of names is shared fairly between sessions.
+    pub session: u64,
 }
 
 impl Default for Looks {
@@ -83,6 +85,7 @@ impl Default for Looks {
             limits: Limits::default(),
             encoded_floor: 100,
             scan: ScanOptions::default(),
+            session: 0,
         }
     }
 }
@@ -102,6 +105,8 @@ pub struct Limits {
     pub fields: usize,
     /// Scanned bytes in all.
     pub work: usize,
+    /// Bytes that the model of names may look at (passages in doubt that it does not remember).
+    pub names: usize,
 }
 
 impl Default for Limits {
@@ -113,6 +118,7 @@ impl Default for Limits {
             decoded: 8 << 20,
             fields: 100_000,
             work: 32 << 20,
+            names: 128 << 10,
         }
     }
 }

@@ -546,3 +546,32 @@ proptest! {
         prop_assert!(report.scanned <= Limits::default().work);
     }
 }
+
+#[test]
+fn names_are_found_in_content_and_never_fail_open() {
+    use crate::name::{NameBudget, NameFault, NameModel, NameSpan, Names};
+
+    struct Failing;
+    impl NameModel for Failing {
+        fn spans(&self, _: &[&str], _: &mut NameBudget) -> Result<Vec<Vec<NameSpan>>, NameFault> {
+            Err(NameFault::Busy)
+        }
+    }
+    let body = br#"{"customer": "Grace Johnson", "city": "Paris", "name": "x"}"#;
+    let inspect = |names: Names, body: &[u8]| {
+        let inspector = Inspector::new(crate::Detectors::builtin()).with_names(names);
+        let payload = Payload { bytes: body, media: Media::Json, coding: Coding::Identity, at: "" };
+        inspector.inspect(payload, &Looks::default(), &mut Scratch::default())
+    };
+    let report = inspect(Names::GateOnly, body);
+    let found: Vec<_> =
+        report.found.iter().map(|found| (found.pointer.as_str(), &*found.hit.detector)).collect();
+    assert_eq!(found, [("/customer", "name-person"), ("/city", "name-location")]);
+    assert!(inspect(Names::Off, body).found.is_empty());
+    let doubt = br#"{"note": "so says Tzigane Lantos"}"#;
+    assert_eq!(inspect(Names::GateOnly, doubt).outcome, Outcome::Complete);
+    let required = inspect(Names::Required(Arc::new(Failing)), doubt);
+    assert_eq!(required.outcome, Outcome::OverLimit("names-queue"));
+    let clear = inspect(Names::Required(Arc::new(Failing)), br#"{"note": "nothing here"}"#);
+    assert_eq!(clear.outcome, Outcome::Complete);
+}

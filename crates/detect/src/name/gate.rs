@@ -55,18 +55,32 @@ pub(crate) struct Hints {
 }
 
 impl Hints {
-    /// What the words around a text hint at.
-    pub(crate) fn of(context: &[String]) -> Hints {
-        let mut folded = String::new();
+    /// What the key of a text and the words around it hint at (`customerName`, `billing_city`).
+    pub(crate) fn of(key: Option<&str>, context: &[String]) -> Hints {
         let mut hints = Hints::default();
-        for word in context {
+        let mut folded = String::new();
+        for word in key.into_iter().chain(context.iter().map(String::as_str)) {
             folded.clear();
-            word.chars().for_each(|c| fold_into(c, &mut folded));
-            let sense = Sense::of(&folded);
-            hints.person |= sense.cues_any(&[Cue::Name, Cue::Kin]);
-            hints.place |= sense.cues(Cue::Area) && sense.cues(Cue::Motion);
+            for c in word.chars() {
+                if c.is_uppercase() || !c.is_alphabetic() {
+                    hints.add(&folded);
+                    folded.clear();
+                }
+                if c.is_alphabetic() {
+                    fold_into(c, &mut folded);
+                }
+            }
+            hints.add(&folded);
         }
         hints
+    }
+
+    fn add(&mut self, folded: &str) {
+        if folded.len() > 2 {
+            let sense = Sense::of(folded);
+            self.person |= sense.cues_any(&[Cue::Name, Cue::Kin]);
+            self.place |= sense.cues(Cue::Area) && sense.cues(Cue::Motion);
+        }
     }
 }
 

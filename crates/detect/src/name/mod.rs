@@ -135,13 +135,14 @@ pub struct NameScratch {
 }
 
 impl Names {
-    /// Looks for names in one text.
+    /// Looks for names in one text; `key` is the name of the field it stands in.
     ///
     /// # Errors
     /// When the model was needed and gave no answer: the caller refuses.
     pub fn look(
         &self,
         text: &str,
+        key: Option<&str>,
         options: &ScanOptions,
         budget: &mut NameBudget,
         scratch: &mut NameScratch,
@@ -154,7 +155,7 @@ impl Names {
         let (true, Some(model)) = (options.families.contains(Family::Pii), model) else {
             return Ok(NameLook { hits: Vec::new(), answer: Answer::Clear });
         };
-        let hints = gate::Hints::of(&options.context);
+        let hints = gate::Hints::of(key, &options.context);
         let glance = gate::glance(text, hints, &mut scratch.words);
         let answer = match (glance.doubts.is_empty(), glance.finds.is_empty()) {
             (true, true) => Answer::Clear,

@@ -5,7 +5,7 @@ use super::*;
 fn look(names: &Names, text: &str) -> NameLook {
     let options = ScanOptions::default();
     let mut budget = NameBudget { session: 0, bytes: 1 << 20 };
-    names.look(text, &options, &mut budget, &mut NameScratch::default()).unwrap()
+    names.look(text, None, &options, &mut budget, &mut NameScratch::default()).unwrap()
 }
 
 /// `entity:value` of what the gate alone finds, with `!` where it refuses.
@@ -156,6 +156,7 @@ fn past_the_budget_the_answer_is_a_fault() {
     let mut budget = NameBudget { session: 0, bytes: 10 };
     let looked = names.look(
         "Tzigane Lantos is here",
+        None,
         &ScanOptions::default(),
         &mut budget,
         &mut NameScratch::default(),

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn what_patterns_find_better_is_left_to_them() {
-        let pieces = Pieces { ids: vec![1], words: vec![0], spans: vec![0..4] };
+        let pieces =
+            Pieces { ids: vec![1], words: vec![0], spans: std::iter::once(0..4).collect() };
         let mut found = Vec::new();
         spans(&pieces, 0..1, 0, &row(5, 9.0), &mut found);
         assert!(found.is_empty());

@@ -41,7 +41,7 @@ pub const NAME_DETECTORS: [NameDetector; 6] = [
     NameDetector { id: "name-organisation", entity: "ORGANIZATION", acts: Acts::Note, level: None },
     NameDetector {
         id: "name-address",
-        entity: "LOCATION",
+        entity: "STREET_ADDRESS",
         acts: Acts::Block,
         level: Some("internal"),
     },

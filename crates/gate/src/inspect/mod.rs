@@ -104,7 +104,7 @@ impl Lenses {
     fn of(inspector: &Inspector) -> Self {
         let with = |names| Arc::new(inspector.clone().with_names(names));
         let required = match &inspector.names {
-            model @ DetectNames::Model(_) => Some(with(model.clone())),
+            model @ DetectNames::Required(_) => Some(with(model.clone())),
             DetectNames::Off | DetectNames::GateOnly => None,
         };
         Self { off: with(DetectNames::Off), gate_only: with(DetectNames::GateOnly), required }

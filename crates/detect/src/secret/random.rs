@@ -73,7 +73,7 @@ pub(crate) fn looks_random(text: &str) -> bool {
     match (census.digits > 0, census.upper > 0 && census.lower > 0) {
         (true, true) => census.turns * 6 >= text.len(),
         (true, false) => census.turns * 5 >= text.len() && census.digits * 12 >= text.len(),
-        (false, true) => census.pairs >= 8 && census.turns * 4 >= text.len(),
+        (false, true) => census.pairs >= 8 && census.turns * 5 >= text.len(),
         (false, false) => census.pairs >= 12 && census.common * 4 < census.pairs,
     }
 }

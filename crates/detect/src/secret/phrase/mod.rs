@@ -28,14 +28,38 @@ pub(crate) fn seed_phrases(text: &str, found: &mut Vec<Candidate>) {
     runs::each(text, |run| in_run(text, &run, found));
 }
 
+/// Looks for stretches of known words. Each that is long enough holds one of every twelve words,
+/// so the others are looked up only around one that is known.
 fn in_run(text: &str, run: &Run<'_>, found: &mut Vec<Candidate>) {
     let lists = words::lists();
-    let places: Vec<&[Place]> = run
-        .words
-        .iter()
-        .map(|span| lists.places(text.get(span.clone()).unwrap_or_default()))
-        .collect();
-    for (number, list) in lists.all().iter().enumerate() {
+    let places = |at: usize| -> &[Place] {
+        let word = run.words.get(at).and_then(|span| text.get(span.clone()));
+        word.map(|word| lists.places(word)).unwrap_or_default()
+    };
+    let mut floor = 0;
+    let mut probe = SHORTEST - 1;
+    while probe < run.words.len() {
+        if places(probe).is_empty() {
+            floor = probe + 1;
+            probe += SHORTEST;
+            continue;
+        }
+        let before = (floor..probe).rev().take_while(|at| !places(*at).is_empty()).count();
+        let after = (probe + 1..run.words.len()).take_while(|at| !places(*at).is_empty()).count();
+        let stretch = probe - before..probe + after + 1;
+        if stretch.len() >= SHORTEST {
+            let known: Vec<&[Place]> = stretch.clone().map(places).collect();
+            let spans = run.words.get(stretch.clone()).unwrap_or_default();
+            in_known(text, spans, &known, found);
+        }
+        floor = stretch.end + 1;
+        probe = stretch.end + SHORTEST;
+    }
+}
+
+/// Looks through words that are known, list by list.
+fn in_known(text: &str, spans: &[Range<usize>], places: &[&[Place]], found: &mut Vec<Candidate>) {
+    for (number, list) in words::lists().all().iter().enumerate() {
         let known: Vec<Option<u16>> = places
             .iter()
             .map(|places| {
@@ -46,7 +70,8 @@ fn in_run(text: &str, run: &Run<'_>, found: &mut Vec<Candidate>) {
         for stretch in known.split(Option::is_none) {
             let indices: Vec<u16> = stretch.iter().flatten().copied().collect();
             if indices.len() >= SHORTEST {
-                in_stretch(text, run, list, start, &indices, found);
+                let spans = spans.get(start..).unwrap_or_default();
+                in_stretch(text, spans, list, &indices, found);
             }
             start += stretch.len() + 1;
         }
@@ -56,15 +81,14 @@ fn in_run(text: &str, run: &Run<'_>, found: &mut Vec<Candidate>) {
 /// Looks through words that one list knows, window by window; a phrase found is stepped over.
 fn in_stretch(
     text: &str,
-    run: &Run<'_>,
+    spans: &[Range<usize>],
     list: &words::List,
-    first: usize,
     indices: &[u16],
     found: &mut Vec<Candidate>,
 ) {
     let mut at = 0;
     while let Some(rest) = indices.get(at..).filter(|rest| rest.len() >= SHORTEST) {
-        let spans = run.words.get(first + at..).unwrap_or_default();
+        let spans = spans.get(at..).unwrap_or_default();
         let length = lengths(list.scheme)
             .iter()
             .copied()

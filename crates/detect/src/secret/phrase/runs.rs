@@ -22,21 +22,39 @@ pub(super) struct Run<'b> {
 pub(super) fn each(text: &str, mut call: impl FnMut(Run<'_>)) {
     let bytes = text.as_bytes();
     let mut words: Vec<Range<usize>> = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let start = at + length_while(bytes, at, false);
-        let end = start + length_while(bytes, start, true);
+    // Where the word began that is being read, and up to where a wide sign reaches.
+    let (mut start, mut inside, mut wide) = (0, false, 0);
+    let mut end_word = |start: usize, end: usize, words: &mut Vec<Range<usize>>| {
         let fits = (SHORT..=LONG).contains(&(end - start));
         let near = words.last().is_none_or(|last| start - last.end <= GAP);
         if !(fits && near) {
-            finish(&mut words, &mut call);
+            finish(words, &mut call);
         }
         if fits {
             words.push(start..end);
         }
-        at = end;
+    };
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte >= 0xE2 && is_wide_sign(*byte, bytes.get(at + 1)) {
+            wide = at + 3;
+        }
+        let letter = (byte.is_ascii_alphabetic() || *byte >= 0x80) && at >= wide;
+        if letter != inside {
+            if inside {
+                end_word(start, at, &mut words);
+            }
+            (start, inside) = (at, letter);
+        }
+    }
+    if inside {
+        end_word(start, bytes.len(), &mut words);
     }
     finish(&mut words, &mut call);
+}
+
+/// The general punctuation block (and its neighbours) and CJK punctuation with its blank.
+const fn is_wide_sign(byte: u8, next: Option<&u8>) -> bool {
+    byte == 0xE2 || (byte == 0xE3 && matches!(next, Some(0x80)))
 }
 
 fn finish(words: &mut Vec<Range<usize>>, call: &mut impl FnMut(Run<'_>)) {
@@ -44,21 +62,6 @@ fn finish(words: &mut Vec<Range<usize>>, call: &mut impl FnMut(Run<'_>)) {
         call(Run { words });
     }
     words.clear();
-}
-
-/// How many bytes from here are letters, or are not.
-fn length_while(bytes: &[u8], from: usize, letters: bool) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    let mut length = 0;
-    while let Some(&byte) = rest.get(length) {
-        let wide = byte == 0xE2 || (byte == 0xE3 && rest.get(length + 1) == Some(&0x80));
-        let letter = !wide && (byte.is_ascii_alphabetic() || byte >= 0x80);
-        if letter != letters {
-            break;
-        }
-        length += if wide { 3 } else { 1 };
-    }
-    length.min(rest.len())
 }
 
 #[cfg(test)]

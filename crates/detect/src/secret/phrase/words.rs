@@ -6,6 +6,7 @@
 //! unique; Spanish and French ones also without accents. Next: `bip39`.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::OnceLock;
 
 /// How a list's words carry a secret.
@@ -46,7 +47,28 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Lists {
     all: Vec<List>,
-    places: HashMap<Box<str>, Vec<Place>>,
+    places: HashMap<Box<str>, Vec<Place>, BuildHasherDefault<Fnv>>,
+}
+
+/// FNV-1a: short words of a fixed dictionary need no better, and prose is looked up in it.
+#[derive(Debug)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Lists {
@@ -90,7 +112,7 @@ const SOURCES: &[(Scheme, &str, &str)] = sources![
 pub(super) fn lists() -> &'static Lists {
     static LISTS: OnceLock<Lists> = OnceLock::new();
     LISTS.get_or_init(|| {
-        let mut lists = Lists { all: Vec::new(), places: HashMap::new() };
+        let mut lists = Lists { all: Vec::new(), places: HashMap::default() };
         for (list, (scheme, name, text)) in (0..).zip(SOURCES) {
             let words: Vec<&'static str> = text.lines().collect();
             let english = name.ends_with("english");

@@ -35,6 +35,19 @@ pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// The first nine bytes of what digits decode to; zeros for what is none.
+pub(crate) fn start(text: &[u8]) -> [u8; 9] {
+    let mut out = [0; 9];
+    for (four, three) in text.chunks_exact(4).zip(out.chunks_exact_mut(3)) {
+        if let (&[a, b, c, d], [x, y, z]) = (four, three) {
+            let (a, b, c, d) =
+                (digit(&TABLE, a), digit(&TABLE, b), digit(&TABLE, c), digit(&TABLE, d));
+            (*x, *y, *z) = (a << 2 | b >> 4 & 3, b << 4 | c >> 2 & 15, c << 6 | d & 63);
+        }
+    }
+    out
+}
+
 /// One group with blanks or padding in it; answers what follows.
 fn odd_group<'t>(text: &'t [u8], out: &mut Vec<u8>) -> Option<&'t [u8]> {
     let (mut bits, mut held, mut used) = (0_u32, 0_u32, 0);

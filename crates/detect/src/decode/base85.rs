@@ -1,8 +1,8 @@
 //! Base85 in its three common alphabets: Adobe's ASCII85 (`<~…~>`), Z85 (ZeroMQ RFC 32) and the one
 //! of RFC 1924 that Python calls `b85`. Next: `hex`.
 
-use super::bytes::{ALNUM, GRAPH, NONE, RUN, digit, digits, is};
-use super::nature::{Nature, nature, reads_as_text, said};
+use super::bytes::{ALNUM, CONTROL, GRAPH, NONE, RUN, digit, digits, is};
+use super::nature::{Nature, nature, said};
 use memchr::memmem;
 use std::ops::Range;
 
@@ -118,15 +118,23 @@ pub(crate) fn words(text: &[u8]) -> Vec<Word> {
 fn read(word: &[u8]) -> Option<Vec<u8>> {
     let bare = word.strip_prefix(b"\"").unwrap_or(word);
     let bare = bare.strip_suffix(b"\"").unwrap_or(bare);
-    [word, bare].into_iter().find_map(|word| {
-        Alphabet::ALL.into_iter().find_map(|alphabet| {
-            // Most words show in their first groups that they are none of this.
-            let start = decode(word.get(..10)?, alphabet)?;
-            let plausible = said(&start).is_some() || reads_as_text(&start);
-            let bytes = if plausible { decode(word, alphabet)? } else { return None };
-            (nature(&bytes) != Nature::Noise).then_some(bytes)
-        })
+    Alphabet::ALL.into_iter().find_map(|alphabet| {
+        // Most words show in their first group that they are none of this.
+        let plausible = start(bare, alphabet)
+            .is_some_and(|four| said(&four).is_some() || !four.iter().any(|b| is(*b, CONTROL)));
+        let bytes = if plausible { decode(bare, alphabet)? } else { return None };
+        (nature(&bytes) != Nature::Noise).then_some(bytes)
     })
+}
+
+/// The four bytes of a word's first group.
+fn start(word: &[u8], alphabet: Alphabet) -> Option<[u8; 4]> {
+    let table = alphabet.table();
+    let value = word.get(..5)?.iter().try_fold(0_u64, |value, b| {
+        let d = digit(table, *b);
+        (d != NONE).then(|| value * 85 + u64::from(d))
+    })?;
+    u32::try_from(value).ok().map(u32::to_be_bytes)
 }
 
 /// Whether a word mixes letters of either case or digits with punctuation as base85 does: at least

@@ -138,6 +138,8 @@ pub(crate) struct Survey {
     pub(crate) singles: usize,
     /// The most runs of equal length in a row (`QUtJ QUlP U0ZP`), less one.
     pub(crate) equals: usize,
+    /// The most characters of three or more runs of equal length in a row.
+    pub(crate) joined: usize,
     /// The most runs of two to six characters in a row that begin with a digit, less one.
     pub(crate) groups: usize,
 }
@@ -170,6 +172,9 @@ pub(crate) fn survey(text: &[u8]) -> Survey {
         if run > 0 {
             equals = if run == last { equals + 1 } else { 0 };
             out.equals = out.equals.max(equals);
+            if equals >= 2 {
+                out.joined = out.joined.max(run * (equals + 1));
+            }
             last = run;
             let number = rest.first().is_some_and(|b| is(*b, DIGIT)) && (2..=24).contains(&run);
             groups = if number { groups + 1 } else { 0 };

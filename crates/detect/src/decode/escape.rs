@@ -6,10 +6,12 @@
 
 use super::bytes::{HEX, hex_digit, hex_pair, is};
 use super::rewrite::Rewrite;
+use memchr::memchr2;
 
 /// Undoes `%41`; `+` becomes a space where `plus` says that this is a form.
 pub(crate) fn percent(text: &str, plus: Plus) -> Option<Rewrite> {
-    rewrite(text, |rest| match rest {
+    let other = if plus == Plus::IsSpace { b'+' } else { b'%' };
+    rewrite(text, [b'%', other], |rest| match rest {
         [b'%', high, low, ..] => Some((Piece::Byte(hex_pair(*high, *low)?), 3)),
         [b'+', ..] if plus == Plus::IsSpace => Some((Piece::Byte(b' '), 1)),
         _ => None,
@@ -28,7 +30,7 @@ pub(crate) enum Plus {
 /// Undoes `&#65;`, `&#x41;` (with or without the semicolon) and the named references that stand for
 /// ASCII characters or for nothing visible.
 pub(crate) fn html(text: &str) -> Option<Rewrite> {
-    rewrite(text, |rest| match rest {
+    rewrite(text, [b'&'; 2], |rest| match rest {
         [b'&', b'#', b'x' | b'X', digits @ ..] => reference(digits, 16, 3),
         [b'&', b'#', digits @ ..] => reference(digits, 10, 2),
         [b'&', name @ ..] => {
@@ -119,7 +121,7 @@ const NAMED: &[(&str, char)] = &[
 
 /// Undoes `\u0041`, `\u{41}`, `\U00000041`, `\x41`, `\101`, `\n` and their like.
 pub(crate) fn backslash(text: &str) -> Option<Rewrite> {
-    rewrite(text, |rest| match rest {
+    rewrite(text, [b'\\'; 2], |rest| match rest {
         [b'\\', b'u', b'{', digits @ ..] => {
             let length = digits.iter().take(8).take_while(|b| is(**b, HEX)).count();
             if length == 0 || digits.get(length) != Some(&b'}') {
@@ -177,7 +179,7 @@ pub(crate) fn joined(high: u32, low: u32) -> Option<char> {
 
 /// Undoes `=41` and soft line breaks.
 pub(crate) fn quoted_printable(text: &str) -> Option<Rewrite> {
-    rewrite(text, |rest| match rest {
+    rewrite(text, [b'='; 2], |rest| match rest {
         [b'=', b'\r', b'\n', ..] => Some((Piece::Nothing, 3)),
         [b'=', b'\n', ..] => Some((Piece::Nothing, 2)),
         // Digits in upper case only (the RFC's own form), or `a=be` would be an escape.
@@ -195,29 +197,28 @@ enum Piece {
     Char(char),
 }
 
-/// Walks over a text; `step` answers for an escape at the start of the rest what it stands for and
-/// how many bytes it takes.
-fn rewrite(text: &str, step: impl Fn(&[u8]) -> Option<(Piece, usize)>) -> Option<Rewrite> {
-    let bytes = text.as_bytes();
+/// Walks over a text from one of the marks to the next; `step` answers for an escape at the start
+/// of the rest what it stands for and how many bytes it takes.
+fn rewrite(
+    text: &str,
+    marks: [u8; 2],
+    step: impl Fn(&[u8]) -> Option<(Piece, usize)>,
+) -> Option<Rewrite> {
+    let (bytes, [first, second]) = (text.as_bytes(), marks);
     let mut out: Option<Rewrite> = None;
     // Bytes that escapes gave and that are not yet characters.
     let mut pending: Vec<u8> = Vec::new();
     let (mut at, mut kept) = (0, 0);
-    while at < bytes.len() {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let candidate =
-            rest.first().is_some_and(|b| matches!(b, b'%' | b'&' | b'\\' | b'=' | b'+'));
-        let Some((piece, length)) = candidate.then(|| step(rest)).flatten() else {
-            if let Some(out) = &mut out
-                && !pending.is_empty()
-            {
-                flush(&mut pending, out);
-            }
+    while let Some(rest) = bytes.get(at..) {
+        let Some(found) = memchr2(first, second, rest) else { break };
+        at += found;
+        let Some((piece, length)) = bytes.get(at..).and_then(&step) else {
             at += 1;
             continue;
         };
         let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
         if kept < at {
+            flush(&mut pending, out);
             out.keep(text.get(kept..at).unwrap_or_default());
         }
         match piece {

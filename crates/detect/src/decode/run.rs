@@ -3,8 +3,8 @@
 //! A run of 12 characters or more is tried in every alphabet that it fits. What decodes to no text,
 //! no compressed stream and no readable stretch is dropped. Next: `encoded`.
 
-use super::bytes::{ALNUM, BLANK, DIGIT, HEX, LOWER, RUN, UPPER, is};
-use super::nature::{Nature, nature, stretches};
+use super::bytes::{ALNUM, BLANK, CONTROL, DIGIT, HEX, LOWER, RUN, UPPER, is};
+use super::nature::{Nature, nature, said, stretches};
 use super::{base32, base58, base64, hex};
 use crate::decode::Transform;
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use std::ops::Range;
 /// The shortest run that is tried: nine bytes in base64.
 pub(crate) const MIN_RUN: usize = 12;
 /// The fewest characters of a run that is put together.
-const MIN_JOINED: usize = 16;
+pub(crate) const MIN_JOINED: usize = 16;
 /// From here on a run is also tried as the end of something else.
 const MIN_SHIFTED: usize = 24;
 
@@ -27,61 +27,86 @@ pub(crate) struct Run<'t> {
     pub(crate) part: Option<usize>,
 }
 
-/// All runs of a text that are long enough, parts put together.
-pub(crate) fn runs(text: &[u8]) -> Vec<Run<'_>> {
-    let mut out = Vec::new();
-    let mut group: Vec<Range<usize>> = Vec::new();
+/// Tells of all runs of a text that are long enough: first of those put together from parts, then
+/// of the parts themselves.
+pub(crate) fn runs<'t>(text: &'t [u8], mut tell: impl FnMut(Run<'t>)) {
+    let mut group: Option<Group> = None;
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let length = rest.iter().take_while(|b| is(**b, RUN)).count();
-        if length == 0 {
-            at += 1;
-            continue;
-        }
         let span = at..at + length;
         at += length;
-        if !continues(text, &group, &span) {
-            close(text, &mut group, &mut out);
+        if length > 0 {
+            match &mut group {
+                Some(open) if open.goes_on(text, &span) => open.take(&span),
+                open => {
+                    if let Some(done) = open.replace(Group::of(&span)) {
+                        done.close(text, &mut tell);
+                    }
+                }
+            }
         }
-        group.push(span);
+        at += text.get(at..).unwrap_or_default().iter().take_while(|b| !is(**b, RUN)).count();
     }
-    close(text, &mut group, &mut out);
-    out
+    if let Some(done) = group {
+        done.close(text, &mut tell);
+    }
 }
 
-/// Whether a run goes on with the group: blanks alone between, and all parts before it of one
-/// length, itself no longer.
-fn continues(text: &[u8], group: &[Range<usize>], next: &Range<usize>) -> bool {
-    let (Some(first), Some(last)) = (group.first(), group.last()) else { return true };
-    let gap = text.get(last.end..next.start).unwrap_or_default();
-    let padded = text.get(last.clone()).is_some_and(|part| part.ends_with(b"="));
-    !padded
-        && first.len() == last.len()
-        && next.len() <= first.len()
-        && first.len() >= 2
-        && gap.len() <= 6
-        && gap.iter().all(|b| is(*b, BLANK))
+/// Runs that follow one another with blanks alone between, all of one length but for a shorter
+/// last one.
+struct Group {
+    span: Range<usize>,
+    /// The length of the first part, and of the last.
+    first: usize,
+    last: usize,
+    parts: usize,
+    /// Characters in all parts.
+    whole: usize,
 }
 
-fn close<'t>(text: &'t [u8], group: &mut Vec<Range<usize>>, out: &mut Vec<Run<'t>>) {
-    let whole: usize = group.iter().map(Range::len).sum();
-    if let ([first, _, ..], Some(last)) = (group.as_slice(), group.last())
-        && whole >= MIN_JOINED
-    {
-        let digits: Vec<u8> = group
-            .iter()
-            .flat_map(|part| text.get(part.clone()).unwrap_or_default())
-            .copied()
-            .collect();
-        out.push(Run {
-            span: first.start..last.end,
-            digits: Cow::Owned(digits),
-            part: Some(first.len()),
-        });
+impl Group {
+    const fn of(span: &Range<usize>) -> Self {
+        let length = span.end - span.start;
+        Self { span: span.start..span.end, first: length, last: length, parts: 1, whole: length }
     }
-    for part in group.drain(..).filter(|part| part.len() >= MIN_RUN) {
-        let digits = Cow::Borrowed(text.get(part.clone()).unwrap_or_default());
-        out.push(Run { span: part, digits, part: None });
+    fn goes_on(&self, text: &[u8], next: &Range<usize>) -> bool {
+        let gap = text.get(self.span.end..next.start).unwrap_or_default();
+        let padded = || text.get(self.span.end - 1) == Some(&b'=');
+        self.first == self.last
+            && next.len() <= self.first
+            && self.first >= 2
+            && gap.len() <= 6
+            && gap.iter().all(|b| is(*b, BLANK))
+            && !padded()
+    }
+    fn take(&mut self, span: &Range<usize>) {
+        self.span.end = span.end;
+        self.last = span.len();
+        self.parts += 1;
+        self.whole += span.len();
+    }
+    fn close<'t>(self, text: &'t [u8], tell: &mut impl FnMut(Run<'t>)) {
+        let covered = text.get(self.span.clone()).unwrap_or_default();
+        if self.parts > 1 && self.whole >= MIN_JOINED {
+            let digits = covered.iter().copied().filter(|b| is(*b, RUN)).collect();
+            tell(Run {
+                span: self.span.clone(),
+                digits: Cow::Owned(digits),
+                part: Some(self.first),
+            });
+        }
+        if self.first < MIN_RUN {
+            return;
+        }
+        let mut at = self.span.start;
+        for part in covered.split(|b| !is(*b, RUN)) {
+            if part.len() >= MIN_RUN {
+                let span = at..at + part.len();
+                tell(Run { span, digits: Cow::Borrowed(part), part: None });
+            }
+            at += part.len() + 1;
+        }
     }
 }
 
@@ -117,6 +142,10 @@ pub(crate) fn decodings(run: &[u8]) -> Vec<Decoded> {
     }
     if let Some(hex) = inner_hex(run) {
         in_hex(hex, &mut out);
+    }
+    // A date, a telephone number: what encodes text has letters.
+    if shape.digits * 5 > run.len() * 3 {
+        return out;
     }
     if run.len() >= 16 && shape.may_be_base32() {
         whole(Transform::BASE32, base32::decode(run), &mut out);
@@ -162,14 +191,10 @@ fn inner_hex(run: &[u8]) -> Option<&[u8]> {
 }
 
 fn in_base64(run: &[u8], shape: &Shape, out: &mut Vec<Decoded>) {
-    // One quantum tells most words from encoded text.
-    let probe = base64::decode(run.get(..12).unwrap_or(run)).unwrap_or_default();
-    let first = || {
-        let bytes = base64::decode(run)?;
-        (nature(&bytes) != Nature::Noise).then_some(bytes)
-    };
-    if worth_a_look(&probe)
-        && let Some(bytes) = first()
+    // Three quanta tell most words from encoded text.
+    if worth_a_look(run)
+        && let Some(bytes) = base64::decode(run)
+        && nature(&bytes) != Nature::Noise
     {
         out.push(Decoded { by: Transform::BASE64, to: Content::Whole(bytes) });
         return;
@@ -199,12 +224,17 @@ fn in_base64(run: &[u8], shape: &Shape, out: &mut Vec<Decoded>) {
 }
 
 /// Whether the first nine decoded bytes look like text or begin a compressed stream.
-fn worth_a_look(probe: &[u8]) -> bool {
-    let readable = probe.iter().filter(|b| b.is_ascii_graphic() || is(**b, BLANK)).count();
-    readable * 2 >= probe.len()
-        || nature(probe) != Nature::Noise
-        || matches!(probe, [0x78 | 0x68 | 0x58 | 0x48 | 0xff | 0xfe | 0xef, ..])
-        || probe.iter().all(|b| !b.is_ascii() || b.is_ascii_graphic() || is(*b, BLANK))
+fn worth_a_look(run: &[u8]) -> bool {
+    let probe = base64::start(run);
+    let odd = probe.iter().filter(|b| is(**b, CONTROL)).count();
+    let high = probe.iter().filter(|b| !b.is_ascii()).count();
+    // Nine bytes of noise are hardly ever free of both.
+    odd + high <= 1
+        || said(&probe).is_some()
+        || matches!(probe, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0xef, 0xbb, 0xbf, ..])
+        || matches!(probe, [0x78 | 0x68 | 0x58 | 0x48, ..])
+        || matches!(probe, [0, _, 0, _, 0, ..] | [_, 0, _, 0, _, 0, ..])
+        || (odd == 0 && str::from_utf8(&probe).map_or_else(|e| e.valid_up_to() >= 6, |_| true))
 }
 
 /// What a run is made of.
@@ -354,11 +384,13 @@ mod tests {
     #[test]
     fn wrapped_and_grouped_runs_are_put_together() {
         let text = b"begin\nc3NuIDUz\r\nNi05MC00\r\nMzk5\r\nend of it";
-        let found = runs(text);
+        let mut found = Vec::new();
+        runs(text, |run| found.push(run));
         assert_eq!(found.len(), 1);
         assert_eq!(reads(std::str::from_utf8(&found[0].digits).unwrap())[0].1, "ssn 536-90-4399");
+        found.clear();
         let text = b"c3Nu IDUz Ni05 MC00 Mzk5 IGlz IG1p bmU=";
-        let found = runs(text);
+        runs(text, |run| found.push(run));
         assert_eq!(found.len(), 1);
         assert_eq!(
             reads(std::str::from_utf8(&found[0].digits).unwrap())[0].1,

@@ -121,62 +121,91 @@ const NUMBER: std::ops::RangeInclusive<usize> = 9..=24;
 /// they are, and nothing else may stand among them.
 pub(crate) fn unleet(text: &str) -> Option<Rewrite> {
     let bytes = text.as_bytes();
+    // Nothing is a number that has fewer digits, or none near.
+    if bytes.iter().filter(|b| b.is_ascii_digit()).count() * 3 < *NUMBER.start() {
+        return None;
+    }
+    let first = bytes.iter().position(u8::is_ascii_digit)?;
+    let last = bytes.iter().rposition(u8::is_ascii_digit)?;
+    let until = bytes.len().min(last + NEAR);
     let mut out: Option<Rewrite> = None;
-    let (mut at, mut kept) = (0, 0);
-    while at < bytes.len() {
+    let (mut at, mut kept) = (word_start(bytes, first.saturating_sub(NEAR)), 0);
+    let mut number = Number::default();
+    while at <= until {
+        // A word, then what stands behind it.
         let rest = bytes.get(at..).unwrap_or_default();
-        let length = number(rest);
-        let stretch = rest.get(..length).unwrap_or_default();
-        let whole = !rest.get(length).is_some_and(|b| is(*b, ALNUM | WIDE) || *b == b'_');
-        if whole && disguised(stretch) {
-            let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
-            out.keep(text.get(kept..at).unwrap_or_default());
-            out.put(
-                &stretch.iter().map(|b| char::from(leet(*b).unwrap_or(*b))).collect::<String>(),
-            );
-            at += length;
-            kept = at;
-            continue;
+        let mut word = Number { start: at, end: at, all: 0, digits: 0 };
+        let mut length = 0;
+        for &b in rest {
+            if leet(b).is_some() {
+                word.all += 1;
+                word.digits += usize::from(is(b, DIGIT));
+            } else if !is(b, ALNUM | WIDE) && b != b'_' {
+                break;
+            }
+            length += 1;
         }
-        // On to the next word.
-        let word = rest.iter().take_while(|b| is(**b, ALNUM | WIDE) || **b == b'_').count();
-        at += word.max(1);
+        word.end = at + length;
+        let fits = length > 0 && word.all == length;
+        if fits {
+            number.take(&word);
+        }
+        let behind = rest.get(length).copied();
+        let goes_on = (fits || length == 0) && matches!(behind, Some(b' ' | b'-' | b'.'));
+        if !goes_on {
+            if number.is_disguised() {
+                let stretch = bytes.get(number.start..number.end).unwrap_or_default();
+                let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
+                out.keep(text.get(kept..number.start).unwrap_or_default());
+                let plain = stretch.iter().map(|b| char::from(leet(*b).unwrap_or(*b)));
+                out.put(&plain.collect::<String>());
+                kept = number.end;
+            }
+            number = Number::default();
+        }
+        at += length + 1;
     }
     let mut out = out?;
     out.keep(text.get(kept..).unwrap_or_default());
     Some(out)
 }
 
-/// How many characters from here may belong to one number in disguise.
-fn number(text: &[u8]) -> usize {
-    if text.first().is_none_or(|b| leet(*b).is_none()) {
-        return 0;
-    }
-    let (mut length, mut digits) = (0, 0);
-    for (i, b) in text.iter().enumerate().take(64) {
-        if leet(*b).is_some() {
-            digits += 1;
-            length = i + 1;
-        } else if !matches!(b, b' ' | b'-' | b'.') {
-            // Back to the last whole word.
-            if is(*b, ALNUM | WIDE) {
-                let front = text.get(..length).unwrap_or_default();
-                let word = front.iter().rev().take_while(|b| leet(**b).is_some()).count();
-                return length - word;
-            }
-            return length;
-        }
-        if digits > *NUMBER.end() {
-            return length;
-        }
-    }
-    length
+/// How far from the nearest digit a number may begin or end, in bytes.
+const NEAR: usize = 32;
+
+/// Where the word begins in which a place lies.
+fn word_start(text: &[u8], at: usize) -> usize {
+    let before = text.get(..at).unwrap_or_default();
+    at - before.iter().rev().take_while(|b| is(**b, ALNUM | WIDE) || **b == b'_').count()
 }
 
-fn disguised(stretch: &[u8]) -> bool {
-    let digits = stretch.iter().filter(|b| is(**b, DIGIT)).count();
-    let all = stretch.iter().filter(|b| leet(**b).is_some()).count();
-    NUMBER.contains(&all) && digits < all && digits * 3 >= all
+/// Words that may be one number.
+#[derive(Default)]
+struct Number {
+    start: usize,
+    end: usize,
+    /// Characters that are or stand for digits.
+    all: usize,
+    /// Those that are.
+    digits: usize,
+}
+
+impl Number {
+    fn take(&mut self, word: &Self) {
+        // A number begins with a word that holds a digit: `is so less 4ll1`.
+        if self.all == 0 && word.digits == 0 {
+            return;
+        }
+        if self.all == 0 {
+            self.start = word.start;
+        }
+        self.end = word.end;
+        self.all += word.all;
+        self.digits += word.digits;
+    }
+    fn is_disguised(&self) -> bool {
+        NUMBER.contains(&self.all) && self.digits < self.all && self.digits * 3 >= self.all
+    }
 }
 
 /// The digit that a character stands for.

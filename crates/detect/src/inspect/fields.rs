@@ -170,13 +170,13 @@ impl Visitor for Fields<'_, '_> {
             Kind::Key => inspection.look_at_key(field.text, &Site { key: None, ..site }),
             Kind::Number => {
                 inspection.look_at_number(field.text, &site);
-                inspection.beside(field.text, Kind::Number, &site);
+                inspection.beside(field.text, &site);
             }
             Kind::Text => {
                 if field.text.len() >= MIN_VALUE {
                     inspection.look(field.text, &site);
                 }
-                inspection.beside(field.text, Kind::Text, &site);
+                inspection.beside(field.text, &site);
             }
         }
         if inspection.spent() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -209,13 +209,13 @@ impl Visitor for Inner<'_, '_, '_> {
             Kind::Key => inspection.look_at_key(field.text, &Site { key: None, ..site }),
             Kind::Number => {
                 inspection.look_at_number(field.text, &site);
-                inspection.beside(field.text, Kind::Number, &site);
+                inspection.beside(field.text, &site);
             }
             Kind::Text => {
                 if field.text.len() >= MIN_VALUE {
                     inspection.look(field.text, &site);
                 }
-                inspection.beside(field.text, Kind::Text, &site);
+                inspection.beside(field.text, &site);
             }
         }
         if inspection.spent() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -14,14 +14,16 @@ use crate::score::Score;
 use crate::walk::{Path, Step};
 use backstop_model::redacted::Redacted;
 use std::collections::HashSet;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 /// LIMIT: findings of one inspection. Past it the rest is not looked at.
 const MAX_FOUND: usize = 1000;
 /// LIMIT: the longest key that is scanned with its value, in bytes.
 const MAX_KEY: usize = 64;
+
+/// How many keys are remembered.
+const KEYS: usize = 128;
 
 /// One inspection.
 pub(super) struct Inspection<'i> {
@@ -38,9 +40,13 @@ pub(super) struct Inspection<'i> {
     pub(super) prefix: String,
     /// What was undone to see what is looked at now.
     pub(super) chain: Vec<Transform>,
+    /// Keyed at random: whoever could make two texts hash alike could hide one.
+    hasher: RandomState,
     /// Every text and run that was looked at, by hash, field and depth.
     seen: HashSet<u64>,
     reported: HashSet<u64>,
+    /// The keys that came last.
+    keys: Vec<String>,
     pub(super) neighbours: Neighbours,
     /// The text of a scan: key and value.
     keyed: String,
@@ -67,8 +73,6 @@ pub(super) struct Site<'s> {
 /// As what bytes are looked at, so that each is looked at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Sight {
-    /// A key.
-    Key,
     /// A text or bytes that were decoded.
     Decoded,
     /// A run that may decode to something.
@@ -106,6 +110,8 @@ impl<'i> Inspection<'i> {
             plain: ScanOptions { families, ..looks.scan.clone() },
             prefix: String::new(),
             chain: Vec::new(),
+            hasher: RandomState::new(),
+            keys: Vec::new(),
             seen: HashSet::new(),
             reported: HashSet::new(),
             neighbours: Neighbours::default(),
@@ -165,16 +171,25 @@ impl<'i> Inspection<'i> {
     }
     /// Whether this was not yet looked at in this field, as what it is now.
     pub(super) fn first_time(&mut self, what: Sight, text: &[u8], site: &Site<'_>) -> bool {
-        let mut hasher = DefaultHasher::new();
-        (what, site.field, text).hash(&mut hasher);
-        self.seen.insert(hasher.finish())
+        self.seen.insert(self.hasher.hash_one((what, site.field, text)))
     }
-
-    /// Whether this key was not yet looked at.
+    /// Whether this key is not among those that were looked at lately. Compared, not hashed: two
+    /// keys that hash alike would hide one of them.
     pub(super) fn new_key(&mut self, key: &str) -> bool {
-        let mut hasher = DefaultHasher::new();
-        (Sight::Key, key).hash(&mut hasher);
-        self.seen.insert(hasher.finish())
+        let first = key.bytes().next().unwrap_or_default();
+        let last = key.bytes().next_back().unwrap_or_default();
+        let slot =
+            key.len().wrapping_mul(7) ^ usize::from(first) ^ usize::from(last).rotate_left(2);
+        if self.keys.is_empty() {
+            self.keys.resize(KEYS, String::new());
+        }
+        let Some(known) = self.keys.get_mut(slot % KEYS) else { return true };
+        if known == key {
+            return false;
+        }
+        known.clear();
+        known.push_str(key);
+        true
     }
 
     /// Whether a field holds content.
@@ -239,9 +254,7 @@ impl<'i> Inspection<'i> {
     /// Keeps a hit, once for each value in a field.
     pub(super) fn keep(&mut self, hit: Hit, text: &str, site: &Site<'_>) {
         let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes();
-        let mut hasher = DefaultHasher::new();
-        (site.field, &hit.entity, value).hash(&mut hasher);
-        if !self.reported.insert(hasher.finish()) {
+        if !self.reported.insert(self.hasher.hash_one((site.field, &hit.entity, value))) {
             return;
         }
         self.found.push(Found {

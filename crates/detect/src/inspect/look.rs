@@ -17,7 +17,7 @@ use crate::decode::escape::{Plus, backslash, html, percent, quoted_printable};
 use crate::decode::fold::fold;
 use crate::decode::inflate::{Codec, InflateFault, inflate_into};
 use crate::decode::nature::{Nature, nature, perhaps, reads_as_text, stretches};
-use crate::decode::run::{Content, MIN_RUN, decodings, runs};
+use crate::decode::run::{Content, MIN_JOINED, MIN_RUN, Run, decodings, runs};
 use crate::decode::spread::{MIN_SINGLES, gathered, regrouped, unleet};
 use crate::decode::{Rewrite, Transform, base85, hex, mirror};
 use crate::walk;
@@ -161,7 +161,7 @@ impl Inspection<'_> {
 
     /// Runs of base64, hex and their like, and what they decode to.
     fn decoded_runs(&mut self, text: &str, survey: &Survey, site: &Site<'_>) {
-        if survey.run >= MIN_RUN || survey.equals >= 3 {
+        if survey.run >= MIN_RUN || survey.joined >= MIN_JOINED {
             self.runs_of(text, site);
         }
         if survey.equals >= hex::MIN_LISTED - 1 {
@@ -183,47 +183,49 @@ impl Inspection<'_> {
 
     fn runs_of(&mut self, text: &str, site: &Site<'_>) {
         let mut done = 0;
-        for run in runs(text.as_bytes()) {
-            if self.spent() {
-                return;
-            }
-            // The parts of a run that was read as a whole.
-            if run.part.is_none() && run.span.end <= done {
-                continue;
-            }
-            if self.shows_encoding()
-                && let Some((alphabet, span)) = encoded::encoded(&run, self.looks.encoded_floor)
-            {
-                let what = match alphabet {
-                    Alphabet::Base64 => ("encoded-base64", "ENCODED_BASE64"),
-                    Alphabet::Hex => ("encoded-hex", "ENCODED_HEX"),
-                };
-                self.keep_encoded(what, span, text, site);
-            }
-            if !self.first_time(Sight::Run, &run.digits, site)
-                || !self.charge_work(run.digits.len())
-            {
-                continue;
-            }
-            let mark = self.chain.len();
-            let before = text.get(..run.span.start).unwrap_or_default();
-            let decoded = decodings(&run.digits);
-            if !decoded.is_empty() && before.ends_with("base64,") {
-                self.chain.push(Transform::DATA_URL);
-            }
-            for decoded in decoded {
-                match decoded.to {
-                    Content::Whole(bytes) => {
-                        done = done.max(run.span.end);
-                        self.look_deeper(decoded.by, &bytes, site);
-                    }
-                    Content::Stretches(readable, bytes) => {
-                        self.noise(decoded.by, readable.as_deref(), &bytes, site);
-                    }
+        runs(text.as_bytes(), |run| self.run_of(&run, text, &mut done, site));
+    }
+
+    /// One run. `done` is the end of the last that was read as a whole.
+    fn run_of(&mut self, run: &Run<'_>, text: &str, done: &mut usize, site: &Site<'_>) {
+        // The parts of a run that was read as a whole.
+        if self.spent() || (run.part.is_none() && run.span.end <= *done) {
+            return;
+        }
+        if self.shows_encoding()
+            && let Some((alphabet, span)) = encoded::encoded(run, self.looks.encoded_floor)
+        {
+            let what = match alphabet {
+                Alphabet::Base64 => ("encoded-base64", "ENCODED_BASE64"),
+                Alphabet::Hex => ("encoded-hex", "ENCODED_HEX"),
+            };
+            self.keep_encoded(what, span, text, site);
+        }
+        // What was already tried before an escape was undone.
+        let again = !self.chain.is_empty() && !self.first_time(Sight::Run, &run.digits, site);
+        if again || !self.charge_work(run.digits.len()) {
+            return;
+        }
+        let decoded = decodings(&run.digits);
+        if decoded.is_empty() {
+            return;
+        }
+        let mark = self.chain.len();
+        if text.get(..run.span.start).unwrap_or_default().ends_with("base64,") {
+            self.chain.push(Transform::DATA_URL);
+        }
+        for decoded in decoded {
+            match decoded.to {
+                Content::Whole(bytes) => {
+                    *done = (*done).max(run.span.end);
+                    self.look_deeper(decoded.by, &bytes, site);
+                }
+                Content::Stretches(readable, bytes) => {
+                    self.noise(decoded.by, readable.as_deref(), &bytes, site);
                 }
             }
-            self.chain.truncate(mark);
         }
+        self.chain.truncate(mark);
     }
 
     /// Whether an encoded run here is the sender's own doing, and not part of what was decoded.
@@ -389,7 +391,8 @@ const MIN_TURNED: usize = 16;
 const fn clean(survey: &Survey) -> bool {
     survey.run < MIN_RUN
         && survey.word < base85::MIN_WORD
-        && survey.equals < 3
+        && survey.joined < MIN_JOINED
+        && survey.equals < hex::MIN_LISTED - 1
         && survey.groups < 2
         && survey.singles < MIN_SINGLES - 1
         && !survey.has(PERCENT | AMPERSAND | BACKSLASH | EQUALS | WIDE | OPENS)

@@ -104,10 +104,10 @@ pub(super) fn json_like(trimmed: &str) -> bool {
 
 /// Whether a text has the shape of a form with something to undo.
 pub(super) fn form_like(text: &str) -> bool {
-    text.contains('=')
+    text.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"{}\\^`|".contains(&b))
+        && text.contains('=')
         && text.contains(['%', '+'])
         && !text.starts_with('=')
-        && text.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"{}\\^`|".contains(&b))
         && text.split('&').all(|pair| {
             // Padding of base64 is no value.
             let named = |key: &str| key.len() <= 64 && !key.contains(['+', '/']);

@@ -6,12 +6,12 @@
 //! numbers that are character codes.
 
 use super::inspection::{Inspection, Site, Taste};
-use crate::decode::bytes::{DIGIT, RUN, is};
+use crate::decode::bytes::{DIGIT, GRAPH, LOWER, RUN, UPPER, is, kind};
 use crate::decode::mirror::beginnings;
 use crate::decode::nature::{Nature, nature, reads_as_text};
 use crate::decode::run::{Content, Shape, decodings};
 use crate::decode::{Transform, base64};
-use crate::walk::{Kind, Path};
+use crate::walk::Path;
 use std::ops::Range;
 
 /// The longest value that counts as a piece, in bytes.
@@ -47,11 +47,17 @@ impl Neighbours {
 
 impl Inspection<'_> {
     /// Takes note of a value; looks at those before it when it is none that can be a piece.
-    pub(super) fn beside(&mut self, value: &str, _kind: Kind, site: &Site<'_>) {
+    pub(super) fn beside(&mut self, value: &str, site: &Site<'_>) {
         let bytes = value.as_bytes();
-        let fits = bytes.len() <= MAX_PIECE && bytes.iter().all(u8::is_ascii_graphic);
-        if !fits {
-            self.join(site);
+        let (mut all, mut common) = (0, u16::MAX);
+        for &b in bytes.iter().take(MAX_PIECE + 1) {
+            all |= kind(b);
+            common &= kind(b);
+        }
+        if bytes.len() > MAX_PIECE || (common & GRAPH == 0 && !bytes.is_empty()) {
+            if !self.neighbours.ends.is_empty() {
+                self.join(site);
+            }
             return;
         }
         if bytes.is_empty() {
@@ -63,9 +69,10 @@ impl Inspection<'_> {
         let neighbours = &mut self.neighbours;
         neighbours.text.push_str(value);
         neighbours.ends.push(neighbours.text.len());
-        neighbours.digits += usize::from(bytes.iter().all(|b| is(*b, DIGIT)));
+        neighbours.digits += usize::from(common & DIGIT != 0);
+        let mixed = all & UPPER != 0 && all & LOWER != 0 || all & DIGIT != 0;
         neighbours.encoded +=
-            usize::from(bytes.len() >= 4 && bytes.iter().all(|b| is(*b, RUN)) && odd(bytes));
+            usize::from(bytes.len() >= 4 && common & (RUN | DIGIT) == RUN && mixed);
     }
 
     /// The end of a payload or of a structure within one.

@@ -13,12 +13,17 @@ use crate::pack::{Acts, Family};
 use crate::score::Score;
 use crate::walk::{Path, Step};
 use backstop_model::redacted::Redacted;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
+use std::sync::Arc;
 
-/// LIMIT: findings of one inspection. Past it the rest is not looked at.
-const MAX_FOUND: usize = 1000;
+/// LIMIT: findings of one inspection. Past it the rest is not looked at, and the payload is over the
+/// limit.
+const MAX_FOUND: usize = 10_000;
+/// LIMIT: findings of one kind of PII or mark that are kept. What a policy says of them it says of
+/// the kind, so that more of them change no verdict.
+const MAX_ALIKE: usize = 256;
 /// LIMIT: the longest key that is scanned with its value, in bytes.
 const MAX_KEY: usize = 64;
 
@@ -51,6 +56,8 @@ pub(super) struct Inspection<'i> {
     /// The text of a scan: key and value.
     keyed: String,
     found: Vec<Found>,
+    /// How many of each kind were found.
+    alike: HashMap<Arc<str>, usize>,
     outcome: Outcome,
     fields: usize,
     scanned: usize,
@@ -117,6 +124,7 @@ impl<'i> Inspection<'i> {
             neighbours: Neighbours::default(),
             keyed: String::new(),
             found: Vec::new(),
+            alike: HashMap::new(),
             outcome: Outcome::Complete,
             fields: 0,
             scanned: 0,
@@ -256,6 +264,13 @@ impl<'i> Inspection<'i> {
         let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes();
         if !self.reported.insert(self.hasher.hash_one((site.field, &hit.entity, value))) {
             return;
+        }
+        if matches!(hit.family, Family::Pii | Family::Mark) {
+            let alike = self.alike.entry(hit.entity.clone()).or_default();
+            *alike += 1;
+            if *alike > MAX_ALIKE {
+                return;
+            }
         }
         self.found.push(Found {
             pointer: format!("{}{}{}", self.at, self.prefix, site.path.pointer()),

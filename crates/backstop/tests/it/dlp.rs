@@ -42,12 +42,17 @@ impl<'w> Stage<'w> {
     }
 
     fn with(world: &'w World, config: Value) -> Self {
+        Self::keyed(world, config, KEY)
+    }
+
+    /// With that value in the variable of the gateway's environment that a row binds.
+    fn keyed(world: &'w World, config: Value, key: &str) -> Self {
         let upstream = Upstream::http(world);
         for name in [MODEL, OTHER, MAIL] {
             world.host(name, upstream.ip());
         }
         let mut setup = Setup::new(world, BINARY, &policy()).config(config);
-        setup.environment.push(("MODEL_KEY".into(), KEY.into()));
+        setup.environment.push(("MODEL_KEY".into(), key.into()));
         let gateway = Backstop::start(world, setup);
         let session = scene::session(&gateway);
         Self { world, upstream, gateway, session }
@@ -161,6 +166,33 @@ fn the_gateways_own_key_goes_to_its_host_alone() {
         // The session's own token is nobody else's either, wherever it turns up.
         let token = json!({ "note": stage.session.token() });
         stage.refused("dlp.credential", || stage.json(MODEL, &token));
+    });
+}
+
+/// As a provider writes them, and long enough to be an encoded run.
+const PROVIDERS_KEY: &str = concat!(
+    "sk-ant-",
+    "api03-pTyGJMuHbEL31IeL2HPcHyGcFRl1SPnXNYvMIHa-2o76umfXfKm-r5kJP1VrT_1FJors-6ILi8IHn5kxsC7tVO-HbkQfyAA"
+);
+
+#[test]
+fn a_providers_key_in_the_usual_fields_goes_to_its_host_alone() {
+    World::run(|world| {
+        let stage = Stage::keyed(world, json!({}), PROVIDERS_KEY);
+        for field in ["authorization: Bearer ", "x-api-key: ", "cookie: auth_token="] {
+            let header = format!("{field}{PROVIDERS_KEY}");
+            let ask = json!({ "messages": [{ "role": "user", "content": "will it rain?" }] });
+            let ask = ask.to_string();
+            let with_key =
+                |host| stage.post(host, "application/json", ask.as_bytes(), &["-H", &header]);
+            stage.passes(ask.as_bytes(), || with_key(MODEL));
+            stage.refused("dlp.credential", || with_key(OTHER));
+            // Somebody else's key of the same kind is at home nowhere.
+            let swapped = header.replace("pTyGJM", "qUzHKN");
+            stage.refused("dlp.credential", || {
+                stage.post(MODEL, "application/json", ask.as_bytes(), &["-H", &swapped])
+            });
+        }
     });
 }
 

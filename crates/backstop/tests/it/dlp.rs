@@ -101,7 +101,13 @@ impl<'w> Stage<'w> {
     /// It passes, and the upstream gets exactly this body.
     #[track_caller]
     fn passes(&self, body: &[u8], answer: impl FnOnce() -> (u16, String)) {
-        assert_eq!(answer(), (200, String::new()));
+        let answer = answer();
+        if answer.0 != 200 {
+            std::thread::sleep(Duration::from_millis(200));
+            let events = scene::events(self.world, &self.gateway);
+            let last = events.iter().rfind(|event| event["type"] == "AttemptRefused");
+            panic!("{answer:?}: {:#}", last.unwrap_or(&Value::Null)["fact"]);
+        }
         let received = self.upstream.received();
         assert_eq!(received.last().unwrap().message.body, body, "byte for byte");
     }

@@ -137,10 +137,19 @@ fn belong(found: &mut Vec<(Finding, Range<usize>)>) {
             || !own_control
             || !canaries.iter().any(|(field, chain, part, canary)| {
                 let same = *field == record.field && *chain == record.chain && *part == record.part;
-                same && canary.start <= span.start && span.end <= canary.end
+                let within = canary.start <= span.start && span.end <= canary.end;
+                // Fields that were joined lend a value the beginning of the next one.
+                let lent = record.chain.ends_with(JOINED)
+                    && canary.start < span.end
+                    && span.start < canary.end;
+                same && (within || lent)
             })
     });
 }
+
+/// The step that puts neighbouring fields together: what stands in one of them alone is found
+/// there too.
+const JOINED: &str = "joined";
 
 /// A pointer as it may be kept. A step that reads like a name or an index stays; anything else
 /// could be what was found, for keys are looked at too, and a step that holds one of `values` is.

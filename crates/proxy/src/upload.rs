@@ -109,7 +109,7 @@ pub(crate) fn content(
         Host::Address(_) => String::new(),
     };
     let trailers = upload.trailers.iter().flatten().map(|(name, value)| (name.as_str(), value));
-    let fields = head.iter().map(|(name, value)| (name, value)).filter(|(name, _)| !is_frame(name));
+    let fields = head.iter().filter(|(name, _)| !is_frame(name));
     let fields = fields.map(|(name, value)| (name.as_str(), value)).chain(trailers);
     let one = |name: HeaderName| {
         let values: Vec<String> = head.get_all(name).iter().map(text).collect();

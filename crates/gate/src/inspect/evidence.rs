@@ -188,7 +188,6 @@ fn is_a_name(step: &str) -> bool {
 fn per_mille(score: f32) -> PerMille {
     let share = (score.clamp(0.0, 1.0) * 1_000.0).round();
     // In range by the clamp, and no score is NaN.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
     PerMille::new(share as u16)
 }
 

@@ -205,10 +205,10 @@ impl Inner {
         let (key, cap) = (room.key.clone(), room.cap);
         let job = message::Job { inspector, terms, key, cap, content };
         if job.is_small() {
-            match room.pool.here(|scratch| job.run(message::Effort::Little, scratch))? {
-                Some(evidence) => return Ok(evidence),
-                // It is small and unfolds to much: not on this thread.
-                None => {}
+            let little = |scratch: &mut _| job.run(message::Effort::Little, scratch);
+            // What is small and unfolds to much is not looked at on this thread.
+            if let Some(evidence) = room.pool.here(little)? {
+                return Ok(evidence);
             }
         }
         let work = move |scratch: &mut _| job.run(message::Effort::Full, scratch);

@@ -84,15 +84,12 @@ pub(super) fn recipient(node: &Node, faults: &mut Faults) -> Recipient {
 /// Where a bound value is found: exactly one place.
 pub(super) fn credential(node: Option<&Node>, faults: &mut Faults) -> Option<CredentialSource> {
     let node = node?;
-    let forms: [(&str, fn(String) -> CredentialSource); 3] = [
-        ("env", CredentialSource::Env),
-        ("file", CredentialSource::File),
-        ("canary", CredentialSource::Canary),
-    ];
-    let mut given = forms.iter().filter_map(|(key, make)| {
-        let text = node.get(key).and_then(Node::text)?;
-        Some(make(text.to_owned()))
-    });
+    let text = |key| node.get(key).and_then(Node::text).map(str::to_owned);
+    let mut given = text("env")
+        .map(CredentialSource::Env)
+        .into_iter()
+        .chain(text("file").map(CredentialSource::File))
+        .chain(text("canary").map(CredentialSource::Canary));
     let (first, second) = (given.next(), given.next());
     match (first, second) {
         (Some(source), None) => return named(source, node.span, faults),

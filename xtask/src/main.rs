@@ -38,6 +38,7 @@ usage: cargo xtask TASK
   deny              licences, sources, bans, advisories of outside crates (deny.toml)
   codegen           write docs/reference/*.md
   bench proxy       compare with tinyproxy, squid and Envoy; writes docs/bench/
+  bench dlp         compare the detectors with Presidio; writes docs/bench/
   dist              build the binary to ship
   bare [--check]    run the demo and ci on an empty Debian (--check: only make the root)
 ";
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         ["deny"] => deny::run(&project),
         ["codegen"] => codegen::run(&project),
         ["bench", "proxy", rest @ ..] => bench::proxy(&project, rest),
+        ["bench", "dlp", rest @ ..] => bench::dlp(&project, rest),
         ["dist"] => dist(&project),
         ["bare"] => bare::run(&project, bare::Extent::Everything),
         ["bare", "--check"] => bare::run(&project, bare::Extent::Root),

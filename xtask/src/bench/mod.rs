@@ -1,4 +1,8 @@
-//! Benchmarks: builds what is compared in release, and lets `testkit` compare it.
+//! Benchmarks: builds what is compared in release, and lets `testkit` compare it. Next: `dlp`.
+
+mod dlp;
+
+pub(crate) use dlp::dlp;
 
 use std::process::Command;
 

@@ -4,8 +4,8 @@
 //! cargo run --release -p backstop-ner --example measure -- DOCUMENTS.jsonl off|gate|MODEL_FOLDER
 //! ```
 //! Reads JSON lines `{"text"}`; writes, in the same order, JSON lines `{"micros", "hits":
-//! [[entity, start, end, score]], "credential", "model"}` of what would be refused (offsets in code
-//! points), then one line `{"rss_kb", "start_micros"}`. One thread.
+//! [[entity, start, end, score]], "refused", "credential", "model"}` of what is reported (offsets in
+//! code points), then one line `{"rss_kb", "start_micros"}`. One thread.
 
 #![expect(
     clippy::unwrap_used,
@@ -61,9 +61,11 @@ fn main() {
     looks.limits.names = usize::MAX;
     let mut scratch = Scratch::default();
     let text = std::fs::read_to_string(list).expect("the documents");
-    let documents: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let documents: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     // Patterns are compiled when they are first needed: one turn that does not count.
-    let texts: Vec<&str> = documents.iter().map(|d| d["text"].as_str().unwrap_or_default()).collect();
+    let texts: Vec<&str> =
+        documents.iter().map(|d| d["text"].as_str().unwrap_or_default()).collect();
     for text in texts.iter().take(50) {
         inspector.inspect(payload(text), &looks, &mut scratch);
     }
@@ -74,12 +76,15 @@ fn main() {
         let report = inspector.inspect(payload(text), &looks, &mut scratch);
         let micros = clock.elapsed().as_nanos() as f64 / 1_000.0;
         assert_eq!(report.outcome, Outcome::Complete, "every document is within the limits");
-        let refused = report.found.iter().filter(|found| found.hit.acts == Acts::Block);
-        let mut credential = false;
-        let hits: Vec<Value> = refused
+        let (mut credential, mut refused) = (false, false);
+        let hits: Vec<Value> = report
+            .found
+            .iter()
             .map(|found| {
                 let hit = &found.hit;
-                credential |= hit.family == Family::Credential;
+                let blocks = hit.acts == Acts::Block;
+                refused |= blocks;
+                credential |= blocks && hit.family == Family::Credential;
                 // What was decoded has no place in the text: it stands for all of it.
                 let (start, end) = if found.chain.is_empty() {
                     (points(text, hit.span.start), points(text, hit.span.end))
@@ -90,12 +95,15 @@ fn main() {
             })
             .collect();
         let model = asked.load(Ordering::Relaxed) > before;
-        println!("{}", json!({ "micros": micros, "hits": hits, "credential": credential, "model": model }));
+        println!(
+            "{}",
+            json!({ "micros": micros, "hits": hits, "refused": refused, "credential": credential, "model": model })
+        );
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let rss = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
+    let rss = status.lines().find_map(|line| {
+        line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok()
+    });
     println!("{}", json!({ "rss_kb": rss, "start_micros": started.as_micros() as u64 }));
 }
 

@@ -8,7 +8,9 @@ use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
-include!("src/name/table.rs");
+#[path = "src/name/table.rs"]
+mod table;
+use table::{bucket, hash, mark};
 
 /// The lists whose second column is a strength of 1 to 3, and where its two bits stand.
 const GRADED: [(&str, u32); 7] = [

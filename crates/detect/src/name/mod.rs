@@ -14,6 +14,7 @@ mod gate;
 mod merge;
 mod passage;
 mod sense;
+mod table;
 mod weigh;
 mod word;
 

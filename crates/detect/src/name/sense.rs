@@ -3,7 +3,7 @@
 //! The table is made by `build.rs` out of `names/*.txt`; this file alone reads its bit field.
 //! It knows nothing of text: words come folded.
 
-include!("table.rs");
+use super::table::{bucket, hash, mark};
 
 static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/names.table"));
 

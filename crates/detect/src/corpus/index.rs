@@ -24,6 +24,21 @@ impl Gathering {
         self.0.push(pack(hash, document));
     }
 
+    /// What was gathered for an index, to go on with it.
+    pub(super) fn of(index: Index) -> Self {
+        Self(index.entries)
+    }
+
+    /// Gives documents other numbers; those without one are left out.
+    pub(super) fn renumber(&mut self, number: impl Fn(DocumentNumber) -> Option<DocumentNumber>) {
+        self.0.retain_mut(|entry| {
+            let old = DocumentNumber((*entry & u64::from(MOST_DOCUMENTS)) as u32);
+            let new = number(old);
+            *entry = pack(*entry, new.unwrap_or(old));
+            new.is_some()
+        });
+    }
+
     pub(super) fn finish(mut self) -> Index {
         self.0.sort_unstable();
         self.0.dedup();

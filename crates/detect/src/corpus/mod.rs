@@ -81,6 +81,12 @@ impl Corpus {
         CorpusBuilder { terms, seed, documents, gathering, tables }
     }
 
+    /// Goes on with a finished one.
+    pub fn into_builder(self) -> CorpusBuilder {
+        let Self { terms, seed, documents, index, tables } = self;
+        CorpusBuilder { terms, seed, documents, gathering: Gathering::of(index), tables }
+    }
+
     /// The registered documents and tables.
     pub fn documents(&self) -> impl Iterator<Item = &Document> {
         self.documents.iter().chain(self.tables.iter().map(Table::document))
@@ -158,6 +164,25 @@ impl CorpusBuilder {
         let rows = table.rows();
         self.tables.push(table);
         Ok(rows)
+    }
+
+    /// Takes out all that is registered under an id; how many documents and tables that was.
+    pub fn remove(&mut self, id: &str) -> usize {
+        let before = self.documents.len() + self.tables.len();
+        let mut next = 0;
+        let numbers: Vec<Option<DocumentNumber>> = self
+            .documents
+            .iter()
+            .map(|document| {
+                let kept = (*document.id != *id).then_some(DocumentNumber(next));
+                next += u32::from(kept.is_some());
+                kept
+            })
+            .collect();
+        self.documents.retain(|document| *document.id != *id);
+        self.tables.retain(|table| *table.document().id != *id);
+        self.gathering.renumber(|old| numbers.get(old.0 as usize).copied().flatten());
+        before - self.documents.len() - self.tables.len()
     }
 
     /// Sorts and closes it.

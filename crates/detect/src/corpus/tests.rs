@@ -142,3 +142,19 @@ fn nonsense_of_columns_is_refused() {
     assert_eq!(builder.table(document("t"), 0, rows()), Err(CorpusFault::Columns));
     assert_eq!(builder.table(document("t"), 5, rows()), Err(CorpusFault::Columns));
 }
+
+#[test]
+fn documents_come_and_go_without_the_others() {
+    let mut builder = corpus().into_builder();
+    assert_eq!((builder.remove("doc-4"), builder.remove("doc-4")), (1, 0));
+    builder.document(document("new"), &prose(77, 2_000).join(" ")).unwrap();
+    let corpus = builder.finish();
+    let found = |seed| {
+        let text = prose(seed, 2_000)[100..200].join(" ");
+        corpus.scan(&text).iter().map(|hit| hit.document.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(4), Vec::<String>::new());
+    assert_eq!((found(3), found(5)), (vec!["doc-3".to_owned()], vec!["doc-5".to_owned()]));
+    assert_eq!(found(77), ["new"]);
+    assert_eq!(corpus.documents().count(), 20);
+}

@@ -27,6 +27,7 @@ impl Inspection<'_> {
             Ok(bytes) => self.media(&bytes, &payload.media, 0),
             Err(fault) => self.fault(fault),
         }
+        self.end_of_documents();
         self.report()
     }
 

@@ -1,6 +1,7 @@
 //! The state of one inspection: what was found, what was spent, where it stands.
 //! Next: `fields`.
 
+use super::documents::Gathered;
 use super::neighbours::Neighbours;
 use super::payload::{ContentFields, Looks};
 use super::report::{Found, Outcome, Report, Unreadable};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 /// LIMIT: findings of one inspection. Past it the rest is not looked at, and the payload is over the
 /// limit.
-const MAX_FOUND: usize = 10_000;
+pub(super) const MAX_FOUND: usize = 10_000;
 /// LIMIT: findings of one kind of PII or mark that are kept. What a policy says of them it says of
 /// the kind, so that more of them change no verdict.
 const MAX_ALIKE: usize = 256;
@@ -55,7 +56,9 @@ pub(super) struct Inspection<'i> {
     pub(super) neighbours: Neighbours,
     /// The text of a scan: key and value.
     keyed: String,
-    found: Vec<Found>,
+    /// Fields that are looked at together in the end.
+    pub(super) gathered: Gathered,
+    pub(super) found: Vec<Found>,
     /// How many of each kind were found.
     alike: HashMap<Arc<str>, usize>,
     outcome: Outcome,
@@ -123,6 +126,7 @@ impl<'i> Inspection<'i> {
             reported: HashSet::new(),
             neighbours: Neighbours::default(),
             keyed: String::new(),
+            gathered: Gathered::default(),
             found: Vec::new(),
             alike: HashMap::new(),
             outcome: Outcome::Complete,
@@ -218,6 +222,7 @@ impl<'i> Inspection<'i> {
         if !self.charge_work(text.len() + key.len()) {
             return;
         }
+        self.documents(text, site, taste);
         self.keyed.clear();
         let whole = if key.is_empty() {
             text
@@ -259,6 +264,11 @@ impl<'i> Inspection<'i> {
         }
     }
 
+    /// Where a text stands in the attempt.
+    pub(super) fn pointer(&self, site: &Site<'_>) -> String {
+        format!("{}{}{}", self.at, self.prefix, site.path.pointer())
+    }
+
     /// Keeps a hit, once for each value in a field.
     pub(super) fn keep(&mut self, hit: Hit, text: &str, site: &Site<'_>) {
         let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes();
@@ -273,7 +283,7 @@ impl<'i> Inspection<'i> {
             }
         }
         self.found.push(Found {
-            pointer: format!("{}{}{}", self.at, self.prefix, site.path.pointer()),
+            pointer: self.pointer(site),
             chain: self.chain.clone(),
             length: value.len(),
             digest_input: Redacted::new("matched value", value.to_vec()),

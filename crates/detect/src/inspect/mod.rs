@@ -13,6 +13,7 @@
 //! Reading order: `payload`, `media`, `report`, `inspection` (one inspection's state), `fields` (the
 //! walk), `look` (a text, decoded and looked at again), `neighbours` (values split over fields).
 
+mod documents;
 mod fields;
 mod inspection;
 mod look;
@@ -28,6 +29,7 @@ pub use crate::decode::inflate::Codec;
 pub use payload::{Coding, ContentFields, Limits, Looks, Media, Payload};
 pub use report::{Found, Outcome, Report, Unreadable};
 
+use crate::corpus::Corpus;
 use crate::detectors::Detectors;
 use crate::engine::Scratch;
 use crate::name::Names;
@@ -41,17 +43,25 @@ pub struct Inspector {
     pub detectors: Arc<Detectors>,
     /// How names are looked for.
     pub names: Names,
+    /// Registered documents.
+    pub corpus: Option<Arc<Corpus>>,
 }
 
 impl Inspector {
     /// An inspector without names.
     pub fn new(detectors: Arc<Detectors>) -> Self {
-        Self { detectors, names: Names::Off }
+        Self { detectors, names: Names::Off, corpus: None }
     }
     /// The same with names.
     #[must_use]
     pub fn with_names(mut self, names: Names) -> Self {
         self.names = names;
+        self
+    }
+    /// The same with registered documents.
+    #[must_use]
+    pub fn with_corpus(mut self, corpus: Option<Arc<Corpus>>) -> Self {
+        self.corpus = corpus;
         self
     }
     /// Everything found in a payload.

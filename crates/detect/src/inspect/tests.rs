@@ -582,3 +582,53 @@ fn names_are_found_in_content_and_never_fail_open() {
     let clear = inspect(Names::Required(Arc::new(Failing)), br#"{"note": "nothing here"}"#);
     assert_eq!(clear.outcome, Outcome::Complete);
 }
+
+#[test]
+fn a_registered_document_is_found_over_fields_and_when_encoded() {
+    use crate::corpus::{Corpus, Document, Terms};
+    let words = |from: usize| -> Vec<String> {
+        (from..from + 120).map(|n| format!("w{}", n * 7_919 % 10_007)).collect()
+    };
+    let mut builder = Corpus::builder(5, Terms::default());
+    let document = Document { id: "plan.docx".into(), level: "restricted".into() };
+    builder.document(document, &words(0).join(" ")).unwrap();
+    let customers = Document { id: "customers.csv".into(), level: "confidential".into() };
+    let rows = [vec!["Ada Lovelace", "Marylebone 12", "A-4711"], vec!["Bob", "Elm 1", "A-1"]];
+    builder.table(customers, 3, rows.into_iter()).unwrap();
+    let inspector =
+        Inspector::new(crate::Detectors::builtin()).with_corpus(Some(Arc::new(builder.finish())));
+    let found = |body: &str| -> Vec<(String, String, String)> {
+        let payload = Payload {
+            bytes: body.as_bytes(),
+            media: Media::Json,
+            coding: Coding::Identity,
+            at: "",
+        };
+        let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+        let documents = report.found.iter().filter(|found| &*found.hit.entity == "DOCUMENT");
+        documents
+            .map(|found| {
+                let chain = found.chain.iter().map(|step| step.0).collect::<Vec<_>>().join(" ");
+                (found.hit.canary.as_deref().unwrap().to_owned(), found.pointer.clone(), chain)
+            })
+            .collect()
+    };
+    let expect = |id: &str, pointer: &str, chain: &str| {
+        vec![(format!("document:{id}"), pointer.to_owned(), chain.to_owned())]
+    };
+    // A line a field.
+    let lines: Vec<String> =
+        words(10).chunks(8).take(8).map(|line| format!("\"{}\"", line.join(" "))).collect();
+    let body = format!("{{\"x\": 1, \"lines\": [\"before it\", {}]}}", lines.join(", "));
+    assert_eq!(found(&body), expect("plan.docx", "/lines/1", ""));
+    // Too little of it, and other words.
+    let few = format!("{{\"a\": \"{}\"}}", words(10)[..15].join(" "));
+    assert!(found(&few).is_empty());
+    assert!(found(&format!("{{\"a\": \"{}\"}}", words(5_000).join(" "))).is_empty());
+    // A cell a field.
+    let row = r#"{"n": "Ada Lovelace", "street": "Marylebone 12", "no": "A-4711"}"#;
+    assert_eq!(found(row), expect("customers.csv", "/n", ""));
+    let encoded = words(0)[..80].join(" ").bytes().map(|b| format!("{b:02x}")).collect::<String>();
+    let body = format!("{{\"a\": \"{encoded}\"}}");
+    assert_eq!(found(&body), expect("plan.docx", "/a", "hex"));
+}

@@ -121,7 +121,10 @@ fn is_a_version(found: &Found, part: Part, pointer: &str) -> bool {
 fn belong(found: &mut Vec<(Finding, Range<usize>)>) {
     let canaries: Vec<(String, String, Part, Range<usize>)> = found
         .iter()
-        .filter(|(finding, _)| finding.record.canary.is_some())
+        // What stands within a passage of a document is more than that.
+        .filter(|(finding, _)| {
+            finding.record.canary.is_some() && finding.record.control == Control::DlpCredential
+        })
         .map(|(finding, span)| {
             let record = &finding.record;
             (record.field.clone(), record.chain.clone(), record.part, span.clone())

@@ -90,6 +90,12 @@ pub(crate) enum Command {
     /// The record: verify, prove, export, show.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Values that must never leave: register, list, remove.
+    #[command(subcommand)]
+    Canary(Canary),
+    /// Documents that must not leave, known by fingerprints: register, list, remove, check.
+    #[command(subcommand)]
+    Corpus(Corpus),
     /// The configuration of this process.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -347,6 +353,63 @@ pub(crate) enum Ledger {
     Key,
     /// Rows, bytes, retention and health.
     Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Canary {
+    /// Registers a value. Without `--from-stdin` one is made up and printed once: plant it where a
+    /// thief would take it along.
+    Add {
+        /// What it is called in findings and policies, after `canary:`.
+        name: String,
+        /// Reads the value (one line) from standard input.
+        #[arg(long)]
+        from_stdin: bool,
+    },
+    /// Lists names and lengths, never values.
+    List,
+    /// Forgets a value.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Corpus {
+    /// Registers documents, or the rows of tables (with `--columns` or `--match`).
+    Add(CorpusAdd),
+    /// Lists ids and levels.
+    List,
+    /// Forgets documents.
+    Remove {
+        /// Their ids.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Looks for registered documents in files. Exit 1 where one is found.
+    Check {
+        /// Files and folders; `-` reads standard input.
+        #[arg(required = true, value_name = "FILE|FOLDER|-")]
+        paths: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CorpusAdd {
+    /// Their classification level.
+    #[arg(long)]
+    pub(crate) level: String,
+    /// Columns of a CSV file, separated by commas: its rows are registered, not its text.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// So many cells of one row make a finding; without it 3, or all of fewer columns.
+    #[arg(long = "match", value_name = "K")]
+    pub(crate) matches: Option<usize>,
+    /// Files, or folders with all below them: text, Markdown, HTML, CSV, JSON, source code, office
+    /// files, PDF.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

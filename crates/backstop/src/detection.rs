@@ -6,6 +6,7 @@
 use crate::config::Config;
 use crate::config::own;
 use anyhow::{Context, Result, bail};
+use backstop_detect::corpus::Corpus;
 use backstop_detect::{Builder, Canary, Detectors, Inspector, Names};
 use backstop_gate::load_context;
 use backstop_model::redacted::Redacted;
@@ -13,8 +14,8 @@ use backstop_model::time::Timestamp;
 use backstop_policy::{CredentialSource, LoadContext, Policy};
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 /// LIMIT: bytes of a file of rules or of registered values.
@@ -34,6 +35,8 @@ pub(crate) struct Detection {
     rules: Builder,
     /// The same with all but the values that policy names.
     base: Builder,
+    /// Registered documents.
+    corpus: Option<Arc<Corpus>>,
     /// The same, compiled.
     usual: Inspector,
     /// The variables that policy may name, whatever they look like.
@@ -59,16 +62,27 @@ impl Detection {
             .flat_map(|(name, value)| own::values(name, value))
             .map(|(name, value)| Canary { name, value })
             .collect();
-        for path in &config.canaries {
+        let own = Some(canaries_file(config)).filter(|path| path.exists());
+        for path in config.canaries.iter().chain(&own) {
             canaries.extend(registered_in(path)?);
         }
         for canary in canaries {
             registered.insert(canary.name.clone());
             base = base.canary(canary);
         }
-        let usual = compiled(&base)?;
+        let corpus = corpus(config)?.map(Arc::new);
+        let usual = compiled(&base)?.with_corpus(corpus.clone());
         let known = load_context(&usual, Timestamp::default());
-        Ok(Self { rules, base, usual, environment, registered, known, last: Mutex::default() })
+        Ok(Self {
+            rules,
+            base,
+            corpus,
+            usual,
+            environment,
+            registered,
+            known,
+            last: Mutex::default(),
+        })
     }
 
     /// What answers `/analyze`: without registered values, which anyone who may ask could
@@ -96,7 +110,8 @@ impl Detection {
         if bound.is_empty() {
             return Ok(self.usual.clone());
         }
-        compiled(&bound.into_iter().fold(self.base.clone(), Builder::canary))
+        let inspector = compiled(&bound.into_iter().fold(self.base.clone(), Builder::canary))?;
+        Ok(inspector.with_corpus(self.corpus.clone()))
     }
 
     /// The same, if this policy names other values than the last one.
@@ -143,6 +158,32 @@ impl Detection {
     }
 }
 
+/// Where `backstop canary` keeps its values.
+pub(crate) fn canaries_file(config: &Config) -> PathBuf {
+    config.state.join("canaries")
+}
+
+/// Where `backstop corpus` keeps its fingerprints.
+pub(crate) fn corpus_file(config: &Config) -> PathBuf {
+    config.state.join("corpus")
+}
+
+/// The registered documents, if there are any.
+///
+/// # Errors
+/// A file that cannot be read, or that is damaged: it is not passed over, for then what stands in
+/// it could leave.
+pub(crate) fn corpus(config: &Config) -> Result<Option<Corpus>> {
+    let file = corpus_file(config);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let bytes =
+        std::fs::read(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    let corpus = Corpus::decode(&bytes).with_context(|| format!("`{}`", file.display()))?;
+    Ok(Some(corpus))
+}
+
 /// The built-in packs and whatever the owner of this machine has added to them.
 fn rules(config: &Config) -> Result<Builder> {
     let mut rules = Detectors::builder();
@@ -169,10 +210,10 @@ fn compiled(builder: &Builder) -> Result<Inspector> {
 }
 
 /// LIMIT: a shorter value would stand in innocent texts.
-const SHORTEST: usize = 8;
+pub(crate) const SHORTEST: usize = 8;
 
 /// `NAME=VALUE` in each line; `#` begins a line that is none.
-fn registered_in(path: &Path) -> Result<Vec<Canary>> {
+pub(crate) fn registered_in(path: &Path) -> Result<Vec<Canary>> {
     let mode = std::fs::metadata(path)
         .with_context(|| format!("cannot read `{}`", path.display()))?
         .mode();

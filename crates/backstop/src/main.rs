@@ -84,6 +84,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             Command::Holds(holds) => commands::holds::run(&config, holds, format).await,
             Command::Ledger(ledger) => commands::ledger::run(&config, ledger, format),
             Command::Models(models) => commands::models::run(&config, models, format),
+            Command::Canary(canary) => commands::canary::run(&config, canary, format),
+            Command::Corpus(corpus) => commands::corpus::run(&config, corpus, format),
             Command::Config(_) | Command::Completions { .. } | Command::Inspect(_) => {
                 Ok(ExitCode::SUCCESS)
             }

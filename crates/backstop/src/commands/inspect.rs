@@ -39,7 +39,12 @@ pub(crate) fn run(config: &Config, asked: &Inspect, shape: Shape) -> Result<Exit
     }
     let progress = Progress::for_stderr();
     let summary = inspect::all(&inputs, &lens, most, &progress);
-    print(&summary, shape)?;
+    report(&summary, shape)
+}
+
+/// Prints what a run came to, and answers what the process exits with.
+pub(super) fn report(summary: &Summary, shape: Shape) -> Result<ExitCode> {
+    print(summary, shape)?;
     Ok(ExitCode::from(match (summary.findings(), summary.incomplete().count()) {
         (0, 0) => 0,
         (0, _) => crate::FAULT,

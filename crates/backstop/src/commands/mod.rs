@@ -2,9 +2,11 @@
 
 pub(crate) mod alerts;
 pub(crate) mod allow;
+pub(crate) mod canary;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod corpus;
 pub(crate) mod explain;
 pub(crate) mod holds;
 pub(crate) mod inspect;

@@ -2,11 +2,13 @@
 
 use super::place::{self, Lines};
 use super::progress::Progress;
-use super::sources::{Input, Passed, Text, read};
-use super::{File, Finding, Summary};
+use super::redact::standing_alone;
+use super::sources::{Input, Origin, Passed, Text, read};
+use super::{File, Finding, Place, Summary};
 use backstop_detect::{
     Acts, Coding, Found, Inspector, Looks, Media, Outcome, Payload, Report, Scratch, Unreadable,
 };
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -62,30 +64,50 @@ fn one(name: &str, mut text: Text, lens: &Lens, scratch: &mut Scratch) -> File {
     let report = lens.report_file(&mut text, scratch);
     let spans = place::spans(&text.text, &text.media, &report.found, lens, scratch);
     let lines = Lines::of(&text.text);
-    let mut findings: Vec<Finding> = report
-        .found
-        .iter()
-        .zip(spans)
-        .map(|(found, span)| Finding {
-            place: span.map(|span| lines.place(&span)),
-            field: masked(&found.pointer, &report.found),
-            chain: found.chain.iter().map(|transform| transform.0).collect(),
-            entity: found.hit.entity.clone(),
-            family: found.hit.family,
-            acts: found.hit.acts,
-            detector: found.hit.detector.clone(),
-            level: found.hit.level.clone(),
-            score: found.hit.score.value(),
-            length: found.length,
-            canary: found.hit.canary.clone(),
-        })
-        .collect();
+    let mut findings = Vec::with_capacity(report.found.len());
+    for (found, span) in report.found.iter().zip(spans) {
+        // Lines of a text that was taken out of a file are nowhere in it.
+        let span = span.filter(|_| text.origin == Origin::Itself);
+        let field = masked(&found.pointer, &report.found);
+        let mut at = |span: Option<Range<usize>>| {
+            let place = span.map(|span| lines.place(&span));
+            findings.push(finding(found, field.clone(), place));
+        };
+        at(span.clone());
+        // A value is reported once for a field; in plain text each of its places counts.
+        if let (Some(first), Some(_)) = (span, place::direct(&text.text, &text.media, found)) {
+            let value = text.text.get(first.clone()).unwrap_or_default();
+            standing_alone(&text.text, value)
+                .filter(|span| *span != first)
+                .take(MOST_PLACES)
+                .for_each(|span| at(Some(span)));
+        }
+    }
     findings.sort_by_key(|finding| finding.place.map_or((usize::MAX, 0), |p| (p.line, p.column)));
     File {
         name: name.to_owned(),
         bytes: text.text.len(),
         findings,
         passed: passed(&report.outcome),
+    }
+}
+
+/// LIMIT: places of one value in one file.
+const MOST_PLACES: usize = 1_000;
+
+fn finding(found: &Found, field: String, place: Option<Place>) -> Finding {
+    Finding {
+        place,
+        field,
+        chain: found.chain.iter().map(|transform| transform.0).collect(),
+        entity: found.hit.entity.clone(),
+        family: found.hit.family,
+        acts: found.hit.acts,
+        detector: found.hit.detector.clone(),
+        level: found.hit.level.clone(),
+        score: found.hit.score.value(),
+        length: found.length,
+        canary: found.hit.canary.clone(),
     }
 }
 

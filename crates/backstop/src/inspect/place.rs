@@ -67,10 +67,11 @@ fn fields(text: &str, media: &Media, found: &[Found]) -> HashMap<String, Vec<Ran
             fields.entry(token.pointer.to_owned()).or_default().push(token.span.clone());
         }
     };
-    match media {
-        Media::Ndjson => tokens::ndjson(text, &mut tell),
-        _ => tokens::json(text, &mut tell),
-    };
+    if *media == Media::Ndjson {
+        tokens::ndjson(text, &mut tell);
+    } else {
+        tokens::json(text, &mut tell);
+    }
     fields
 }
 

@@ -5,7 +5,7 @@
 
 use super::look::{Lens, passed};
 use super::place::{direct, narrowed};
-use super::sources::Text;
+use super::sources::{Origin, Text};
 use super::tokens::{self, Kind, Token};
 use backstop_detect::{Found, Media, Outcome, Report, Scratch};
 use std::collections::HashMap;
@@ -27,6 +27,9 @@ pub(crate) enum RedactFault {
     /// A limit, or something that cannot be undone.
     #[error("{0}")]
     NotLookedAt(super::Passed),
+    /// An office file or a PDF.
+    #[error("the file holds more than its text: only plain text and its like are redacted")]
+    Packed,
     /// Something is left that cannot be replaced.
     #[error("`{0}` is still found after replacing (perhaps split over several places)")]
     Left(String),
@@ -41,6 +44,9 @@ pub(crate) fn redact(
     lens: &Lens,
     scratch: &mut Scratch,
 ) -> Result<Redacted, RedactFault> {
+    if text.origin == Origin::Extracted {
+        return Err(RedactFault::Packed);
+    }
     let mut replaced = 0;
     let mut last = String::new();
     for _ in 0..ROUNDS {
@@ -77,9 +83,10 @@ pub(crate) fn redact(
 
 /// What stands for a value. In XML an angle bracket would begin an element.
 fn label(found: &Found, media: &Media) -> String {
-    match media {
-        Media::Xml => format!("[{}]", found.hit.entity),
-        _ => format!("<{}>", found.hit.entity),
+    if *media == Media::Xml {
+        format!("[{}]", found.hit.entity)
+    } else {
+        format!("<{}>", found.hit.entity)
     }
 }
 
@@ -98,10 +105,11 @@ fn in_json(text: &Text, report: &Report) -> String {
             edits.push((token.span.clone(), new));
         }
     };
-    match text.media {
-        Media::Ndjson => tokens::ndjson(&text.text, &mut tell),
-        _ => tokens::json(&text.text, &mut tell),
-    };
+    if text.media == Media::Ndjson {
+        tokens::ndjson(&text.text, &mut tell);
+    } else {
+        tokens::json(&text.text, &mut tell);
+    }
     edited(&text.text, edits)
 }
 
@@ -152,7 +160,7 @@ fn in_text(text: &Text, report: &Report, lens: &Lens, scratch: &mut Scratch) -> 
 }
 
 /// The places of a value where it is not part of a longer word.
-fn standing_alone(text: &str, value: &str) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn standing_alone(text: &str, value: &str) -> impl Iterator<Item = Range<usize>> {
     let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let value = if value.is_empty() { "\0" } else { value };
     text.match_indices(value).filter_map(move |(at, value)| {

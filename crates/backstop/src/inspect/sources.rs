@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 use backstop_detect::Media;
+use backstop_extract::ExtractFault;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,6 +27,17 @@ pub(crate) struct Text {
     pub(crate) text: String,
     /// What it is made of.
     pub(crate) media: Media,
+    /// Whether it stands in the file like this.
+    pub(crate) origin: Origin,
+}
+
+/// Whether a text stands in its file as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Places in the text are places in the file.
+    Itself,
+    /// It was taken out of an office file or a PDF.
+    Extracted,
 }
 
 /// Why a file was not, or not wholly, looked at.
@@ -162,6 +174,9 @@ pub(crate) fn read(input: &Input, media: Option<&Media>, most: usize) -> Result<
         return Err(Passed::NoFile);
     }
     let bytes = take(file, most)?;
+    if backstop_extract::is_packed(&bytes) {
+        return extracted(&input.name, &bytes, most, input.named);
+    }
     let media = media.cloned().or_else(|| by_extension(path)).unwrap_or(Media::Text);
     decode(&bytes, media, input.named)
 }
@@ -169,9 +184,22 @@ pub(crate) fn read(input: &Input, media: Option<&Media>, most: usize) -> Result<
 /// Reads standard input.
 fn read_stdin(media: Option<&Media>, most: usize) -> Result<Text, Passed> {
     let bytes = take(io::stdin().lock(), most)?;
+    if backstop_extract::is_packed(&bytes) {
+        return extracted(STDIN, &bytes, most, true);
+    }
     let text = decode(&bytes, Media::Text, true)?;
     let media = media.cloned().unwrap_or_else(|| guessed(&text.text));
     Ok(Text { media, ..text })
+}
+
+/// The text of an office file or a PDF.
+fn extracted(name: &str, bytes: &[u8], most: usize, named: bool) -> Result<Text, Passed> {
+    match backstop_extract::text(name, bytes, most.saturating_mul(4)) {
+        Ok(text) => Ok(Text { text, media: Media::Text, origin: Origin::Extracted }),
+        // Any other archive.
+        Err(ExtractFault::Unknown) => Err(Passed::Binary { named }),
+        Err(fault) => Err(Passed::Unreadable(fault.to_string())),
+    }
 }
 
 fn take(from: impl Read, most: usize) -> Result<Vec<u8>, Passed> {
@@ -201,7 +229,7 @@ fn decode(bytes: &[u8], media: Media, named: bool) -> Result<Text, Passed> {
             text
         }
     };
-    Ok(Text { text, media })
+    Ok(Text { text, media, origin: Origin::Itself })
 }
 
 fn wide(bytes: &[u8], join: impl Fn([u8; 2]) -> u16) -> String {

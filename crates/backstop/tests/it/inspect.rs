@@ -138,6 +138,8 @@ fn what_was_not_looked_at_is_said_aloud_and_is_not_clean() {
 #[test]
 fn redacted_text_holds_nothing_any_more() {
     let text = format!("ssn {SSN}, again ssn {SSN}\ncard {CARD}\nplain\n");
+    let all = inspect(&["--format", "json"], &text);
+    assert_eq!(list(&all).len(), 3, "each place is a finding: {}", all.out);
     let ran = inspect(&["--redact"], &text);
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
     assert_eq!(ran.out, "ssn <US_SSN>, again ssn <US_SSN>\ncard <CREDIT_CARD>\nplain\n");

@@ -12,9 +12,11 @@
 )]
 
 mod attacks;
+mod canary;
 mod check;
 mod clients;
 mod config;
+mod corpus;
 mod demo;
 mod disk;
 mod dlp;

@@ -168,7 +168,12 @@ impl CorpusBuilder {
 
     /// Takes out all that is registered under an id; how many documents and tables that was.
     pub fn remove(&mut self, id: &str) -> usize {
-        let before = self.documents.len() + self.tables.len();
+        let tables = self.tables.len();
+        self.tables.retain(|table| *table.document().id != *id);
+        if self.documents.iter().all(|document| *document.id != *id) {
+            return tables - self.tables.len();
+        }
+        let before = self.documents.len() + tables;
         let mut next = 0;
         let numbers: Vec<Option<DocumentNumber>> = self
             .documents
@@ -180,7 +185,6 @@ impl CorpusBuilder {
             })
             .collect();
         self.documents.retain(|document| *document.id != *id);
-        self.tables.retain(|table| *table.document().id != *id);
         self.gathering.renumber(|old| numbers.get(old.0 as usize).copied().flatten());
         before - self.documents.len() - self.tables.len()
     }

@@ -3,7 +3,7 @@
 use super::Fault;
 use super::points::Points;
 use super::request::{Request, Texts};
-use backstop_detect::{Detectors, Explanation, Hit, Inspector, Scratch};
+use backstop_detect::{Detectors, Explanation, Hit, Inspector, NameBudget, NameScratch, Scratch};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 
@@ -27,9 +27,21 @@ fn one(
     hits.extend(
         request.ad_hoc.iter().flat_map(|own: &Detectors| own.scan(text, &request.options, scratch)),
     );
+    hits.extend(names(inspector, request, text)?);
     let points = Points::of(text);
     Ok(without_doubles(hits).iter().map(|hit| result(hit, &points)).collect())
 }
+
+/// Names and places. The model, where it is used, has a budget for each request.
+fn names(inspector: &Inspector, request: &Request, text: &str) -> Result<Vec<Hit>, Fault> {
+    let mut budget = NameBudget { session: 0, bytes: MODEL_BYTES };
+    let names = &inspector.names;
+    let look = names.look(text, None, &request.options, &mut budget, &mut NameScratch::default());
+    look.map(|look| look.hits).map_err(|fault| Fault::busy(fault.to_string()))
+}
+
+/// LIMIT: bytes in doubt that the model of names looks at for one text.
+const MODEL_BYTES: usize = 128 << 10;
 
 /// The best first; of one entity nothing within another that is at least as good.
 fn without_doubles(mut hits: Vec<Hit>) -> Vec<Hit> {

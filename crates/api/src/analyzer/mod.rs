@@ -23,7 +23,8 @@ use crate::query::Query;
 use crate::reply::Reply;
 use crate::routes::Operation;
 use crate::serve::House;
-use backstop_detect::Catalog;
+use backstop_detect::name::{NAME_DETECTORS, NameDetector};
+use backstop_detect::{Catalog, Names};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -53,6 +54,10 @@ impl Fault {
             format!("Failed to parse /analyze request for AnalyzerEngine.analyze(). {message}");
         Self::new(StatusCode::BAD_REQUEST, text)
     }
+    /// What cannot be answered now.
+    fn busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
     /// The anonymizer's answer to a wrong parameter.
     fn parameter(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
@@ -80,8 +85,8 @@ pub(crate) async fn answer(
         Operation::AnalyzerHealth => {
             Ok(Reply::Text("text/plain; charset=utf-8", "Backstop analyzer is up".to_owned()))
         }
-        Operation::Recognizers => names(house, query, recognizers),
-        Operation::SupportedEntities => names(house, query, entities),
+        Operation::Recognizers => names(house, query, recognizers, |name| name.id),
+        Operation::SupportedEntities => names(house, query, entities, |name| name.entity),
         Operation::Anonymizers => Ok(list(operators::ANONYMIZERS)),
         Operation::Deanonymizers => Ok(list(operators::DEANONYMIZERS)),
         Operation::Analyze => {
@@ -123,7 +128,7 @@ async fn work(
     house: &Arc<House>,
     job: impl FnOnce(&House) -> Result<Value, Fault> + Send + 'static,
 ) -> Result<Reply, Fault> {
-    let busy = || Fault::new(StatusCode::SERVICE_UNAVAILABLE, "too many texts wait to be analyzed");
+    let busy = || Fault::busy("too many texts wait to be analyzed");
     let place = timeout(PATIENCE, Arc::clone(&house.analyses).acquire_owned()).await;
     let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
     let house = Arc::clone(house);
@@ -148,10 +153,14 @@ fn names(
     house: &House,
     query: &Query,
     names: fn(&Catalog, Option<&str>) -> BTreeSet<String>,
+    of_names: fn(&NameDetector) -> &'static str,
 ) -> Result<Reply, Fault> {
     let language = query.text("language");
     let inspector = &house.api.analyzer;
-    let found = names(inspector.detectors.catalog(), language);
+    let mut found = names(inspector.detectors.catalog(), language);
+    if !matches!(inspector.names, Names::Off) {
+        found.extend(NAME_DETECTORS.iter().map(|detector| of_names(detector).to_owned()));
+    }
     if language.is_some_and(|language| !request::speaks(inspector.detectors.catalog(), language)) {
         return Err(Fault::analyzer(request::NO_RECOGNIZERS));
     }

@@ -1,6 +1,7 @@
 //! What `POST /analyze` asks, read as Presidio reads it. Next: `analyze`.
 
 use super::Fault;
+use backstop_detect::name::NAME_DETECTORS;
 use backstop_detect::{
     AllowList, Builder, Catalog, Detectors, Families, Family, Inspector, ScanOptions, Score,
 };
@@ -62,7 +63,9 @@ pub(super) fn read(body: &Value, inspector: &Inspector) -> Result<Request, Fault
         let known = catalog.entities();
         let found = |name: &String| {
             let name = name.as_str();
-            known.contains(name) || own.contains(name)
+            known.contains(name)
+                || own.contains(name)
+                || NAME_DETECTORS.iter().any(|detector| detector.entity == name)
         };
         if !entities.iter().any(found) {
             return Err(Fault::analyzer(NO_RECOGNIZERS));

@@ -218,3 +218,15 @@ async fn the_analyzer_can_need_a_token_or_be_off() {
     let headers = [("Host", host.as_str()), ("Origin", "http://evil.example")];
     assert_eq!(soon(house.raw("GET /recognizers", &headers, "")).await.status, 403);
 }
+
+#[tokio::test]
+async fn names_are_found_and_listed() {
+    let house = House::open().await;
+    let body = json!({"text": "Dear Dr. Grace Johnson,", "language": "en", "entities": ["PERSON"]});
+    let found = analyze(&house, body).await;
+    assert!(found.iter().any(|(entity, _, end)| entity == "PERSON" && *end == 22), "{found:?}");
+    let body = json!({"text": "Dear Dr. Grace Johnson,", "language": "en", "entities": ["US_SSN"]});
+    assert!(analyze(&house, body).await.is_empty());
+    let (_, entities) = ask(&house, "GET /supportedentities?language=en", None).await;
+    assert!(entities.as_array().unwrap().contains(&json!("PERSON")));
+}

@@ -2,7 +2,7 @@
 
 use crate::wire::{Answer, exchange};
 use backstop_api::{Api, Client, Config};
-use backstop_detect::{Detectors, Inspector};
+use backstop_detect::{Detectors, Inspector, Names};
 use backstop_gate::{
     Clock, Gate, NetworkConfig, OsRandom, Parts, StaticResolver, SystemClock, TcpConfig, TcpWire,
     bootstrap_operator,
@@ -129,7 +129,7 @@ impl House {
             gate: gate.clone(),
             ledger: ledger.clone(),
             policy,
-            analyzer: Inspector::new(Detectors::builtin()),
+            analyzer: Inspector::new(Detectors::builtin()).with_names(Names::GateOnly),
             version: "1.2.3",
             config: Arc::new(config),
         };

@@ -9,6 +9,7 @@ use crate::detection;
 use crate::inspect::{self, Lens, Notes, Progress, Summary, Text};
 use crate::printer::Paint;
 use anyhow::{Result, anyhow, bail};
+use backstop_detect::name::NAME_DETECTORS;
 use backstop_detect::{
     Detectors, Families, Family, Inspector, Limits, Looks, ScanOptions, Score, Scratch,
 };
@@ -92,13 +93,13 @@ fn lens(inspector: Inspector, asked: &Inspect, most: usize) -> Result<Lens> {
 /// The names of everything that can be found.
 fn known(detectors: &Detectors) -> BTreeSet<&str> {
     let mut known = detectors.catalog().entities();
+    known.extend(NAME_DETECTORS.iter().map(|detector| detector.entity));
     known.extend(WITHOUT_PACK);
     known
 }
 
 /// Entities that no pack names.
-const WITHOUT_PACK: [&str; 7] =
-    ["PERSON", "LOCATION", "ORGANIZATION", "NRP", "CANARY", "ENCODED_BASE64", "ENCODED_HEX"];
+const WITHOUT_PACK: [&str; 4] = ["CANARY", "DOCUMENT", "ENCODED_BASE64", "ENCODED_HEX"];
 
 /// Names that share a word with this one.
 fn near(name: &str, known: &BTreeSet<&str>) -> String {

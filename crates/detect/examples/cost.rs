@@ -1,6 +1,11 @@
 //! Which detectors are slow: scans a text (the file named, else generated JSON) with one entity at
 //! a time and prints what each costs beyond the scan with none.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a tool of developers, no product")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a tool of developers, no product"
+)]
 
 use backstop_detect::{Detectors, ScanOptions, Scratch};
 use std::time::Instant;

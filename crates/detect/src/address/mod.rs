@@ -15,9 +15,12 @@ mod vocabulary;
 
 use crate::engine::Candidate;
 use crate::score::Score;
+use std::ops::Range;
 use token::{Case, Kind, Token, tokens};
 use vocabulary::{Says, Trust, Vocabulary, vocabulary};
 
+/// LIMIT: characters of a word over which a stretch is widened.
+const WORD: usize = 32;
 /// LIMIT: words of a street's name.
 const NAME: usize = 6;
 /// LIMIT: bytes before an address in which it is announced.
@@ -25,8 +28,25 @@ const ANNOUNCED: usize = 72;
 /// LIMIT: tokens behind the street that may still belong to the address.
 const REST: usize = 24;
 
-/// Streets with their numbers.
-pub(crate) fn street_address(text: &str, found: &mut Vec<Candidate>) {
+/// Streets with their numbers, in a stretch of text around the words that say street.
+pub(crate) fn street_address(text: &str, range: Range<usize>, found: &mut Vec<Candidate>) {
+    // Whole words: what is cut by the end of the stretch is far from its keyword.
+    let space = |c: char| c.is_whitespace();
+    let before = text.get(..range.start).unwrap_or_default();
+    let start = before.char_indices().rev().take(WORD).find(|(_, c)| space(*c));
+    let start = start.map_or(range.start, |(at, _)| at);
+    let behind = text.get(range.end..).unwrap_or_default();
+    let end = behind.char_indices().take(WORD).find(|(_, c)| space(*c));
+    let end = end.map_or(range.end, |(at, _)| range.end + at);
+    let first = found.len();
+    streets(text.get(start..end).unwrap_or_default(), found);
+    for candidate in found.iter_mut().skip(first) {
+        candidate.span.start += start;
+        candidate.span.end += start;
+    }
+}
+
+fn streets(text: &str, found: &mut Vec<Candidate>) {
     if !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return;
     }
@@ -420,7 +440,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<(&str, bool)> {
         let mut candidates = Vec::new();
-        street_address(text, &mut candidates);
+        street_address(text, 0..text.len(), &mut candidates);
         let sure = |candidate: &Candidate| candidate.score >= Score::new(0.5);
         candidates
             .iter()

@@ -1,9 +1,16 @@
 //! Finders: code that proposes hits where no pattern can (checksums over windows of words, phone
 //! numbers by metadata). The rest of a detector stays data: keywords, context, examples.
 //!
-//! To add one: write `fn(&str, &mut Vec<Candidate>)` where it belongs and add its line to the
-//! table below; a pack then says `finder: name`. It gets the whole text, once, and only when the
-//! detector's keywords or trigger are in it. It must be linear.
+//! To add one: write the function where it belongs and its line in the table below; a pack then
+//! says `finder: name`. It runs only when the detector's keywords or trigger are in the text, must
+//! be linear, and is of one kind:
+//! - `whole`: gets the whole text, once. The dearest kind: a pass over every text that triggers it.
+//! - `near`: gets the stretches around the detector's keywords, so many bytes before and behind,
+//!   and looks for what starts there.
+//! - `asking`: gets the whole text and a question to ask before anything costly: whether a
+//!   candidate of this span and score could count at all (a weak one only beside a context word).
+//!
+//! Next: `judge`.
 
 use crate::score::Score;
 use std::ops::Range;
@@ -18,11 +25,29 @@ pub(crate) struct Candidate {
     pub(crate) score: Score,
 }
 
+/// Answers whether a candidate of this span and score could count.
+pub(crate) type Worth<'a> = dyn FnMut(&Range<usize>, Score) -> bool + 'a;
+
 /// A finder of the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Finder {
     name: &'static str,
-    find: fn(&str, &mut Vec<Candidate>),
+    pub(super) kind: Kind,
+}
+
+/// How a finder is brought to its places.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Whole(fn(&str, &mut Vec<Candidate>)),
+    Near(Reach, fn(&str, Range<usize>, &mut Vec<Candidate>)),
+    Asking(fn(&str, &mut Worth<'_>, &mut Vec<Candidate>)),
+}
+
+/// How far from a keyword a `near` finder looks, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    pub(super) before: usize,
+    pub(super) behind: usize,
 }
 
 impl Finder {
@@ -34,10 +59,6 @@ impl Finder {
     pub(crate) const fn name(self) -> &'static str {
         self.name
     }
-    /// Everything it proposes in a text.
-    pub(crate) fn find(self, text: &str, found: &mut Vec<Candidate>) {
-        (self.find)(text, found);
-    }
 }
 
 impl std::fmt::Debug for Finder {
@@ -47,21 +68,37 @@ impl std::fmt::Debug for Finder {
 }
 
 macro_rules! table {
-    ($($name:ident => $path:path,)*) => {
+    ($($name:ident => $kind:expr,)*) => {
         /// Every finder, by name.
-        const TABLE: &[Finder] = &[$(Finder { name: stringify!($name), find: $path },)*];
+        const TABLE: &[Finder] = &[$(Finder { name: stringify!($name), kind: $kind },)*];
     };
 }
 
+const fn whole(find: fn(&str, &mut Vec<Candidate>)) -> Kind {
+    Kind::Whole(find)
+}
+
+const fn near(
+    before: usize,
+    behind: usize,
+    find: fn(&str, Range<usize>, &mut Vec<Candidate>),
+) -> Kind {
+    Kind::Near(Reach { before, behind }, find)
+}
+
+const fn asking(find: fn(&str, &mut Worth<'_>, &mut Vec<Candidate>)) -> Kind {
+    Kind::Asking(find)
+}
+
 table! {
-    mailboxes => crate::mailbox::find_any,
-    mailboxes_refused => crate::mailbox::find_refused,
-    phone_abroad => crate::phone::phone_abroad,
-    phone_international => crate::phone::phone_international,
-    phone_look => crate::phone::phone_look,
-    phone_national => crate::phone::phone_national,
-    street_address => crate::address::street_address,
-    assigned_passwords => crate::secret::assign::assigned_passwords,
-    assigned_secrets => crate::secret::assign::assigned_secrets,
-    seed_phrases => crate::secret::phrase::seed_phrases,
+    mailboxes => whole(crate::mailbox::find_any),
+    mailboxes_refused => whole(crate::mailbox::find_refused),
+    phone_abroad => asking(crate::phone::phone_abroad),
+    phone_international => whole(crate::phone::phone_international),
+    phone_look => whole(crate::phone::phone_look),
+    phone_national => asking(crate::phone::phone_national),
+    street_address => near(256, 320, crate::address::street_address),
+    assigned_passwords => near(0, 192, crate::secret::assign::assigned_passwords),
+    assigned_secrets => near(0, 192, crate::secret::assign::assigned_secrets),
+    seed_phrases => whole(crate::secret::phrase::seed_phrases),
 }

@@ -132,21 +132,21 @@ impl Bench<'_> {
         })
     }
 
-    /// Whether a match of this pattern can reach the threshold at all: weak patterns only next
-    /// to one of their words. Spares running them elsewhere.
+    /// Whether a candidate of this score can reach the threshold at all: a weak one only next to
+    /// one of its detector's words. Spares looking closer elsewhere.
     pub(super) fn may_count(
         &self,
         ready: &Ready,
-        pattern: &Compiled,
+        score: Score,
         span: Range<usize>,
         scratch: &mut Scratch,
     ) -> bool {
         let detector = &ready.detector;
-        let weak = pattern.score < self.options.threshold && detector.validator.is_none();
-        if (!weak && !detector.context_required) || pattern.is_parted {
+        let weak = score < self.options.threshold && detector.validator.is_none();
+        if !weak && !detector.context_required {
             return true;
         }
-        if weak && pattern.score.with_context() < self.options.threshold {
+        if weak && score.with_context() < self.options.threshold {
             return false;
         }
         scratch.window.look(self.vocabulary, self.text, span.start, span.end);

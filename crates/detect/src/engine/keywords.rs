@@ -1,13 +1,13 @@
-//! All keywords of all detectors in one automaton: one pass over the text says which stand where.
-//! Next: `plan`.
+//! All keywords of all detectors: one pass over the text says which stand where.
+//! Next: `sieve` (how), `plan` (what for).
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind, StartKind};
+use super::sieve::Sieve;
 use std::collections::HashMap;
 
 /// Every keyword, by number.
 #[derive(Debug)]
 pub(super) struct Keywords {
-    automaton: Option<AhoCorasick>,
+    sieve: Sieve,
     keywords: usize,
 }
 
@@ -20,22 +20,15 @@ impl Numbering {
         let next = self.0.len();
         *self.0.entry(word.to_owned()).or_insert(next)
     }
-    /// The automaton over all of them.
+    /// All of them, ready to be sought.
     ///
     /// # Errors
     /// They are more than an automaton can hold.
     pub(super) fn finish(self) -> Result<Keywords, String> {
         let mut words: Vec<(String, usize)> = self.0.into_iter().collect();
         words.sort_unstable_by_key(|(_, number)| *number);
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .start_kind(StartKind::Unanchored)
-            .build(words.iter().map(|(word, _)| word))
-            .map_err(|error| error.to_string())?;
-        let automaton = (!words.is_empty()).then_some(automaton);
-        Ok(Keywords { automaton, keywords: words.len() })
+        let words: Vec<String> = words.into_iter().map(|(word, _)| word).collect();
+        Ok(Keywords { sieve: Sieve::of(&words)?, keywords: words.len() })
     }
 }
 
@@ -80,22 +73,20 @@ impl Keywords {
         }
         sightings.places.clear();
         sightings.counts.resize(self.keywords, 0);
-        let Some(automaton) = &self.automaton else { return };
         // LIMIT: places kept of one keyword; with more, its patterns run over the whole text,
         // which is then the cheaper way.
         let most = 64 + text.len() / 256;
-        let Ok(found) = automaton.try_find_overlapping_iter(Input::new(text)) else { return };
-        for found in found {
-            let keyword = found.pattern().as_usize();
-            let Some(count) = sightings.counts.get_mut(keyword) else { continue };
+        let Sightings { places, counts, seen } = sightings;
+        self.sieve.each(text.as_bytes(), |keyword, start| {
+            let Some(count) = counts.get_mut(keyword) else { return };
             if *count == 0 {
-                sightings.seen.push(keyword);
+                seen.push(keyword);
             }
             *count = count.saturating_add(1);
             if usize::try_from(*count).is_ok_and(|count| count <= most) {
-                sightings.places.push((keyword, found.start()));
+                places.push((keyword, start));
             }
-        }
+        });
         sightings.places.sort_unstable();
     }
     /// How many there are.

@@ -20,21 +20,25 @@ mod overlap;
 mod pattern;
 mod plan;
 mod shapes;
+mod sieve;
 
 pub(crate) use context::unspaced;
 pub(crate) use entropy::bits as entropy_bits;
-pub(crate) use finder::{Candidate, Finder};
+pub(crate) use finder::{Candidate, Finder, Worth};
 
 use crate::hit::Hit;
 use crate::options::ScanOptions;
 use crate::pack::Detector;
+use crate::score::Score;
 use context::{Vocabulary, Window};
+use finder::{Kind, Reach};
 use form::Lead;
 use judge::Bench;
 use keywords::Sightings;
 use overlap::Ranked;
 use plan::{Plan, Planned, Planner, Route};
 use shapes::Sieve;
+use std::ops::Range;
 
 /// Buffers that are reused from scan to scan; one per thread.
 #[derive(Debug, Default)]
@@ -45,6 +49,7 @@ pub struct Scratch {
     candidates: Vec<Candidate>,
     open: Vec<usize>,
     starts: Vec<usize>,
+    ranges: Vec<Range<usize>>,
     progress: Vec<Progress>,
     /// Bytes that patterns looked at in the last scan: what grows when a pack is slow.
     work: usize,
@@ -152,17 +157,48 @@ impl Scan<'_> {
                 }
             }
         }
-        if let Some(finder) = planned.ready.detector.finder
-            && planned.is_plausible(text)
-        {
-            let mut candidates = std::mem::take(&mut scratch.candidates);
-            finder.find(text, &mut candidates);
-            scratch.work += text.len();
-            for candidate in candidates.drain(..) {
-                self.take(number, planned, None, candidate, scratch);
-            }
-            scratch.candidates = candidates;
+        if planned.ready.detector.finder.is_some() && planned.is_plausible(text) {
+            self.finder(number, planned, scratch);
         }
+    }
+
+    /// Runs a detector's finder.
+    fn finder(&mut self, number: usize, planned: &Planned, scratch: &mut Scratch) {
+        let text = self.bench.text;
+        let Some(finder) = planned.ready.detector.finder else { return };
+        let mut candidates = std::mem::take(&mut scratch.candidates);
+        match finder.kind {
+            Kind::Whole(find) => {
+                find(text, &mut candidates);
+                scratch.work += text.len();
+            }
+            Kind::Asking(find) => {
+                let bench = &self.bench;
+                let mut worth = |span: &Range<usize>, score: Score| {
+                    bench.may_count(&planned.ready, score, span.clone(), scratch)
+                };
+                find(text, &mut worth, &mut candidates);
+                scratch.work += text.len();
+            }
+            Kind::Near(reach, find) => {
+                let mut ranges = std::mem::take(&mut scratch.ranges);
+                if planned.anchors.iter().all(|anchor| scratch.sightings.is_complete(*anchor)) {
+                    places(planned, scratch);
+                    around(text, &scratch.starts, reach, &mut ranges);
+                } else {
+                    ranges.push(0..text.len());
+                }
+                for range in ranges.drain(..) {
+                    scratch.work += range.len();
+                    find(text, range, &mut candidates);
+                }
+                scratch.ranges = ranges;
+            }
+        }
+        for candidate in candidates.drain(..) {
+            self.take(number, planned, None, candidate, scratch);
+        }
+        scratch.candidates = candidates;
     }
 
     /// Runs a pattern around the places of its keywords.
@@ -176,15 +212,9 @@ impl Scan<'_> {
     ) {
         let Some(pattern) = planned.ready.patterns.get(at) else { return };
         let text = self.bench.text;
-        let mut starts = std::mem::take(&mut scratch.starts);
-        starts.clear();
-        let mut complete = true;
-        for anchor in &planned.anchors {
-            complete &= scratch.sightings.is_complete(*anchor);
-            starts.extend(scratch.sightings.places(*anchor).iter().map(|(_, start)| *start));
-        }
-        starts.sort_unstable();
-        starts.dedup();
+        places(planned, scratch);
+        let complete = planned.anchors.iter().all(|anchor| scratch.sightings.is_complete(*anchor));
+        let starts = std::mem::take(&mut scratch.starts);
         // One pass over everything is cheaper than many windows, and always linear.
         let window = (lead.most + pattern.reach()).min(text.len());
         if !complete || starts.len().saturating_mul(window) > text.len().saturating_mul(4) + 4096 {
@@ -203,23 +233,13 @@ impl Scan<'_> {
                 }
             }
         } else {
-            let mut pending: Option<std::ops::Range<usize>> = None;
-            for start in &starts {
-                let from = text.floor_char_boundary(start.saturating_sub(lead.most));
-                let to = start.saturating_sub(lead.least).saturating_add(pattern.reach());
-                let to = text.ceil_char_boundary(to.min(text.len()));
-                match &mut pending {
-                    Some(range) if from <= range.end => range.end = range.end.max(to),
-                    Some(_) | None => {
-                        if let Some(range) = pending.replace(from..to) {
-                            self.range(number, planned, at, range, scratch);
-                        }
-                    }
-                }
-            }
-            if let Some(range) = pending {
+            let mut ranges = std::mem::take(&mut scratch.ranges);
+            let behind = pattern.reach().saturating_sub(lead.least);
+            around(text, &starts, Reach { before: lead.most, behind }, &mut ranges);
+            for range in ranges.drain(..) {
                 self.range(number, planned, at, range, scratch);
             }
+            scratch.ranges = ranges;
         }
         scratch.starts = starts;
     }
@@ -230,7 +250,7 @@ impl Scan<'_> {
         number: usize,
         planned: &Planned,
         at: usize,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
         scratch: &mut Scratch,
     ) {
         let Some(pattern) = planned.ready.patterns.get(at) else { return };
@@ -267,7 +287,8 @@ impl Scan<'_> {
         if (start < progress.end && progress.spent > text.len() / 2 + 4096)
             || !self.is_wanted(number)
             || !planned.is_open(&scratch.sightings)
-            || !self.bench.may_count(&planned.ready, pattern, start..end, scratch)
+            || !(pattern.is_parted
+                || self.bench.may_count(&planned.ready, pattern.score, start..end, scratch))
         {
             return;
         }
@@ -295,6 +316,28 @@ impl Scan<'_> {
         let pattern = at.and_then(|at| ready.patterns.get(at));
         if let Some(hit) = self.bench.judge(ready, pattern, candidate, scratch) {
             self.found.push(Ranked { hit, priority: ready.detector.priority, order });
+        }
+    }
+}
+
+/// Where a detector's keywords start, each place once, into `scratch.starts`.
+fn places(planned: &Planned, scratch: &mut Scratch) {
+    scratch.starts.clear();
+    for anchor in &planned.anchors {
+        scratch.starts.extend(scratch.sightings.places(*anchor).iter().map(|(_, start)| *start));
+    }
+    scratch.starts.sort_unstable();
+    scratch.starts.dedup();
+}
+
+/// The stretches of text around places, joined where they touch.
+fn around(text: &str, starts: &[usize], reach: Reach, ranges: &mut Vec<Range<usize>>) {
+    for start in starts {
+        let from = text.floor_char_boundary(start.saturating_sub(reach.before));
+        let to = text.ceil_char_boundary(start.saturating_add(reach.behind).min(text.len()));
+        match ranges.last_mut() {
+            Some(last) if from <= last.end => last.end = last.end.max(to),
+            Some(_) | None => ranges.push(from..to),
         }
     }
 }

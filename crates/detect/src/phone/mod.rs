@@ -10,7 +10,7 @@
 mod number;
 mod plan;
 
-use crate::engine::Candidate;
+use crate::engine::{Candidate, Worth};
 use crate::score::Score;
 use crate::validate::Verdict;
 use number::{Lead, each_run};
@@ -35,24 +35,25 @@ pub(crate) fn phone_international(text: &str, found: &mut Vec<Candidate>) {
 }
 
 /// The same with `00` or `011` before the calling code, which begin many another number.
-pub(crate) fn phone_abroad(text: &str, found: &mut Vec<Candidate>) {
+pub(crate) fn phone_abroad(text: &str, worth: &mut Worth<'_>, found: &mut Vec<Candidate>) {
     each_run(text, |run| {
         let skip = match run.lead {
             Lead::None if run.digits.starts_with("011") && run.grouped() => 3,
             Lead::None if run.digits.starts_with("00") => 2,
             Lead::None | Lead::Plus => return,
         };
-        if let Some(span) =
-            run.longest(|digits| digits.get(skip..).and_then(international).is_some())
+        let score = Score::new(if run.grouped() { 0.4 } else { 0.3 });
+        if worth(&run.span(), score)
+            && let Some(span) =
+                run.longest(|digits| digits.get(skip..).and_then(international).is_some())
         {
-            found
-                .push(Candidate { span, score: Score::new(if run.grouped() { 0.4 } else { 0.3 }) });
+            found.push(Candidate { span, score });
         }
     });
 }
 
 /// A number in use in one of many regions, as it is dialled there.
-pub(crate) fn phone_national(text: &str, found: &mut Vec<Candidate>) {
+pub(crate) fn phone_national(text: &str, worth: &mut Worth<'_>, found: &mut Vec<Candidate>) {
     each_run(text, |run| {
         if run.lead != Lead::None || run.looks_like_date() || run.looks_like_address() {
             return;
@@ -64,8 +65,12 @@ pub(crate) fn phone_national(text: &str, found: &mut Vec<Candidate>) {
                     .filter_map(|region| Plan::of(region))
                     .any(|plan| plan.national(digits).is_some())
         };
-        if let Some(span) = run.longest(in_use) {
-            found.push(Candidate { span, score: Score::new(0.4) });
+        let score = Score::new(0.4);
+        // Thirty plans are asked only where a word says telephone.
+        if worth(&run.span(), score)
+            && let Some(span) = run.longest(in_use)
+        {
+            found.push(Candidate { span, score });
         }
     });
 }
@@ -134,6 +139,10 @@ mod tests {
         candidates.into_iter().map(|candidate| text.get(candidate.span).unwrap()).collect()
     }
 
+    fn national(text: &str, candidates: &mut Vec<Candidate>) {
+        phone_national(text, &mut |_, _| true, candidates);
+    }
+
     #[test]
     fn international_numbers_end_where_they_end() {
         for (text, expected) in [
@@ -172,7 +181,7 @@ mod tests {
     #[test]
     fn national_numbers_are_in_use_somewhere() {
         for text in ["09-7625400", "0490 39 07 81", "13812345678", "0496 46 46 70"] {
-            assert_eq!(found(phone_national, text), [text]);
+            assert_eq!(found(national, text), [text]);
         }
         for text in [
             "2024-01-15",
@@ -183,7 +192,7 @@ mod tests {
             "uname 2 2023-02-05",
             "1.0.0 / 2014-04-30",
         ] {
-            assert_eq!(found(phone_national, text), [""; 0], "{text}");
+            assert_eq!(found(national, text), [""; 0], "{text}");
         }
     }
 

@@ -46,6 +46,10 @@ impl Run<'_> {
                 .then(|| self.start..if place == last { extension(self.text, *end) } else { *end })
         })
     }
+    /// All of it, without an extension.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.start..self.ends.last().map_or(self.start, |(end, _)| *end)
+    }
     /// Whether the digits stand in groups.
     pub(super) fn grouped(&self) -> bool {
         self.ends.len() > 1 || self.layout.contains('(')

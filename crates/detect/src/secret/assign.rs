@@ -18,9 +18,9 @@ const LONGEST: usize = 256;
 /// LIMIT: how far back the name of a `value:` is looked for, in bytes.
 const NAME_BEFORE: usize = 96;
 
-/// Finder: values that are named a password.
-pub(crate) fn assigned_passwords(text: &str, found: &mut Vec<Candidate>) {
-    each(text, |named, value, span| {
+/// Finder: values that are named a password. Their separators stand behind a keyword.
+pub(crate) fn assigned_passwords(text: &str, range: Range<usize>, found: &mut Vec<Candidate>) {
+    each(text, range, |named, value, span| {
         if named == Named::Password
             && let Some(score) = password_score(value, &span)
         {
@@ -30,8 +30,8 @@ pub(crate) fn assigned_passwords(text: &str, found: &mut Vec<Candidate>) {
 }
 
 /// Finder: values that are named a token, key or secret.
-pub(crate) fn assigned_secrets(text: &str, found: &mut Vec<Candidate>) {
-    each(text, |named, value, span| {
+pub(crate) fn assigned_secrets(text: &str, range: Range<usize>, found: &mut Vec<Candidate>) {
+    each(text, range, |named, value, span| {
         if named == Named::Secret && is_secret(value) && (span.quoted || !is_expression(value)) {
             found.push(Candidate { span: span.range, score: Score::new(0.75) });
         }
@@ -132,10 +132,10 @@ fn is_uuid(value: &str) -> bool {
         })
 }
 
-/// Calls with each value whose name says secret.
-fn each(text: &str, mut call: impl FnMut(Named, &str, Written)) {
+/// Calls with each value whose name says secret and whose separator stands in the range.
+fn each(text: &str, range: Range<usize>, mut call: impl FnMut(Named, &str, Written)) {
     let bytes = text.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
+    for (at, byte) in bytes.iter().enumerate().take(range.end).skip(range.start) {
         if !matches!(byte, b'=' | b':' | b'>' | b',' | b'(' | b' ') {
             continue;
         }
@@ -346,8 +346,8 @@ mod tests {
 
     fn found(text: &str) -> Vec<&str> {
         let mut candidates = Vec::new();
-        assigned_passwords(text, &mut candidates);
-        assigned_secrets(text, &mut candidates);
+        assigned_passwords(text, 0..text.len(), &mut candidates);
+        assigned_secrets(text, 0..text.len(), &mut candidates);
         candidates.into_iter().filter_map(|c| text.get(c.span)).collect()
     }
 

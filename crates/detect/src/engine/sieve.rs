@@ -1,0 +1,214 @@
+//! Many keywords in one pass, faster and smaller than an automaton over all of them.
+//!
+//! Of each keyword the rarest three bytes in a row are taken. At every byte of the text the three
+//! that start there are looked up in a small table of bits, which nearly always says no; only then
+//! is the keyword compared. Neighbouring look-ups do not wait for each other, as the steps of an
+//! automaton do, and the tables fit into the nearest cache. Keywords of one or two bytes are sought
+//! by themselves. ASCII letters are equal in any case.
+//! Next: `keywords`.
+
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+
+/// Bits of the table, as a power of two.
+const BITS: u32 = 16;
+/// Places of the hash table, as a power of two.
+const SLOTS: u32 = 13;
+
+/// Keywords, ready to be sought.
+#[derive(Debug)]
+pub(super) struct Sieve {
+    bits: Box<[u64]>,
+    /// First entry of each slot in `entries`, and one past the last.
+    slots: Box<[u32]>,
+    entries: Box<[Entry]>,
+    keywords: Vec<Box<[u8]>>,
+    /// Keywords too short for three bytes, and their numbers.
+    short: Option<(AhoCorasick, Vec<usize>)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    three: u32,
+    keyword: u32,
+    /// Where the three bytes stand in the keyword.
+    offset: u32,
+}
+
+impl Sieve {
+    /// Takes keywords, numbered in their order, in small letters.
+    ///
+    /// # Errors
+    /// The short ones are more than an automaton can hold.
+    pub(super) fn of(words: &[String]) -> Result<Self, String> {
+        let keywords: Vec<Box<[u8]>> =
+            words.iter().map(|word| word.to_ascii_lowercase().into_bytes().into()).collect();
+        let mut bits = vec![0_u64; 1 << (BITS - 6)].into_boxed_slice();
+        let mut entries = Vec::new();
+        let mut short = Vec::new();
+        for (number, keyword) in keywords.iter().enumerate() {
+            let Some((offset, three)) = rarest(keyword) else {
+                short.push(number);
+                continue;
+            };
+            let bit = hash(three, BITS);
+            if let Some(word) = bits.get_mut(bit / 64) {
+                *word |= 1 << (bit % 64);
+            }
+            let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            entries.push(Entry { three, keyword: narrow(number), offset: narrow(offset) });
+        }
+        entries.sort_unstable_by_key(|entry| (hash(entry.three, SLOTS), entry.three));
+        let mut slots = vec![0_u32; (1 << SLOTS) + 1].into_boxed_slice();
+        for entry in &entries {
+            if let Some(count) = slots.get_mut(hash(entry.three, SLOTS) + 1) {
+                *count += 1;
+            }
+        }
+        let mut total = 0;
+        for slot in &mut slots {
+            total += *slot;
+            *slot = total;
+        }
+        let short = match short.as_slice() {
+            [] => None,
+            numbers => {
+                let words = numbers.iter().filter_map(|number| keywords.get(*number));
+                let automaton = AhoCorasick::builder()
+                    .ascii_case_insensitive(true)
+                    .match_kind(MatchKind::Standard)
+                    .build(words)
+                    .map_err(|error| error.to_string())?;
+                Some((automaton, short))
+            }
+        };
+        Ok(Self { bits, slots, entries: entries.into(), keywords, short })
+    }
+
+    /// Calls with the number of each keyword and where it starts.
+    pub(super) fn each(&self, text: &[u8], mut call: impl FnMut(usize, usize)) {
+        if let Some((automaton, numbers)) = &self.short {
+            for found in automaton.find_overlapping_iter(Input::new(text)) {
+                if let Some(number) = numbers.get(found.pattern().as_usize()) {
+                    call(*number, found.start());
+                }
+            }
+        }
+        if self.entries.is_empty() {
+            return;
+        }
+        for (at, window) in text.windows(3).enumerate() {
+            let &[one, two, three] = window else { continue };
+            let three = fold(u32::from_le_bytes([one, two, three, 0]));
+            let bit = hash(three, BITS);
+            let word = self.bits.get(bit / 64).copied().unwrap_or(0);
+            if word >> (bit % 64) & 1 == 1 {
+                self.compare(text, at, three, &mut call);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn compare(&self, text: &[u8], at: usize, three: u32, call: &mut impl FnMut(usize, usize)) {
+        let slot = hash(three, SLOTS);
+        let place = |slot: usize| self.slots.get(slot).map_or(0, |place| *place as usize);
+        let entries = self.entries.get(place(slot)..place(slot + 1)).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| entry.three == three) {
+            let number = entry.keyword as usize;
+            let Some(keyword) = self.keywords.get(number) else { continue };
+            let Some(start) = at.checked_sub(entry.offset as usize) else { continue };
+            let found = text.get(start..start + keyword.len());
+            if found.is_some_and(|found| found.eq_ignore_ascii_case(keyword)) {
+                call(number, start);
+            }
+        }
+    }
+}
+
+/// Letters in small; what else changes is told apart when keywords are compared.
+const fn fold(three: u32) -> u32 {
+    three | 0x0020_2020
+}
+
+/// The top bits of a product spread what is alike.
+const fn hash(three: u32, bits: u32) -> usize {
+    (three.wrapping_mul(0x9E37_79B1) >> (32 - bits)) as usize
+}
+
+/// The three bytes of a keyword that are least common in prose and JSON, and where they stand.
+fn rarest(keyword: &[u8]) -> Option<(usize, u32)> {
+    keyword
+        .windows(3)
+        .enumerate()
+        .filter_map(|(at, window)| match window {
+            &[one, two, three] => {
+                let common: u32 = [one, two, three].map(commonness).iter().sum();
+                let folded = fold(u32::from_le_bytes([one, two, three, 0]));
+                Some((common, at, folded))
+            }
+            _ => None,
+        })
+        .min_by_key(|(common, at, _)| (*common, *at))
+        .map(|(_, at, folded)| (at, folded))
+}
+
+/// How common a byte is, roughly as the logarithm of its share.
+const fn commonness(byte: u8) -> u32 {
+    match byte {
+        b'e' | b' ' | b't' | b'a' => 10,
+        b'o' | b'i' | b'n' | b's' | b'r' => 9,
+        b'h' | b'l' | b'd' | b'c' | b'u' | b'"' => 7,
+        b'm' | b'p' | b'g' | b'f' | b'y' | b'w' | b'b' => 5,
+        b'v' | b'0'..=b'9' | b',' | b'.' | b':' | b'-' | b'_' => 4,
+        b'k' => 3,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found(words: &[&str], text: &str) -> Vec<(usize, usize)> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let sieve = Sieve::of(&words).unwrap();
+        let mut found = Vec::new();
+        sieve.each(text.as_bytes(), |number, start| found.push((number, start)));
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn keywords_are_found_in_any_case_at_both_ends_and_inside_each_other() {
+        let words = ["ssn", "@", "0x", "social security", "é12", "assn", "q~"];
+        assert_eq!(found(&words, "SSN"), [(0, 0)]);
+        assert_eq!(found(&words, "aSsn@0X"), [(0, 1), (1, 4), (2, 5), (5, 0)]);
+        assert_eq!(found(&words, "my Social Security"), [(3, 3)]);
+        assert_eq!(found(&words, "é12 É12"), [(4, 0)]);
+        assert_eq!(found(&words, "ss"), []);
+        assert_eq!(found(&[], "ssn"), []);
+        // `[` and `{` differ in the bit that parts capitals from small letters.
+        assert_eq!(found(&["a[b"], "a{b A[B"), [(0, 4)]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_sieve_finds_what_plain_search_finds(
+            words in prop::collection::hash_set("[a-c@{\\[ -]{1,5}", 1..20),
+            text in "[a-cA-C@{\\[ -]{0,60}",
+        ) {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let lower = text.to_ascii_lowercase();
+            let mut plain = Vec::new();
+            for (number, word) in words.iter().enumerate() {
+                for start in 0..lower.len() {
+                    if lower.as_bytes()[start..].starts_with(word.as_bytes()) {
+                        plain.push((number, start));
+                    }
+                }
+            }
+            plain.sort_unstable();
+            prop_assert_eq!(found(&words, &text), plain);
+        }
+    }
+}

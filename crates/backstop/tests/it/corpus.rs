@@ -99,7 +99,7 @@ fn rows_of_a_registered_table_are_found_by_k_of_their_cells() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.json()[0]["rows"], 2);
     let id = format!("document:{table}");
-    assert_eq!(desk.found("please pay A-4711-X, that is Ada Lovelace"), [id.clone()]);
+    assert_eq!(desk.found("please pay A-4711-X, that is Ada Lovelace"), std::slice::from_ref(&id));
     assert_eq!(desk.found(r#"{"who": "Alan Turing", "acct": "A-4712-Y"}"#), [id]);
     // One cell, or cells of two rows, are no row.
     assert!(desk.found("Ada Lovelace wrote").is_empty());

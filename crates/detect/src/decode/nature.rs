@@ -41,12 +41,12 @@ pub(crate) fn said(bytes: &[u8]) -> Option<Codec> {
     match bytes {
         [0x1f, 0x8b, 8, ..] => Some(Codec::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Codec::Zstd),
-        // RFC 1950 §2.2: method 8, and both bytes as a number divide by 31. `x^` and `x\x01` begin
-        // no text, `x\x9c` and `x\xda` no UTF-8.
+        // RFC 1950 §2.2: method 8, and both bytes as a number divide by 31. `x\x01`, `x\x9c` and
+        // `x\xda` begin no text, whatever follows: a stored block is its content as it stands.
         [cmf @ (0x78 | 0x68 | 0x58 | 0x48), flags, _, _, _, _, ..]
             if u16::from_be_bytes([*cmf, *flags]).is_multiple_of(31)
                 && flags & 0x20 == 0
-                && !reads_as_text(bytes) =>
+                && (!flags.is_ascii_graphic() || !reads_as_text(bytes)) =>
         {
             Some(Codec::Zlib)
         }

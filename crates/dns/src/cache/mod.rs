@@ -1,0 +1,1 @@
+//! Answers of upstreams by name, type and class, bounded in bytes. Next: `forward`.

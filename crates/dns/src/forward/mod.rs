@@ -1,0 +1,1 @@
+//! Asks the upstreams of the configuration. Next: `answer`.

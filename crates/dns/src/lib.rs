@@ -1,0 +1,32 @@
+//! The filtering resolver: the allowlist decides before anything is sent, and answers are checked
+//! as a layer of their own.
+//!
+//! ```text
+//!  client ─▶ server ─▶ wire::query ─▶ gate (policy) ─▶ cache ─▶ wire::answer ─▶ client
+//!            UDP, TCP                    │               │ miss
+//!                                  refusal           forward ─▶ upstream
+//!                                                       └▶ answer: addresses judged, pinned
+//! ```
+//! Reading order: `wire` (sans-IO: what may be read, how answers are written), `refusal` (how a
+//! refusal looks on this wire), `body` (what stands between the server and what is behind it),
+//! `server`, `service` (policy first, for each question), `cache`, `forward`, `answer`, `resolve`.
+//! This crate judges nothing: it asks the gate. It must not know its siblings, policy, ledger or
+//! detect, and it is no recursor: it asks the upstreams of the configuration and nobody else.
+
+pub mod wire;
+
+mod refusal;
+
+pub mod body;
+
+pub mod server;
+
+pub mod service;
+
+pub mod cache;
+
+pub mod forward;
+
+pub mod answer;
+
+pub mod resolve;

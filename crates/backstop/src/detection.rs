@@ -178,9 +178,10 @@ pub(crate) fn corpus(config: &Config) -> Result<Option<Corpus>> {
     if !file.exists() {
         return Ok(None);
     }
-    let bytes =
-        std::fs::read(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
-    let corpus = Corpus::decode(&bytes).with_context(|| format!("`{}`", file.display()))?;
+    let open =
+        std::fs::File::open(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    let input = std::io::BufReader::with_capacity(1 << 20, open);
+    let corpus = Corpus::read(input).with_context(|| format!("`{}`", file.display()))?;
     Ok(Some(corpus))
 }
 

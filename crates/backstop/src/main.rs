@@ -54,6 +54,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     if let Command::Completions { shell } = &cli.command {
         return commands::completions::run(*shell);
     }
+    if holds_secrets(&cli.command) {
+        hardening::no_dumps();
+    }
     let resolved = config::resolve(cli).map_err(commands::usage)?;
     if let Command::Inspect(inspect) = &cli.command {
         let config = config::Config::parse(&resolved).map_err(commands::usage)?;
@@ -91,6 +94,29 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             }
         }
     })
+}
+
+/// Whether a command has in its memory what must not leave it: payloads, files, registered values.
+const fn holds_secrets(command: &Command) -> bool {
+    match command {
+        Command::Demo
+        | Command::Serve(_)
+        | Command::Inspect(_)
+        | Command::Canary(_)
+        | Command::Corpus(_) => true,
+        Command::Check(_)
+        | Command::Explain(_)
+        | Command::Allow(_)
+        | Command::Sessions(_)
+        | Command::Tokens(_)
+        | Command::Alerts(_)
+        | Command::Quarantine(_)
+        | Command::Holds(_)
+        | Command::Ledger(_)
+        | Command::Models(_)
+        | Command::Config(_)
+        | Command::Completions { .. } => false,
+    }
 }
 
 /// The log goes to standard error: results alone go to standard output.

@@ -5,7 +5,6 @@ use crate::commands::remote::token_file;
 use crate::config::Config;
 use crate::config::typed::Bound;
 use crate::detection::Detection;
-use crate::hardening;
 use crate::policies::{Keeper, record};
 use crate::tasks::Tasks;
 use anyhow::{Context, Result, bail};
@@ -62,7 +61,6 @@ impl Running {
         around: Surroundings,
         sources: Vec<Source>,
     ) -> Result<Self> {
-        hardening::no_dumps();
         private_folder(&config.state)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(OsRandom);

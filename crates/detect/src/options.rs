@@ -69,6 +69,11 @@ impl Families {
     pub const fn without(self, family: Family) -> Self {
         Self(self.0 & !family.bit())
     }
+    /// Of the set at most this family.
+    #[must_use]
+    pub const fn only(self, family: Family) -> Self {
+        Self(self.0 & family.bit())
+    }
     /// Whether the family is in the set.
     pub const fn contains(self, family: Family) -> bool {
         self.0 & family.bit() != 0

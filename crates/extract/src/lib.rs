@@ -16,6 +16,7 @@ mod rows;
 pub use rows::{Rows, rows};
 
 use serde_json::Value;
+use std::borrow::Cow;
 use thiserror::Error;
 
 /// Why a document gives no text.
@@ -44,12 +45,12 @@ pub fn is_packed(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// As [`ExtractFault`] lists them.
-pub fn text(name: &str, bytes: &[u8], most: usize) -> Result<String, ExtractFault> {
+pub fn text<'b>(name: &str, bytes: &'b [u8], most: usize) -> Result<Cow<'b, str>, ExtractFault> {
     if bytes.starts_with(b"%PDF-") {
-        return pdf::text(bytes, most);
+        return pdf::text(bytes, most).map(Cow::Owned);
     }
     if bytes.starts_with(b"PK\x03\x04") {
-        return office::text(bytes, most);
+        return office::text(bytes, most).map(Cow::Owned);
     }
     if bytes.len() > most {
         return Err(ExtractFault::TooLarge(most));
@@ -57,12 +58,12 @@ pub fn text(name: &str, bytes: &[u8], most: usize) -> Result<String, ExtractFaul
     let text = decoded(bytes)?;
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension.to_ascii_lowercase().as_str() {
-        "html" | "htm" | "xhtml" | "xml" | "svg" => Ok(markup::text(&text)),
+        "html" | "htm" | "xhtml" | "xml" | "svg" => Ok(Cow::Owned(markup::text(&text))),
         "json" | "geojson" | "ipynb" => match serde_json::from_str::<Value>(&text) {
             Ok(value) => {
                 let mut out = String::new();
                 strings(&value, &mut out);
-                Ok(out)
+                Ok(Cow::Owned(out))
             }
             Err(_) => Ok(text),
         },
@@ -71,10 +72,10 @@ pub fn text(name: &str, bytes: &[u8], most: usize) -> Result<String, ExtractFaul
 }
 
 /// UTF-8, or UTF-16 with a mark.
-fn decoded(bytes: &[u8]) -> Result<String, ExtractFault> {
+fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, ExtractFault> {
     let wide = |bytes: &[u8], join: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| join(*pair)).collect();
-        String::from_utf16_lossy(&units)
+        Cow::Owned(String::from_utf16_lossy(&units))
     };
     match bytes {
         [0xff, 0xfe, rest @ ..] => Ok(wide(rest, u16::from_le_bytes)),
@@ -83,7 +84,7 @@ fn decoded(bytes: &[u8]) -> Result<String, ExtractFault> {
             if rest.iter().take(8 << 10).any(|byte| *byte == 0) {
                 return Err(ExtractFault::Unknown);
             }
-            Ok(String::from_utf8_lossy(rest).into_owned())
+            Ok(String::from_utf8_lossy(rest))
         }
     }
 }

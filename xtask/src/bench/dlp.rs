@@ -388,7 +388,7 @@ fn share(part: usize, all: usize) -> String {
     format!("{part}/{all} ({:.2} %)", part as f64 * 100.0 / all as f64)
 }
 
-fn today() -> anyhow::Result<String> {
+pub(super) fn today() -> anyhow::Result<String> {
     let output = std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

@@ -1,7 +1,9 @@
-//! Benchmarks: builds what is compared in release, and lets `testkit` compare it. Next: `dlp`.
+//! Benchmarks: builds what is compared in release, and lets `testkit` compare it. Next: `dlp`, `corpus`.
 
+mod corpus;
 mod dlp;
 
+pub(crate) use corpus::corpus;
 pub(crate) use dlp::dlp;
 
 use std::process::Command;

@@ -13,7 +13,8 @@ use crate::run::private_folder;
 use anyhow::{Context, Result, anyhow, bail};
 use backstop_gate::{OsRandom, Random};
 use serde_json::json;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -129,21 +130,28 @@ fn write(file: &Path, lines: &[Zeroizing<String>]) -> Result<()> {
         text.push_str(line);
         text.push('\n');
     }
-    whole(file, text.as_bytes())
+    whole(file, |out| out.write_all(text.as_bytes()))
 }
 
-/// Writes a file that nobody else can read, all of it or nothing.
-pub(super) fn whole(file: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file that nobody else can read, all of it or nothing; `write` gives what stands in it.
+pub(crate) fn whole(
+    file: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
+) -> Result<()> {
     let fresh = file.with_extension("new");
     let failed = || format!("cannot write `{}`", file.display());
     // What an interrupted run has left.
     let _gone = std::fs::remove_file(&fresh);
-    let mut out = std::fs::OpenOptions::new()
+    let out = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&fresh)
         .with_context(failed)?;
-    out.write_all(bytes).and_then(|()| out.sync_all()).with_context(failed)?;
+    let mut buffer = BufWriter::with_capacity(1 << 20, &out);
+    write(&mut buffer)
+        .and_then(|()| buffer.flush())
+        .and_then(|()| out.sync_all())
+        .with_context(failed)?;
     std::fs::rename(&fresh, file).with_context(failed)
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(config: &Config, command: &Command, format: Format) -> Result<
                     return Err(usage(anyhow!("no document is registered as `{id}`")));
                 }
             }
-            whole(&corpus_file(config), &builder.finish().encode())?;
+            whole(&corpus_file(config), |out| builder.finish().write(out))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check { paths } => check(config, paths, format),
@@ -70,7 +70,7 @@ fn add(config: &Config, add: &CorpusAdd, format: Format) -> Result<ExitCode> {
             }
         }
     }
-    whole(&corpus_file(config), &builder.finish().encode())?;
+    whole(&corpus_file(config), |out| builder.finish().write(out))?;
     let columns =
         [("ID", "/id"), ("LEVEL", "/level"), ("PRINTS", "/fingerprints"), ("ROWS", "/rows")];
     printer::rows(format, &rows, &columns, "nothing was registered")?;

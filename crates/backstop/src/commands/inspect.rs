@@ -80,6 +80,7 @@ fn lens(inspector: Inspector, asked: &Inspect, most: usize) -> Result<Lens> {
         decoded: most.saturating_mul(8),
         fields: most,
         work: most.saturating_mul(64),
+        alike: MOST_ALIKE,
         ..Limits::default()
     };
     Ok(Lens {
@@ -89,6 +90,9 @@ fn lens(inspector: Inspector, asked: &Inspect, most: usize) -> Result<Lens> {
         media: asked.media.as_deref().map(inspect::media).transpose()?,
     })
 }
+
+/// LIMIT: findings of one kind that are listed for one file; the rest is counted.
+const MOST_ALIKE: usize = 1_000;
 
 /// The names of everything that can be found.
 fn known(detectors: &Detectors) -> BTreeSet<&str> {

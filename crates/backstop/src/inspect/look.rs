@@ -6,7 +6,8 @@ use super::redact::standing_alone;
 use super::sources::{Input, Origin, Passed, Text, read};
 use super::{File, Finding, Place, Summary};
 use backstop_detect::{
-    Acts, Coding, Found, Inspector, Looks, Media, Outcome, Payload, Report, Scratch, Unreadable,
+    Acts, Coding, Found, Hit, Inspector, Looks, Media, More, Outcome, Payload, Report, Scratch,
+    Unreadable,
 };
 use std::ops::Range;
 use std::sync::Mutex;
@@ -42,7 +43,9 @@ impl Lens {
             at: "",
         };
         let mut report = self.inspector.inspect(payload, &self.looks, scratch);
-        report.found.retain(|found| found.hit.acts == Acts::Block || self.notes == Notes::Shown);
+        let shown = |acts| acts == Acts::Block || self.notes == Notes::Shown;
+        report.found.retain(|found| shown(found.hit.acts));
+        report.more.retain(|more| shown(more.acts));
         report
     }
 
@@ -65,6 +68,7 @@ fn one(name: &str, mut text: Text, lens: &Lens, scratch: &mut Scratch) -> File {
     let spans = place::spans(&text.text, &text.media, &report.found, lens, scratch);
     let lines = Lines::of(&text.text);
     let mut findings = Vec::with_capacity(report.found.len());
+    let mut more = report.more;
     for (found, span) in report.found.iter().zip(spans) {
         // Lines of a text that was taken out of a file are nowhere in it.
         let span = span.filter(|_| text.origin == Origin::Itself);
@@ -77,10 +81,9 @@ fn one(name: &str, mut text: Text, lens: &Lens, scratch: &mut Scratch) -> File {
         // A value is reported once for a field; in plain text each of its places counts.
         if let (Some(first), Some(_)) = (span, place::direct(&text.text, &text.media, found)) {
             let value = text.text.get(first.clone()).unwrap_or_default();
-            standing_alone(&text.text, value)
-                .filter(|span| *span != first)
-                .take(MOST_PLACES)
-                .for_each(|span| at(Some(span)));
+            let mut others = standing_alone(&text.text, value).filter(|span| *span != first);
+            others.by_ref().take(MOST_PLACES).for_each(|span| at(Some(span)));
+            add(&mut more, more_of(&found.hit, others.count()));
         }
     }
     findings.sort_by_key(|finding| finding.place.map_or((usize::MAX, 0), |p| (p.line, p.column)));
@@ -88,7 +91,24 @@ fn one(name: &str, mut text: Text, lens: &Lens, scratch: &mut Scratch) -> File {
         name: name.to_owned(),
         bytes: text.text.len(),
         findings,
+        more,
         passed: passed(&report.outcome),
+    }
+}
+
+/// Places of a value that are counted and not listed.
+fn more_of(hit: &Hit, count: usize) -> More {
+    let (entity, level) = (hit.entity.clone(), hit.level.clone());
+    More { entity, family: hit.family, acts: hit.acts, level, count }
+}
+
+/// Adds to what is counted already of the same kind.
+fn add(more: &mut Vec<More>, new: More) {
+    let alike = |old: &More| More { count: 0, ..old.clone() } == More { count: 0, ..new.clone() };
+    match more.iter_mut().find(|old| alike(old)) {
+        Some(old) => old.count += new.count,
+        None if new.count > 0 => more.push(new),
+        None => {}
     }
 }
 
@@ -152,6 +172,7 @@ pub(crate) fn all(inputs: &[Input], lens: &Lens, most: usize, progress: &Progres
                             name: input.name.clone(),
                             bytes: 0,
                             findings: Vec::new(),
+                            more: Vec::new(),
                             passed: Some(passed),
                         },
                     };

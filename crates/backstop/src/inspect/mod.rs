@@ -23,7 +23,7 @@ pub(crate) use sarif::sarif;
 pub(crate) use show::{json, text};
 pub(crate) use sources::{Passed, Text, inputs, media, read};
 
-use backstop_detect::{Acts, Family};
+use backstop_detect::{Acts, Family, More};
 use std::sync::Arc;
 
 /// Something found in a file.
@@ -71,6 +71,8 @@ pub(crate) struct File {
     pub(crate) bytes: usize,
     /// What was found, by place.
     pub(crate) findings: Vec<Finding>,
+    /// Findings that are like many of those and were only counted.
+    pub(crate) more: Vec<More>,
     /// Why it was not, or not wholly, looked at.
     pub(crate) passed: Option<Passed>,
 }
@@ -83,10 +85,16 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Findings that refuse by themselves.
+    /// Findings that refuse by themselves, listed or counted.
     pub(crate) fn findings(&self) -> usize {
         let all = self.files.iter().flat_map(|file| &file.findings);
-        all.filter(|finding| finding.acts == Acts::Block).count()
+        let listed = all.filter(|finding| finding.acts == Acts::Block).count();
+        let counted = self.more().filter(|(_, more)| more.acts == Acts::Block);
+        listed + counted.map(|(_, more)| more.count).sum::<usize>()
+    }
+    /// Findings that are counted and not listed, by file.
+    pub(crate) fn more(&self) -> impl Iterator<Item = (&File, &More)> {
+        self.files.iter().flat_map(|file| file.more.iter().map(move |more| (file, more)))
     }
     /// Files that should have been looked at wholly and were not.
     pub(crate) fn incomplete(&self) -> impl Iterator<Item = (&File, &Passed)> {

@@ -1,5 +1,6 @@
 //! A summary as SARIF 2.1.0 (OASIS Standard, 27 March 2020), for code scanning services.
 
+use super::show::and_more;
 use super::{Finding, Summary, control};
 use backstop_detect::Acts;
 use serde_json::{Map, Value, json};
@@ -25,17 +26,14 @@ pub(crate) fn sarif(summary: &Summary, version: &str) -> Value {
             result(&file.name, finding, number)
         })
         .collect();
-    let notifications: Vec<Value> = summary
-        .passed()
-        .map(|(file, passed)| {
-            json!({
-                "level": if passed.is_gap() { "warning" } else { "note" },
-                "message": { "text": format!("{}: {passed}", file.name) },
-                "descriptor": { "id": passed.word() },
-                "locations": [{ "physicalLocation": { "artifactLocation": artifact(&file.name) } }],
-            })
-        })
-        .collect();
+    let passed = summary.passed().map(|(file, passed)| {
+        let level = if passed.is_gap() { "warning" } else { "note" };
+        notification(&file.name, level, passed.word(), &passed.to_string())
+    });
+    let more = summary
+        .more()
+        .map(|(file, more)| notification(&file.name, "warning", "not-listed", &and_more(more)));
+    let notifications: Vec<Value> = passed.chain(more).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -53,6 +51,16 @@ pub(crate) fn sarif(summary: &Summary, version: &str) -> Value {
             }],
             "results": results,
         }],
+    })
+}
+
+/// Something about a file that is no finding.
+fn notification(file: &str, level: &str, id: &str, text: &str) -> Value {
+    json!({
+        "level": level,
+        "message": { "text": format!("{file}: {text}") },
+        "descriptor": { "id": id },
+        "locations": [{ "physicalLocation": { "artifactLocation": artifact(file) } }],
     })
 }
 

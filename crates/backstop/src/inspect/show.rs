@@ -3,7 +3,7 @@
 use super::{Finding, Place, Summary, control, family};
 use crate::printer::Paint;
 use anyhow::Result;
-use backstop_detect::Acts;
+use backstop_detect::{Acts, More};
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -20,6 +20,9 @@ pub(crate) fn text(out: &mut impl Write, summary: &Summary) -> Result<()> {
                 Acts::Note => paint.warn(&finding.entity),
             };
             writeln!(out, "{}{}  {entity}  {}", file.name, place(finding), about(finding))?;
+        }
+        for more in &file.more {
+            writeln!(out, "{}: {}", file.name, paint.warn(&and_more(more)))?;
         }
     }
     for (file, passed) in summary.passed() {
@@ -48,6 +51,12 @@ pub(crate) fn text(out: &mut impl Write, summary: &Summary) -> Result<()> {
     }
     writeln!(out)?;
     Ok(())
+}
+
+/// `and 17 more US_SSN`.
+pub(super) fn and_more(more: &More) -> String {
+    let note = if more.acts == Acts::Note { " (notes)" } else { "" };
+    format!("and {} more {}{note}", more.count, more.entity)
 }
 
 /// `:3:17`, or nothing where the place is not known.
@@ -100,6 +109,7 @@ pub(crate) fn json(summary: &Summary) -> Value {
         "files": summary.looked_at(),
         "bytes": summary.bytes(),
         "findings": findings,
+        "more": summary.more().map(|(file, more)| more_json(&file.name, more)).collect::<Vec<_>>(),
         "incomplete": list(gaps),
         "left_out": list(left),
     })
@@ -117,13 +127,32 @@ fn finding_json(file: &str, finding: &Finding) -> Value {
         "entity": &*finding.entity,
         "family": family(finding.family),
         "control": control(finding.family),
-        "acts": match finding.acts { Acts::Block => "block", Acts::Note => "note" },
+        "acts": acts(finding.acts),
         "detector": &*finding.detector,
         "level": finding.level.as_deref(),
         "score": score(finding.score),
         "length": finding.length,
         "canary": finding.canary.as_deref(),
     })
+}
+
+fn more_json(file: &str, more: &More) -> Value {
+    json!({
+        "file": file,
+        "entity": &*more.entity,
+        "family": family(more.family),
+        "control": control(more.family),
+        "acts": acts(more.acts),
+        "level": more.level.as_deref(),
+        "count": more.count,
+    })
+}
+
+const fn acts(acts: Acts) -> &'static str {
+    match acts {
+        Acts::Block => "block",
+        Acts::Note => "note",
+    }
 }
 
 /// A score with two digits: more would only show how floats are kept.

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, bail};
 use backstop_detect::Media;
 use backstop_extract::ExtractFault;
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -194,7 +195,7 @@ fn read_stdin(media: Option<&Media>, most: usize) -> Result<Text, Passed> {
 
 /// The text of an office file or a PDF.
 fn extracted(name: &str, bytes: &[u8], most: usize, named: bool) -> Result<Text, Passed> {
-    match backstop_extract::text(name, bytes, most.saturating_mul(4)) {
+    match backstop_extract::text(name, bytes, most.saturating_mul(4)).map(Cow::into_owned) {
         Ok(text) => Ok(Text { text, media: Media::Text, origin: Origin::Extracted }),
         // Any other archive.
         Err(ExtractFault::Unknown) => Err(Passed::Binary { named }),

@@ -288,3 +288,37 @@ fn packs_recognizers_and_rules_of_ones_own_are_loaded_or_refused_with_their_line
     let ran = run(&[("detect.packs", "bad.yaml")]);
     assert!(ran.err.contains("bad.yaml:5: "), "{}", ran.err);
 }
+
+#[test]
+fn what_is_counted_and_not_listed_is_said_in_every_form() {
+    let mails: String = (0..1_500).map(|n| format!("user{n}.x@acme-corp.com\n")).collect();
+    let folder =
+        folder(&[("mails.txt", &mails), ("same.txt", &format!("{SSN} ssn\n").repeat(1_200))]);
+    let path = folder.path().display().to_string();
+    let ran = inspect(&["--format", "json", &path], "");
+    let answer = ran.json();
+    let count = |entity: &str| {
+        let listed = list(&ran).iter().filter(|found| found["entity"] == entity).count();
+        let more = answer["more"].as_array().unwrap();
+        let more = more.iter().filter(|more| more["entity"] == entity);
+        (listed, more.map(|more| more["count"].as_u64().unwrap()).sum::<u64>())
+    };
+    assert_eq!(count("EMAIL_ADDRESS"), (1_000, 500), "{}", answer["more"]);
+    assert_eq!(count("US_SSN"), (1_001, 199), "{}", answer["more"]);
+    let ran = inspect(&[&path], "");
+    assert!(ran.out.contains("mails.txt: and 500 more EMAIL_ADDRESS\n"), "{}", ran.out);
+    assert!(ran.out.contains("not clean: 2700 findings in 2 files"), "{}", ran.out);
+    let log = inspect(&["--format", "sarif", &path], "").json();
+    let told = &log["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    let told: Vec<&str> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["message"]["text"].as_str().unwrap())
+        .collect();
+    assert!(told.iter().any(|text| text.ends_with("same.txt: and 199 more US_SSN")), "{told:?}");
+    // Redaction leaves none of them.
+    let file = folder.path().join("mails.txt").display().to_string();
+    let ran = inspect(&["--redact", &file], "");
+    assert_eq!((ran.code, ran.out.matches("<EMAIL_ADDRESS>").count()), (1, 1_500), "{}", ran.err);
+}

@@ -20,6 +20,8 @@ mod corpus;
 mod demo;
 mod disk;
 mod dlp;
+mod documents;
+mod dumps;
 mod explain;
 mod fairness;
 mod inspect;

@@ -28,15 +28,11 @@ impl Planted {
         self.secrets.push((place, secret.to_owned()));
     }
 
-    /// None of them, nor its Base64, is in there.
+    /// None of them is in there, nor its Base64 at any of its three offsets, nor its hexadecimal.
     #[track_caller]
     fn is_not_in(&self, what: &str, bytes: &[u8]) {
         for (place, secret) in &self.secrets {
-            let encoded = base64::engine::general_purpose::STANDARD.encode(secret);
-            // Without the end, which depends on what follows.
-            let encoded = encoded.trim_end_matches('=');
-            let encoded = &encoded[..encoded.len() - encoded.len() % 4];
-            for needle in [secret.as_str(), encoded] {
+            for needle in shapes(secret) {
                 if let Some(at) = find(bytes, needle.as_bytes()) {
                     let (from, to) = (at.saturating_sub(200), (at + 100).min(bytes.len()));
                     panic!(
@@ -45,6 +41,41 @@ impl Planted {
                     );
                 }
             }
+        }
+    }
+}
+
+/// A secret as it is, and as it would stand in a longer text that is encoded.
+fn shapes(secret: &str) -> Vec<String> {
+    let mut shapes = vec![secret.to_owned()];
+    for before in 0..3 {
+        let text = format!("{}{secret}", "x".repeat(before));
+        for engine in
+            [base64::engine::general_purpose::STANDARD, base64::engine::general_purpose::URL_SAFE]
+        {
+            let encoded = engine.encode(&text);
+            // Without what depends on the neighbours.
+            let from = [0, 2, 3][before];
+            let end = text.len() / 3 * 4;
+            shapes.push(encoded[from..end].to_owned());
+        }
+    }
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    shapes.extend([hex.to_uppercase(), hex]);
+    shapes
+}
+
+#[test]
+fn every_shape_of_a_secret_is_known() {
+    let secret = "s3cr3t0001Zq17";
+    let shapes = shapes(secret);
+    for text in [format!("{secret} b"), format!("a{secret}"), format!("ab {secret}c")] {
+        for encoded in [
+            base64::engine::general_purpose::STANDARD.encode(&text),
+            text.bytes().map(|byte| format!("{byte:02X}")).collect(),
+            text,
+        ] {
+            assert!(shapes.iter().any(|shape| encoded.contains(shape)), "{encoded}");
         }
     }
 }
@@ -100,6 +131,7 @@ fn planted_secrets_are_nowhere_afterwards() {
         let mut refusals = plant_in_requests(&stage, &gateway, &session, &mut planted);
         refusals.extend(plant_what_is_found(&gateway, &session, &mut planted));
         refusals.extend(plant_in_the_api(&gateway, &mut planted));
+        let told = tell_the_analyzer_and_inspect(&stage, &gateway);
 
         // What was asked for is there, so that looking finds something.
         let mut shown = false;
@@ -128,6 +160,9 @@ fn planted_secrets_are_nowhere_afterwards() {
         }
         for refusal in &refusals {
             planted.is_not_in("a refusal", refusal);
+        }
+        for (what, said) in &told {
+            planted.is_not_in(what, said);
         }
         for arguments in [
             ["ledger", "export"].as_slice(),
@@ -320,6 +355,63 @@ fn plant_what_is_found(
         }
     }
     refusals
+}
+
+/// What the analyzer answers and what `inspect` says of texts full of secrets, in every form.
+fn tell_the_analyzer_and_inspect(stage: &Stage, gateway: &Backstop) -> Vec<(String, Vec<u8>)> {
+    let text = format!(
+        "SSN 536-90-4399, write to jane.roe@acme-corp.com\nkey: {OWN_KEY}\n{}\n",
+        base64::engine::general_purpose::STANDARD.encode("my ssn is 536-90-4399, thanks")
+    );
+    let mut told = Vec::new();
+    let body = json!({
+        "text": text, "language": "en", "return_decision_process": true,
+        "correlation_id": "jane.roe@acme-corp.com",
+    });
+    let reply = gateway.ask("POST", "/analyze", Some(&body));
+    assert_eq!(reply.status(), 200, "{}", reply.text());
+    assert!(reply.text().contains("US_SSN"), "{}", reply.text());
+    told.push(("/analyze".to_owned(), reply.raw));
+    // A fault is told without what it was about.
+    for body in [
+        json!({ "text": text, "language": "jane.roe@acme-corp.com" }),
+        json!({ "text": { "536-90-4399": 1 }, "language": "en" }),
+        json!({ "text": text, "language": "en", "entities": ["536-90-4399"] }),
+    ] {
+        let reply = gateway.ask("POST", "/analyze", Some(&body));
+        assert!(reply.status() >= 400, "{}", reply.text());
+        told.push(("a fault of /analyze".to_owned(), reply.raw));
+    }
+    let folder = stage.world.path().join("inspected");
+    std::fs::create_dir_all(&folder).unwrap();
+    let fields = json!({ "note": text, "jane.roe@acme-corp.com": ["536-90-4399"] });
+    std::fs::write(folder.join("note.txt"), &text).unwrap();
+    std::fs::write(folder.join("note.json"), fields.to_string()).unwrap();
+    let path = folder.display().to_string();
+    for format in ["text", "json", "sarif"] {
+        let ran = stage.cli(
+            &gateway.state(),
+            &[
+                "--format",
+                format,
+                "--set",
+                "log.level=trace",
+                "inspect",
+                "--notes",
+                "--encoded",
+                &path,
+            ],
+        );
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains("US_SSN"), "{}", ran.out);
+        told.push((format!("inspect as {format}"), (ran.out + &ran.err).into_bytes()));
+    }
+    // The command does not know that variable, and what it hands out may hold it.
+    let note = folder.join("note.txt").display().to_string();
+    std::fs::write(&note, text.replace(OWN_KEY, "")).unwrap();
+    let ran = stage.cli(&gateway.state(), &["inspect", "--redact", &note]);
+    told.push(("inspect --redact".to_owned(), (ran.out + &ran.err).into_bytes()));
+    told
 }
 
 /// Secrets that people and programs give the API.

@@ -1,4 +1,4 @@
-//! A corpus as bytes and back. Next: back to `mod`.
+//! A corpus as bytes and back, by a reader and a writer that are given. Next: back to `mod`.
 //!
 //! Layout, little-endian: `BSCORPUS`, version, seed, words; documents; fingerprints; tables; the
 //! hash of all that stands before it (against damage, not against forgery).
@@ -7,6 +7,7 @@ use super::index::Index;
 use super::table::Table;
 use super::words::Hash;
 use super::{Corpus, Document, Terms};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -25,130 +26,184 @@ pub enum CorpusFault {
     /// It is cut short or damaged.
     #[error("the corpus is damaged")]
     Damaged,
+    /// It cannot be read.
+    #[error("the corpus cannot be read: {0}")]
+    Unreadable(io::ErrorKind),
+}
+
+impl From<io::Error> for CorpusFault {
+    fn from(fault: io::Error) -> Self {
+        match fault.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Damaged,
+            kind => Self::Unreadable(kind),
+        }
+    }
 }
 
 const MAGIC: &[u8; 8] = b"BSCORPUS";
 const VERSION: u32 = 1;
 
 impl Corpus {
-    /// As bytes, for [`Corpus::decode`].
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.index.entries().len() * 8 + 1_024);
-        out.extend_from_slice(MAGIC);
-        put(&mut out, u64::from(VERSION));
-        put(&mut out, self.seed);
-        put(&mut out, self.terms.words as u64);
-        put(&mut out, self.documents.len() as u64);
-        self.documents.iter().for_each(|document| put_document(&mut out, document));
-        put_list(&mut out, self.index.entries());
-        put(&mut out, self.tables.len() as u64);
-        for table in &self.tables {
-            put_document(&mut out, table.document());
-            put(&mut out, table.k as u64);
-            put(&mut out, table.width as u64);
-            put_list(&mut out, table.index.entries());
-            put(&mut out, table.cells.len() as u64);
-            table.cells.iter().for_each(|cell| out.extend_from_slice(&cell.to_le_bytes()));
-            out.extend_from_slice(table.lengths());
+    /// Writes it for [`Corpus::read`], a piece at a time: nothing is held twice.
+    ///
+    /// # Errors
+    /// What `out` fails with.
+    pub fn write(&self, out: impl Write) -> io::Result<()> {
+        let mut out = Sealing { out, sum: Hash::new(0) };
+        out.bytes(MAGIC)?;
+        out.number(u64::from(VERSION))?;
+        out.number(self.seed)?;
+        out.number(self.terms.words as u64)?;
+        out.number(self.documents.len() as u64)?;
+        for document in &self.documents {
+            out.document(document)?;
         }
-        let sum = checksum(&out);
-        put(&mut out, sum);
-        out
+        out.list(self.index.entries())?;
+        out.number(self.tables.len() as u64)?;
+        for table in &self.tables {
+            out.document(table.document())?;
+            out.number(table.k as u64)?;
+            out.number(table.width as u64)?;
+            out.list(table.index.entries())?;
+            out.number(table.cells.len() as u64)?;
+            for cell in &table.cells {
+                out.bytes(&cell.to_le_bytes())?;
+            }
+            out.bytes(table.lengths())?;
+        }
+        let sum = out.sum.finish();
+        out.number(sum)?;
+        out.out.flush()
     }
 
-    /// From the bytes of [`Corpus::encode`].
+    /// From what [`Corpus::write`] wrote.
     ///
     /// # Errors
     /// [`CorpusFault::Foreign`] where it is none, [`CorpusFault::Damaged`] where its sum or its
-    /// structure is wrong.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CorpusFault> {
-        let rest = bytes.strip_prefix(MAGIC).ok_or(CorpusFault::Foreign)?;
-        let (body, sum) = bytes.split_last_chunk::<8>().ok_or(CorpusFault::Damaged)?;
-        if checksum(body) != u64::from_le_bytes(*sum) {
-            return Err(CorpusFault::Damaged);
-        }
-        let mut reader = Reader(rest.get(..rest.len().saturating_sub(8)).unwrap_or_default());
-        if reader.number()? != u64::from(VERSION) {
+    /// structure is wrong, [`CorpusFault::Unreadable`] where it cannot be read.
+    pub fn read(input: impl Read) -> Result<Self, CorpusFault> {
+        let mut input = Opening { input, sum: Hash::new(0) };
+        if input.chunk::<8>().map_err(|_| CorpusFault::Foreign)? != *MAGIC
+            || input.number()? != u64::from(VERSION)
+        {
             return Err(CorpusFault::Foreign);
         }
-        let seed = reader.number()?;
-        let words = reader.count(usize::MAX)?;
-        let count = reader.count(reader.0.len())?;
-        let documents = (0..count).map(|_| reader.document()).collect::<Result<Vec<_>, _>>()?;
-        let index =
-            Index::from_entries(reader.list()?, documents.len()).ok_or(CorpusFault::Damaged)?;
-        let tables = (0..reader.count(reader.0.len())?)
-            .map(|_| reader.table())
-            .collect::<Result<Vec<_>, _>>()?;
-        if !reader.0.is_empty() {
+        let seed = input.number()?;
+        let words = input.count()?;
+        let documents = input.many(Opening::document)?;
+        let entries = input.list(u64::from_le_bytes)?;
+        let index = Index::from_entries(entries, documents.len()).ok_or(CorpusFault::Damaged)?;
+        let tables = input.many(Opening::table)?;
+        let sum = input.sum.finish();
+        if input.number()? != sum || input.input.read(&mut [0])? != 0 {
             return Err(CorpusFault::Damaged);
         }
         Ok(Self { terms: Terms { words: words.max(Terms::LEAST) }, seed, documents, index, tables })
     }
 }
 
-fn put(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(&number.to_le_bytes());
+/// Writes, and sums up what it writes.
+struct Sealing<W> {
+    out: W,
+    sum: Hash,
 }
 
-fn put_list(out: &mut Vec<u8>, list: &[u64]) {
-    put(out, list.len() as u64);
-    list.iter().for_each(|entry| put(out, *entry));
-}
-
-fn put_document(out: &mut Vec<u8>, document: &Document) {
-    for text in [&document.id, &document.level] {
-        put(out, text.len() as u64);
-        out.extend_from_slice(text.as_bytes());
+impl<W: Write> Sealing<W> {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        bytes.iter().for_each(|byte| self.sum.byte(*byte));
+        self.out.write_all(bytes)
+    }
+    fn number(&mut self, number: u64) -> io::Result<()> {
+        self.bytes(&number.to_le_bytes())
+    }
+    fn list(&mut self, list: &[u64]) -> io::Result<()> {
+        self.number(list.len() as u64)?;
+        list.iter().try_for_each(|entry| self.number(*entry))
+    }
+    fn document(&mut self, document: &Document) -> io::Result<()> {
+        [&document.id, &document.level].into_iter().try_for_each(|text| {
+            self.number(text.len() as u64)?;
+            self.bytes(text.as_bytes())
+        })
     }
 }
 
-fn checksum(bytes: &[u8]) -> u64 {
-    let mut hash = Hash::new(0);
-    bytes.iter().for_each(|byte| hash.byte(*byte));
-    hash.finish()
+/// Reads, and sums up what it reads. No count is believed: room is made for what has come.
+struct Opening<R> {
+    input: R,
+    sum: Hash,
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Bytes that are read at once.
+const STEP: usize = 64 << 10;
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], CorpusFault> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(CorpusFault::Damaged)?;
-        self.0 = rest;
-        Ok(taken)
+impl<R: Read> Opening<R> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), CorpusFault> {
+        self.input.read_exact(bytes)?;
+        bytes.iter().for_each(|byte| self.sum.byte(*byte));
+        Ok(())
+    }
+    fn chunk<const N: usize>(&mut self) -> Result<[u8; N], CorpusFault> {
+        let mut chunk = [0; N];
+        self.fill(&mut chunk)?;
+        Ok(chunk)
     }
     fn number(&mut self) -> Result<u64, CorpusFault> {
-        let (number, rest) = self.0.split_first_chunk::<8>().ok_or(CorpusFault::Damaged)?;
-        self.0 = rest;
-        Ok(u64::from_le_bytes(*number))
+        self.chunk().map(u64::from_le_bytes)
     }
-    /// A count of things of which there can be no more than `most`.
-    fn count(&mut self, most: usize) -> Result<usize, CorpusFault> {
-        usize::try_from(self.number()?).ok().filter(|n| *n <= most).ok_or(CorpusFault::Damaged)
+    fn count(&mut self) -> Result<usize, CorpusFault> {
+        usize::try_from(self.number()?).map_err(|_| CorpusFault::Damaged)
     }
-    fn list(&mut self) -> Result<Vec<u64>, CorpusFault> {
-        let count = self.count(self.0.len() / 8)?;
-        let bytes = self.take(count * 8)?;
-        Ok(bytes.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect())
+    fn many<T>(
+        &mut self,
+        one: impl Fn(&mut Self) -> Result<T, CorpusFault>,
+    ) -> Result<Vec<T>, CorpusFault> {
+        let count = self.count()?;
+        let mut list = Vec::new();
+        for _ in 0..count {
+            list.push(one(self)?);
+        }
+        Ok(list)
+    }
+    fn bytes(&mut self, count: usize) -> Result<Vec<u8>, CorpusFault> {
+        let mut bytes = Vec::new();
+        while bytes.len() < count {
+            let from = bytes.len();
+            bytes.resize(count.min(from.saturating_add(STEP)), 0);
+            self.fill(bytes.get_mut(from..).unwrap_or_default())?;
+        }
+        Ok(bytes)
+    }
+    fn list<T, const N: usize>(
+        &mut self,
+        from: impl Fn([u8; N]) -> T,
+    ) -> Result<Vec<T>, CorpusFault> {
+        let mut left = self.count()?;
+        let mut list = Vec::new();
+        while left > 0 {
+            let step = left.min(STEP / N);
+            let bytes = self.bytes(step * N)?;
+            list.extend(bytes.as_chunks::<N>().0.iter().map(|chunk| from(*chunk)));
+            left -= step;
+        }
+        Ok(list)
     }
     fn text(&mut self) -> Result<Arc<str>, CorpusFault> {
-        let length = self.count(self.0.len())?;
-        std::str::from_utf8(self.take(length)?).map(Arc::from).map_err(|_| CorpusFault::Damaged)
+        let length = self.count()?;
+        let text = String::from_utf8(self.bytes(length)?);
+        text.map(Arc::from).map_err(|_| CorpusFault::Damaged)
     }
     fn document(&mut self) -> Result<Document, CorpusFault> {
         Ok(Document { id: self.text()?, level: self.text()? })
     }
     fn table(&mut self) -> Result<Table, CorpusFault> {
         let document = self.document()?;
-        let k = self.count(usize::MAX)?;
-        let width = self.count(usize::MAX)?;
-        let entries = self.list()?;
-        let count = self.count(self.0.len() / 4)?;
-        let bytes = self.take(count * 4)?;
-        let cells: Vec<u32> =
-            bytes.as_chunks::<4>().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
-        let lengths = self.take(1 << 16)?.to_vec();
-        let rows = count.checked_div(width).unwrap_or(0);
+        let k = self.count()?;
+        let width = self.count()?;
+        let entries = self.list(u64::from_le_bytes)?;
+        let cells = self.list(u32::from_le_bytes)?;
+        let lengths = self.bytes(1 << 16)?;
+        let rows = cells.len().checked_div(width).unwrap_or(0);
         let index = Index::from_entries(entries, rows).ok_or(CorpusFault::Damaged)?;
         Ok(Table::from_parts(document, k, index, cells, width, lengths))
     }

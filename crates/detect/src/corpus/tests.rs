@@ -122,16 +122,17 @@ fn a_corpus_survives_the_disk_and_damage_is_seen() {
     let mut builder = Corpus::builder(99, Terms { words: 60 });
     builder.document(document("one"), &prose(1, 500).join(" ")).unwrap();
     builder.table(document("people"), 2, PEOPLE.iter().map(|row| row.to_vec())).unwrap();
-    let bytes = builder.finish().encode();
-    let again = Corpus::decode(&bytes).unwrap();
+    let mut bytes = Vec::new();
+    builder.finish().write(&mut bytes).unwrap();
+    let again = Corpus::read(bytes.as_slice()).unwrap();
     assert_eq!(again.documents().map(|d| &*d.id).collect::<Vec<_>>(), ["one", "people"]);
     assert_eq!(ids(&again.scan(&prose(1, 500)[50..150].join(" "))), ["one"]);
     assert_eq!(ids(&again.scan("okafor88@example.com is John Okafor")), ["people"]);
     for at in (0..bytes.len()).step_by(101) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
-        assert!(Corpus::decode(&damaged).is_err(), "byte {at}");
-        assert!(Corpus::decode(&bytes[..at]).is_err(), "cut at {at}");
+        assert!(Corpus::read(damaged.as_slice()).is_err(), "byte {at}");
+        assert!(Corpus::read(&bytes[..at]).is_err(), "cut at {at}");
     }
 }
 

@@ -1,13 +1,15 @@
 //! Passages and rows of registered documents, looked for in all fields of a payload as one text:
-//! a paragraph may come a line a field, a row a cell a field. Next: `report`.
+//! a paragraph may come a line a field, a row a cell a field, and each of them encoded. Next: `report`.
 
 use super::inspection::{Inspection, Site, Taste};
 use super::report::{Found, Outcome};
 use crate::corpus::{Corpus, DocumentHit};
+use crate::decode::Transform;
 use crate::hit::Hit;
 use crate::pack::{Acts, Family};
 use crate::score::Score;
 use backstop_model::redacted::Redacted;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,57 +17,140 @@ use std::sync::Arc;
 const DETECTOR: &str = "document";
 const ENTITY: &str = "DOCUMENT";
 
-/// The fields of a payload, one after the other.
+/// Words of keys from which keys are looked at too: a text may stand in them.
+const KEYS: usize = 16;
+
+/// What a text is in its structure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Role {
+    /// The name of a member.
+    Key,
+    /// Everything else.
+    #[default]
+    Value,
+}
+
+/// The fields of a payload, one after the other, for each way in which they were hidden: what is
+/// one text may come encoded a line a field.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
+    streams: HashMap<Vec<Transform>, Stream>,
+    /// As what the next text is gathered.
+    pub(super) role: Role,
+}
+
+/// Texts in their order.
+#[derive(Debug, Default)]
+struct Stream {
     text: String,
-    /// Where each begins, and its pointer.
-    fields: Vec<(usize, String)>,
+    fields: Vec<Piece>,
+}
+
+/// One text of a stream.
+#[derive(Debug, Clone)]
+struct Piece {
+    start: usize,
+    role: Role,
+    pointer: String,
+}
+
+impl Stream {
+    fn add(&mut self, text: &str, role: Role, pointer: String) {
+        self.fields.push(Piece { start: self.text.len(), role, pointer });
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    /// The same without what has another role.
+    fn only(&self, role: Role) -> Self {
+        let mut part = Self::default();
+        let ends = self.fields.iter().skip(1).map(|next| next.start).chain([self.text.len()]);
+        for (piece, end) in self.fields.iter().zip(ends) {
+            if piece.role == role {
+                let text = self.text.get(piece.start..end.saturating_sub(1)).unwrap_or_default();
+                part.add(text, role, piece.pointer.clone());
+            }
+        }
+        part
+    }
+
+    /// What is looked at: the values; where there are many keys, these too, and all in its order.
+    fn views(self) -> Vec<Self> {
+        let keys = self.only(Role::Key);
+        if keys.fields.is_empty() {
+            return vec![self];
+        }
+        let values = self.only(Role::Value);
+        if keys.text.split_whitespace().count() < KEYS {
+            vec![values]
+        } else {
+            vec![values, keys, self]
+        }
+    }
 }
 
 impl Inspection<'_> {
-    /// Keeps a text for the end; one that was decoded is looked at now, by itself.
+    /// Keeps a text for the end.
     pub(super) fn documents(&mut self, text: &str, site: &Site<'_>, taste: Taste) {
-        let Some(corpus) = self.corpus().filter(|_| taste == Taste::Usual) else { return };
-        if self.chain.is_empty() {
-            let pointer = self.pointer(site);
-            self.gathered.fields.push((self.gathered.text.len(), pointer));
-            self.gathered.text.push_str(text);
-            self.gathered.text.push('\n');
+        if taste != Taste::Usual || self.corpus().is_none() {
             return;
         }
-        for found in corpus.scan(text) {
-            let hit = hit(&found, found.span.clone());
-            self.keep(hit, text, site);
+        let pointer = self.pointer(site);
+        let role = self.gathered.role;
+        if !self.gathered.streams.contains_key(&self.chain) {
+            self.gathered.streams.insert(self.chain.clone(), Stream::default());
+        }
+        if let Some(stream) = self.gathered.streams.get_mut(&self.chain) {
+            stream.add(text, role, pointer);
         }
     }
 
     /// Looks at all that was kept.
     pub(super) fn end_of_documents(&mut self) {
         let Some(corpus) = self.corpus() else { return };
-        let Gathered { text, fields } = std::mem::take(&mut self.gathered);
-        if !self.charge_work(text.len()) {
-            return;
+        let mut streams: Vec<_> = std::mem::take(&mut self.gathered.streams).into_iter().collect();
+        streams.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
+        for (chain, stream) in streams {
+            let mut told = Vec::new();
+            for view in stream.views() {
+                if !self.charge_work(view.text.len()) {
+                    return;
+                }
+                self.documents_in(&corpus, &chain, &view, &mut told);
+                if self.spent() {
+                    return;
+                }
+            }
         }
-        let mut told: Vec<(Arc<str>, String)> = Vec::new();
-        for found in corpus.scan(&text) {
-            let number = fields.partition_point(|(start, _)| *start <= found.span.start);
-            let Some((start, pointer)) = number.checked_sub(1).and_then(|at| fields.get(at)) else {
+    }
+
+    fn documents_in(
+        &mut self,
+        corpus: &Corpus,
+        chain: &[Transform],
+        view: &Stream,
+        told: &mut Vec<(Arc<str>, String)>,
+    ) {
+        let Stream { text, fields } = view;
+        let mut fresh = Vec::new();
+        for found in corpus.scan(text) {
+            let number = fields.partition_point(|piece| piece.start <= found.span.start);
+            let Some(piece) = number.checked_sub(1).and_then(|at| fields.get(at)) else {
                 continue;
             };
-            let place = (found.document.id.clone(), pointer.clone());
-            if fields.len() > 1 && told.contains(&place) {
+            let place = (found.document.id.clone(), piece.pointer.clone());
+            if told.contains(&place) || (fields.len() > 1 && fresh.contains(&place)) {
                 continue;
             }
-            told.push(place);
+            fresh.push(place);
             // In the field where it begins; the rest may stand in those that follow.
-            let end = fields.get(number).map_or(text.len(), |(next, _)| *next).saturating_sub(1);
-            let span =
-                found.span.start - start..found.span.end.min(end).max(found.span.start) - start;
+            let end = fields.get(number).map_or(text.len(), |next| next.start).saturating_sub(1);
+            let span = found.span.start - piece.start
+                ..found.span.end.min(end).max(found.span.start) - piece.start;
             let value = text.get(found.span.clone()).unwrap_or_default().as_bytes().to_vec();
             self.push_found(Found {
-                pointer: pointer.clone(),
-                chain: Vec::new(),
+                pointer: piece.pointer.clone(),
+                chain: chain.to_vec(),
                 length: value.len(),
                 digest_input: Redacted::new("passage of a document", value),
                 hit: hit(&found, span),
@@ -74,6 +159,7 @@ impl Inspection<'_> {
                 return;
             }
         }
+        told.append(&mut fresh);
     }
 
     /// The registered documents, if they are looked for.

@@ -1,6 +1,7 @@
 //! The walk: a payload is uncompressed, taken for what it is, and each of its fields looked at.
 //! Next: `look`.
 
+use super::documents::Role;
 use super::inspection::{Inspection, Site, Taste};
 use super::media::sniffed;
 use super::payload::{Coding, Media, Payload};
@@ -169,16 +170,8 @@ impl Visitor for Fields<'_, '_> {
         let site = Site { path: field.path, field: number, content, key: field.path.key() };
         match field.kind {
             Kind::Key => inspection.look_at_key(field.text, &Site { key: None, ..site }),
-            Kind::Number => {
-                inspection.look_at_number(field.text, &site);
-                inspection.beside(field.text, &site);
-            }
-            Kind::Text => {
-                if field.text.len() >= MIN_VALUE {
-                    inspection.look(field.text, &site);
-                }
-                inspection.beside(field.text, &site);
-            }
+            Kind::Number => inspection.look_at_number(field.text, &site),
+            Kind::Text => inspection.look_at_value(field.text, &site),
         }
         if inspection.spent() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -208,16 +201,8 @@ impl Visitor for Inner<'_, '_, '_> {
         let site = Site { key: field.path.key().or(self.site.key), ..self.site };
         match field.kind {
             Kind::Key => inspection.look_at_key(field.text, &Site { key: None, ..site }),
-            Kind::Number => {
-                inspection.look_at_number(field.text, &site);
-                inspection.beside(field.text, &site);
-            }
-            Kind::Text => {
-                if field.text.len() >= MIN_VALUE {
-                    inspection.look(field.text, &site);
-                }
-                inspection.beside(field.text, &site);
-            }
+            Kind::Number => inspection.look_at_number(field.text, &site),
+            Kind::Text => inspection.look_at_value(field.text, &site),
         }
         if inspection.spent() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -231,9 +216,23 @@ impl Visitor for Inner<'_, '_, '_> {
 impl Inspection<'_> {
     /// A key, for itself: the first time that it stands in the payload.
     fn look_at_key(&mut self, key: &str, site: &Site<'_>) {
+        self.gathered.role = Role::Key;
         if key.len() >= MIN_VALUE && self.new_key(key) {
             self.look(key, site);
+        } else {
+            self.documents(key, site, Taste::Usual);
         }
+        self.gathered.role = Role::Value;
+    }
+
+    /// A text. One that is too short to be anything by itself may be a word of a document.
+    fn look_at_value(&mut self, text: &str, site: &Site<'_>) {
+        if text.len() >= MIN_VALUE {
+            self.look(text, site);
+        } else {
+            self.documents(text, site, Taste::Usual);
+        }
+        self.beside(text, site);
     }
 
     /// A number, also as the whole number that another notation hides.
@@ -242,9 +241,12 @@ impl Inspection<'_> {
         let notation = number.contains(['.', 'e', 'E']);
         if digits >= 6 && !number.contains('.') {
             self.scan(number, site, Taste::Usual);
+        } else {
+            self.documents(number, site, Taste::Usual);
         }
         if notation && let Some(digits) = walk::whole_digits(number) {
             self.scan(&digits, site, Taste::Usual);
         }
+        self.beside(number, site);
     }
 }

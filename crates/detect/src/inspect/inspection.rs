@@ -1,6 +1,7 @@
 //! The state of one inspection: what was found, what was spent, where it stands.
 //! Next: `fields`.
 
+use super::alike::Alike;
 use super::documents::Gathered;
 use super::neighbours::Neighbours;
 use super::payload::{ContentFields, Looks};
@@ -14,19 +15,19 @@ use crate::pack::{Acts, Family};
 use crate::score::Score;
 use crate::walk::{Path, Step};
 use backstop_model::redacted::Redacted;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// LIMIT: findings of one inspection. Past it the rest is not looked at, and the payload is over the
 /// limit.
 pub(super) const MAX_FOUND: usize = 10_000;
-/// LIMIT: findings of one kind of PII or mark that are kept. What a policy says of them it says of
-/// the kind, so that more of them change no verdict.
-const MAX_ALIKE: usize = 256;
 /// LIMIT: the longest key that is scanned with its value, in bytes.
 const MAX_KEY: usize = 64;
+
+/// Bytes of a field in which its first line is looked at as one, and the capitals of a banner.
+const HEAD: usize = 256;
+const MIN_BANNER: usize = 3;
 
 /// How many keys are remembered.
 const KEYS: usize = 128;
@@ -42,6 +43,8 @@ pub(super) struct Inspection<'i> {
     budget: NameBudget,
     /// For fields that hold no content: all families but PII.
     plain: ScanOptions,
+    /// For the head of a field: marks alone.
+    marks: ScanOptions,
     /// Pointers of the parts that are being walked.
     pub(super) prefix: String,
     /// What was undone to see what is looked at now.
@@ -60,7 +63,7 @@ pub(super) struct Inspection<'i> {
     pub(super) gathered: Gathered,
     pub(super) found: Vec<Found>,
     /// How many of each kind were found.
-    alike: HashMap<Arc<str>, usize>,
+    alike: Alike,
     outcome: Outcome,
     fields: usize,
     scanned: usize,
@@ -110,6 +113,7 @@ impl<'i> Inspection<'i> {
         scratch: &'i mut Scratch,
     ) -> Self {
         let families = looks.scan.families.without(Family::Pii);
+        let marks = looks.scan.families.only(Family::Mark);
         Self {
             inspector,
             looks,
@@ -118,6 +122,7 @@ impl<'i> Inspection<'i> {
             names: NameScratch::default(),
             budget: NameBudget { session: looks.session, bytes: looks.limits.names },
             plain: ScanOptions { families, ..looks.scan.clone() },
+            marks: ScanOptions { families: marks, ..looks.scan.clone() },
             prefix: String::new(),
             chain: Vec::new(),
             hasher: RandomState::new(),
@@ -128,7 +133,7 @@ impl<'i> Inspection<'i> {
             keyed: String::new(),
             gathered: Gathered::default(),
             found: Vec::new(),
-            alike: HashMap::new(),
+            alike: Alike::default(),
             outcome: Outcome::Complete,
             fields: 0,
             scanned: 0,
@@ -138,7 +143,8 @@ impl<'i> Inspection<'i> {
 
     /// The report, when all is done.
     pub(super) fn report(self) -> Report {
-        Report { found: self.found, outcome: self.outcome, scanned: self.scanned }
+        let (found, more) = (self.found, self.alike.more());
+        Report { found, more, outcome: self.outcome, scanned: self.scanned }
     }
 
     /// Notes that something could not be looked at. The first reason stands.
@@ -243,8 +249,24 @@ impl<'i> Inspection<'i> {
             hit.span = hit.span.start.saturating_sub(offset)..hit.span.end - offset;
             self.keep(hit, text, site);
         }
+        if offset > 0 && taste == Taste::Usual {
+            self.head(text, site);
+        }
         if site.content && taste == Taste::Usual {
             self.names(text, site);
+        }
+    }
+
+    /// Looks for a banner in the first line of a field: behind its key it would not be one.
+    fn head(&mut self, text: &str, site: &Site<'_>) {
+        let head = text.get(..text.floor_char_boundary(HEAD)).unwrap_or_default();
+        let capital = |b: &u8| b.is_ascii_uppercase();
+        let line = head.find('\n').and_then(|end| head.get(..end)).unwrap_or_default();
+        if line.bytes().filter(capital).count() < MIN_BANNER || !self.charge_work(head.len()) {
+            return;
+        }
+        for hit in self.inspector.detectors.scan(head, &self.marks, self.scratch) {
+            self.keep(hit, text, site);
         }
     }
 
@@ -276,9 +298,8 @@ impl<'i> Inspection<'i> {
             return;
         }
         if matches!(hit.family, Family::Pii | Family::Mark) {
-            let alike = self.alike.entry(hit.entity.clone()).or_default();
-            *alike += 1;
-            if *alike > MAX_ALIKE {
+            let field = (site.field, self.chain.is_empty());
+            if !self.alike.keeps(&hit, field, self.looks.limits.alike) {
                 return;
             }
         }

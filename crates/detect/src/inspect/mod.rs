@@ -10,9 +10,11 @@
 //! reported as unreadable all the same: whoever receives it may read it differently. What nobody
 //! said to be anything is scanned as what it looks like.
 //!
-//! Reading order: `payload`, `media`, `report`, `inspection` (one inspection's state), `fields` (the
-//! walk), `look` (a text, decoded and looked at again), `neighbours` (values split over fields).
+//! Reading order: `payload`, `media`, `report`, `inspection` (one inspection's state), `alike`
+//! (which of many findings are kept), `fields` (the walk), `look` (a text, decoded and looked at
+//! again), `neighbours` (values split over fields).
 
+mod alike;
 mod documents;
 mod fields;
 mod inspection;
@@ -27,7 +29,7 @@ mod tests;
 pub use crate::decode::Transform;
 pub use crate::decode::inflate::Codec;
 pub use payload::{Coding, ContentFields, Limits, Looks, Media, Payload};
-pub use report::{Found, Outcome, Report, Unreadable};
+pub use report::{Found, More, Outcome, Report, Unreadable};
 
 use crate::corpus::Corpus;
 use crate::detectors::Detectors;

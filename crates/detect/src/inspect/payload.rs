@@ -107,6 +107,9 @@ pub struct Limits {
     pub work: usize,
     /// Bytes that the model of names may look at (passages in doubt that it does not remember).
     pub names: usize,
+    /// Findings of one kind of PII or mark that are kept; the rest is counted. No limit that
+    /// refuses: what is said of a kind holds for all of it.
+    pub alike: usize,
 }
 
 impl Default for Limits {
@@ -119,6 +122,7 @@ impl Default for Limits {
             fields: 100_000,
             work: 32 << 20,
             names: 128 << 10,
+            alike: 256,
         }
     }
 }

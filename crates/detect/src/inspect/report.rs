@@ -2,13 +2,17 @@
 
 use crate::decode::Transform;
 use crate::hit::Hit;
+use crate::pack::{Acts, Family};
 use backstop_model::redacted::Redacted;
+use std::sync::Arc;
 
 /// What was found, and whether everything was looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     /// Every finding, by field.
     pub found: Vec<Found>,
+    /// Findings that are like many before them and were only counted.
+    pub more: Vec<More>,
     /// Whether the inspection reached the end.
     pub outcome: Outcome,
     /// Bytes scanned in all.
@@ -42,6 +46,21 @@ pub enum Unreadable {
     /// Framing or syntax that does not hold.
     #[error("malformed: {0}")]
     Malformed(&'static str),
+}
+
+/// Findings of one kind that were counted and not kept: a verdict on those that were holds for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct More {
+    /// What they are.
+    pub entity: Arc<str>,
+    /// Which control they belong to.
+    pub family: Family,
+    /// Whether they refuse by themselves.
+    pub acts: Acts,
+    /// Their classification level.
+    pub level: Option<Arc<str>>,
+    /// How many.
+    pub count: usize,
 }
 
 /// One finding in a payload.

@@ -400,7 +400,43 @@ fn limits_are_answered_and_never_pass() {
 fn many_findings_of_one_kind_are_no_reason_to_refuse() {
     let rows: Vec<String> = (0..2000).map(|n| format!("\"536-90-{:04}\"", 1000 + n)).collect();
     let report = inspect(Media::Json, format!("[{}]", rows.join(",")).as_bytes());
-    assert_eq!((report.found.len(), report.outcome), (256, Outcome::Complete));
+    // 256, and the first of each of 64 more fields.
+    assert_eq!((report.found.len(), &report.outcome), (320, &Outcome::Complete));
+    let [more] = report.more.as_slice() else { panic!("{:?}", report.more) };
+    assert_eq!((&*more.entity, more.count), ("US_SSN", 2000 - 320));
+}
+
+/// A policy may have a threshold, excuse what stands in a field, or let notes pass: what is worse
+/// than many before it must be seen all the same.
+#[test]
+fn many_findings_hide_none_that_is_worse() {
+    let pack = "pack: own\ndetectors:\n\
+        - { id: low, entity: OWN, family: pii, level: internal, keywords: [low], patterns: [{ name: p, regex: 'low[0-9]+', score: 0.5, guard: word }], examples: [low1], counter_examples: [lo] }\n\
+        - { id: note, entity: OWN, family: pii, acts: note, level: internal, keywords: [note], patterns: [{ name: p, regex: 'note[0-9]+', score: 1.0, guard: word }], examples: [note1], counter_examples: [no] }\n\
+        - { id: sure, entity: OWN, family: pii, level: internal, keywords: [sure], patterns: [{ name: p, regex: 'sure[0-9]+', score: 0.9, guard: word }], examples: [sure1], counter_examples: [su] }\n\
+        - { id: high, entity: OWN, family: pii, level: restricted, keywords: [high], patterns: [{ name: p, regex: 'high[0-9]+', score: 0.5, guard: word }], examples: [high1], counter_examples: [hi] }\n";
+    let detectors = Builder::empty().pack("own", pack).unwrap().build().unwrap();
+    let inspector = Inspector::new(detectors.into());
+    let many = |word: &str| (0..400).map(|n| format!("{word}{n} ")).collect::<String>();
+    for worse in ["sure7", "high7"] {
+        let text = format!("{} {} {worse} {}", many("note"), many("low"), many("low"));
+        let payload = Payload {
+            bytes: text.as_bytes(),
+            media: Media::Text,
+            coding: Coding::Identity,
+            at: "",
+        };
+        let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+        let id = worse.trim_end_matches('7');
+        assert!(report.found.iter().any(|found| &*found.hit.detector == id), "{worse}");
+        assert_eq!(report.more.len(), 2, "{:?}", report.more);
+    }
+    // The first of a field stays, whatever filled the fields before.
+    let text = format!("{{\"a\": \"{}\", \"b\": \"low0 low1\"}}", many("low"));
+    let payload =
+        Payload { bytes: text.as_bytes(), media: Media::Json, coding: Coding::Identity, at: "" };
+    let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+    assert!(report.found.iter().any(|found| found.pointer == "/b"));
 }
 
 #[test]
@@ -649,4 +685,25 @@ fn a_stored_zlib_stream_is_a_stream() {
         "{:?}",
         lines(&report)
     );
+}
+
+#[test]
+fn a_banner_at_the_head_of_a_field_is_one() {
+    let inspector = Inspector::new(crate::Detectors::builtin());
+    let found = |body: &str| {
+        let payload = Payload {
+            bytes: body.as_bytes(),
+            media: Media::Json,
+            coding: Coding::Identity,
+            at: "",
+        };
+        let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+        report.found.iter().map(|found| found.hit.entity.to_string()).collect::<Vec<_>>()
+    };
+    let body = |text: &str| format!("{{\"note\": \"{text}\"}}");
+    assert_eq!(found(&body("CONFIDENTIAL\\n\\nThe ferry sails.")), ["CONFIDENTIAL_BANNER"]);
+    assert_eq!(found(&body("** SECRET **\\r\\nThe ferry sails.")), ["SECRET_BANNER"]);
+    for innocent in ["CONFIDENTIAL", "SECRET", "CONFIDENTIAL matters\\nstay here"] {
+        assert!(found(&body(innocent)).is_empty(), "{innocent}");
+    }
 }

@@ -6,6 +6,7 @@
 //! | a credential | it is the registered value that the row binds to exactly this host |
 //! | an encoded run | it stands in a field that the recipient declares |
 //! | any, by its level | the level is at most the least ceiling of session, skill, tenant, recipient |
+//! | a registered document | the same; where nobody has a ceiling, only of the lowest level |
 //!
 //! INVARIANT: each finding is judged for itself and only adds reasons, so that more findings never
 //! loosen a verdict. A tenant's observe state softens nothing about registered values.
@@ -212,7 +213,7 @@ impl<'p> Receiver<'p> {
     }
 
     fn level<'f>(&self, finding: &'f FindingRecord) -> Option<Objection<'f>> {
-        let ceiling = self.ceiling.as_ref()?;
+        let Some(ceiling) = &self.ceiling else { return self.unbounded(finding) };
         // At home there is no leak; elsewhere its own control refuses.
         if finding.control == Control::DlpCredential && self.is_bound(finding) {
             return None;
@@ -220,6 +221,19 @@ impl<'p> Receiver<'p> {
         let by_kind = [Control::DlpCredential, Control::DlpEncoded].contains(&finding.control);
         let own = (!by_kind).then(|| self.scale.own(finding));
         self.above(self.scale.named(finding).or(own)?, ceiling, finding)
+    }
+
+    /// A registered document where nobody has a ceiling. Somebody has said that it must not leave:
+    /// who says nothing has not said that it may.
+    fn unbounded<'f>(&self, finding: &'f FindingRecord) -> Option<Objection<'f>> {
+        let registered = finding.control == Control::DlpClassification && finding.canary.is_some();
+        let rank = self.scale.own(finding);
+        (registered && rank > 0).then(|| Objection {
+            control: Control::DlpClassification,
+            finding,
+            because: format!(" is `{}`, and no ceiling lets that leave", self.scale.name(rank)),
+            softness: Softness::Observable,
+        })
     }
 
     fn named_level<'f>(&self, finding: &'f FindingRecord) -> Option<Objection<'f>> {

@@ -193,6 +193,19 @@ fn the_least_ceiling_holds() {
 }
 
 #[test]
+fn a_registered_document_needs_a_ceiling_that_lets_it_leave() {
+    let verdict = |ceilings: &str, level: &str| {
+        let mut finding = found(Control::DlpClassification, "DOCUMENT", Some(level));
+        finding.record.canary = Some("document:plan.md".to_owned());
+        ask_about(&policy(ceilings), SEND, vec![finding]).verdict
+    };
+    assert_eq!(verdict(&ceilings("", "", ""), "restricted"), Verdict::Deny);
+    assert_eq!(verdict(&ceilings("", "", ""), "public"), Verdict::Allow);
+    assert_eq!(verdict(&ceilings("internal", "", ""), "restricted"), Verdict::Deny);
+    assert_eq!(verdict(&ceilings("restricted", "", ""), "restricted"), Verdict::Allow);
+}
+
+#[test]
 fn levels_come_from_the_classification_then_the_detector_then_the_default() {
     let policy = policy(&ceilings("internal", "", ""));
     let ask = |kind: &str, level: Option<&str>| {

@@ -14,11 +14,14 @@ mod servers;
 mod skill;
 
 use crate::cli::Format;
+use crate::commands::canary::whole;
 use crate::config::{Config, Resolved};
+use crate::detection::corpus_file;
 use crate::run::{Running, Surroundings};
 use anyhow::{Context, Result, ensure};
 use attacks::{ATTACKS, Attack, How};
-use backstop_gate::{Actor, Gate, SessionRequest};
+use backstop_detect::corpus::{Corpus, Document, Terms};
+use backstop_gate::{Actor, Gate, OsRandom, Random as _, SessionRequest};
 use backstop_ledger::Ledger;
 use backstop_model::control::Control;
 use backstop_model::event::Fact;
@@ -38,6 +41,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const POLICY: &str = include_str!("policy.yaml");
+/// What the gateway knows as a document that must not leave: by fingerprints alone.
+const PLAN: &str = include_str!("plan.md");
 /// The host that is reached by plain HTTP, so that bodies can be looked at.
 const PLAIN: &str = "plain.weather.example";
 /// What the gateway knows as its own: the key of the forecast service.
@@ -60,6 +65,7 @@ async fn scenario(folder: &std::path::Path) -> Result<Report> {
     let names = Arc::new(net::Names::default());
     let world = net::World { https: servers.https, http: servers.http, attacker: servers.attacker };
     let config = config(folder)?;
+    register(&config)?;
     let policy = Source { name: "demo/policy.yaml".to_owned(), text: POLICY.to_owned() };
     let surroundings = Surroundings { resolver: Arc::clone(&names) as _, wire: Arc::new(world) };
     let running = Running::start(&config, surroundings, vec![policy]).await?;
@@ -143,6 +149,16 @@ fn config(folder: &std::path::Path) -> Result<Config> {
         set("api.listen", "127.0.0.1:0"),
     ];
     Config::parse(&Resolved::from_table(&flags)?)
+}
+
+/// Registers [`PLAN`] as `backstop corpus add --level restricted plan.md` would.
+fn register(config: &Config) -> Result<()> {
+    let mut seed = [0; 8];
+    OsRandom.fill(&mut seed)?;
+    let mut corpus = Corpus::builder(u64::from_le_bytes(seed), Terms::default());
+    let plan = Document { id: "plan.md".into(), level: "restricted".into() };
+    corpus.document(plan, PLAN)?;
+    whole(&corpus_file(config), |out| corpus.finish().write(out))
 }
 
 /// Makes one attempt and reads off what came of it.

@@ -34,6 +34,10 @@ fn the_demo_holds_and_the_attacker_gets_nothing() {
         "key in gzip in Base64",
         "seed phrase",
         "key split by zero-width characters",
+        "a paragraph of a registered document",
+        "honest: a few words of that document",
+        "banner above the session's ceiling",
+        "CONFIDENTIAL at the head of a note",
         "honest: forecast for a note",
     ] {
         assert!(rows.iter().any(|row| row["attack"] == attack), "{attack}");

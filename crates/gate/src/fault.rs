@@ -12,6 +12,9 @@ pub enum GateFault {
     /// The trusted roots cannot be read.
     #[error("the trusted roots cannot be read")]
     Trust(#[from] TrustFault),
+    /// A DNS client's standing session cannot be opened.
+    #[error("no session for this DNS client: {0}")]
+    Names(String),
     /// There is no randomness for ids and tokens.
     #[error("no random bytes")]
     Random(#[from] RandomFault),

@@ -8,6 +8,7 @@
 //!                ├─▶ record   refusals: singly, then counted
 //!                └─▶ respond  alerts
 //!  inspect    payloads: held, looked at, kept as evidence
+//!  names      questions for names, on record before they are sent
 //!  admin      what people and runtimes may do        explain   what would be answered
 //! ```
 //! Reading order: `gate`, `settle`, `permit`, `judge`, `live`, `flow`, `record`, `admin`.
@@ -27,6 +28,7 @@ mod identity;
 mod inspect;
 mod judge;
 mod live;
+pub mod names;
 mod own;
 mod permit;
 mod readiness;

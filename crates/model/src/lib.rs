@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  id ─ time ─ redacted            names of things
-//!  host ─ addr ─ destination       where somebody wants to go
+//!  host ─ name ─ addr ─ destination   where somebody wants to go
 //!  attempt ─ finding               what somebody wants to do
 //!  control ─ verdict ─ refusal     what we answer
 //!  standing ─ event                what is remembered
@@ -18,6 +18,7 @@ pub mod event;
 pub mod finding;
 pub mod host;
 pub mod id;
+pub mod name;
 pub mod redacted;
 pub mod refusal;
 pub mod standing;

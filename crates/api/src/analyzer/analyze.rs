@@ -65,10 +65,6 @@ fn result(hit: &Hit, points: &Points<'_>) -> Value {
         "analysis_explanation": hit.explanation.as_deref().map(explanation),
         "end": points.before(hit.span.end),
         "entity_type": &*hit.entity,
-        "recognition_metadata": {
-            "recognizer_identifier": &*hit.detector,
-            "recognizer_name": &*hit.detector,
-        },
         "score": number(hit.score.value()),
         "start": points.before(hit.span.start),
     })
@@ -80,7 +76,7 @@ fn explanation(why: &Explanation) -> Value {
         "pattern": why.pattern,
         "pattern_name": why.pattern_name,
         "recognizer": why.recognizer,
-        "regex_flags": null,
+        "regex_flags": why.pattern.as_ref().map(|_| PATTERN_FLAGS),
         "score": number(why.score.value()),
         "score_context_improvement": number(why.score_context_improvement.value()),
         "supportive_context_word": why.supportive_context_word.as_deref().unwrap_or_default(),
@@ -88,6 +84,9 @@ fn explanation(why: &Explanation) -> Value {
         "validation_result": why.validation_result,
     })
 }
+
+/// `DOTALL | MULTILINE | IGNORECASE`, with which Presidio compiles every pattern.
+const PATTERN_FLAGS: u32 = 26;
 
 /// A score as it was written: more digits would only show how floats are kept.
 fn number(score: f32) -> f64 {

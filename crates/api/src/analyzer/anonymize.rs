@@ -112,12 +112,15 @@ fn marked(results: &Value, scored: Scored) -> Result<Vec<Marked>, Fault> {
                 })
             };
             let score = match (one.get("score").and_then(Value::as_f64), scored) {
-                (Some(score), _) => score,
-                (None, Scored::No) => 0.0,
+                (Some(score), _) => Some(score),
+                (None, Scored::No) => None,
                 (None, Scored::Yes) => return Err(missing("score")),
             };
             let entity = one.get("entity_type").and_then(Value::as_str);
-            let entity = entity.ok_or_else(|| missing("entity_type"))?.to_owned();
+            let entity = entity.ok_or_else(|| {
+                Fault::parameter("Invalid input, result must contain entity_type")
+            })?;
+            let entity = entity.to_owned();
             let (start, end) = (place("start")?, place("end")?);
             if start > end {
                 return Err(Fault::parameter(format!(
@@ -162,17 +165,17 @@ fn operate(
         pieces.push(new.clone());
         length += after + new_length;
         last = result.start;
-        items.push((length, new_length, result.entity.clone(), new, operator.name()));
+        items.push((length, new_length, result, new, operator.name()));
     }
     pieces.push(text.slice(0, last).to_owned());
     length += last;
     let items: Vec<Value> = items
         .into_iter()
-        .map(|(from_end, new_length, entity, new, operator)| {
+        .map(|(from_end, new_length, result, new, operator)| {
             let start = length - from_end;
             json!({
-                "start": start, "end": start + new_length, "entity_type": entity, "text": new,
-                "operator": operator,
+                "start": start, "end": start + new_length, "entity_type": result.entity,
+                "text": new, "operator": operator, "score": result.score,
             })
         })
         .collect();
@@ -204,8 +207,8 @@ mod tests {
             json!({
                 "text": "hello world, my name is <NAME>. My number is: 03445****",
                 "items": [
-                    {"start": 46, "end": 55, "entity_type": "PHONE_NUMBER", "text": "03445****", "operator": "mask"},
-                    {"start": 24, "end": 30, "entity_type": "NAME", "text": "<NAME>", "operator": "replace"},
+                    {"start": 46, "end": 55, "entity_type": "PHONE_NUMBER", "text": "03445****", "operator": "mask", "score": 0.95},
+                    {"start": 24, "end": 30, "entity_type": "NAME", "text": "<NAME>", "operator": "replace", "score": 0.8},
                 ],
             })
         );

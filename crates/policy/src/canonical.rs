@@ -9,8 +9,8 @@
 //! Must not know YAML. Next: `library`.
 
 use crate::document::{
-    Classification, Dlp, Document, Ech, Effect, Names, Role, Row, Skill, Target, Tenant, TestCase,
-    TestSubject,
+    Classification, Dlp, Document, Ech, Effect, Names, OverCap, Role, Row, Skill, Target, Tenant,
+    TestCase, TestSubject,
 };
 use backstop_model::attempt::Act;
 use backstop_model::id::Digest;
@@ -88,6 +88,7 @@ fn row(row: &Row) -> Form {
     map([
         ("allowPrivate", Form::Set(row.allow_private.iter().map(|(c, _)| text(c)).collect())),
         ("credential", maybe(row.credential.as_ref().map(|c| c.canary()).as_ref())),
+        ("dlp", dlp(row.dlp)),
         ("ech", text(ech)),
         ("idle", row.idle.map_or(Form::Null, |i| Form::Number(i.as_secs()))),
         ("inspect", text("tunnel")),
@@ -106,8 +107,13 @@ fn dlp(dlp: Dlp) -> Form {
         Names::GateOnly => "gate-only",
         Names::Required => "required",
     });
+    let over_cap = dlp.over_cap.map(|over_cap| match over_cap {
+        OverCap::Window => "window",
+        OverCap::Refuse => "refuse",
+    });
     map([
         ("names", names.map_or(Form::Null, text)),
+        ("overCap", over_cap.map_or(Form::Null, text)),
         ("threshold", dlp.threshold.map_or(Form::Null, |t| Form::Number(u64::from(t.get())))),
     ])
 }

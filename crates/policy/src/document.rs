@@ -123,6 +123,7 @@ pub(crate) struct Target {
 pub(crate) struct Row {
     pub(crate) target: Target,
     pub(crate) recipient: Option<Recipient>,
+    pub(crate) dlp: Dlp,
     pub(crate) credential: Option<CredentialSource>,
     pub(crate) allow_private: Vec<(Cidr, String)>,
     pub(crate) ech: Ech,
@@ -168,11 +169,22 @@ impl CredentialSource {
     }
 }
 
-/// How hard payloads are looked at; what is not said is left to the other document.
+/// How hard payloads are looked at; what is not said is left to the other documents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Dlp {
     pub(crate) names: Option<Names>,
     pub(crate) threshold: Option<PerMille>,
+    /// A row's alone.
+    pub(crate) over_cap: Option<OverCap>,
+}
+
+/// What happens to a payload that is larger than is held. `Window < Refuse`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OverCap {
+    /// It is judged piece by piece while it leaves: weaker, for earlier pieces have left by then.
+    Window,
+    /// It is refused.
+    Refuse,
 }
 
 /// How names of people, places and organisations are looked for. `Off < GateOnly < Required`.

@@ -32,7 +32,7 @@ mod yaml;
 
 pub use decide::{decide, decide_unparsable};
 pub use diagnostic::{Diagnostic, Level, LoadContext, NamesModel, Source};
-pub use document::{CredentialSource, Names};
+pub use document::{CredentialSource, Names, OverCap};
 pub use exam::{PolicyTest, TestOutcome};
 pub use library::{Applied, Library};
 pub use policy::{DlpTerms, InspectMode, Policy, RowTerms};

@@ -4,7 +4,8 @@
 use crate::canonical::skill_digest;
 use crate::diagnostic::Source;
 use crate::document::{
-    Classification, CredentialSource, Document, Names, Role, Row, Skill, Target, Tenant,
+    Classification, CredentialSource, Dlp, Document, Names, OverCap, Role, Row, Skill, Target,
+    Tenant,
 };
 use crate::index::TargetIndex;
 use crate::library::Library;
@@ -66,13 +67,15 @@ pub struct RowTerms {
     pub inspect: InspectMode,
 }
 
-/// How hard a subject's payloads are looked at.
+/// How hard a subject's payloads to one destination are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DlpTerms {
     /// How names are looked for.
     pub names: Names,
     /// From which score on personal data refuses.
     pub threshold: PerMille,
+    /// What happens to a payload that is larger than is held.
+    pub over_cap: OverCap,
 }
 
 impl Policy {
@@ -207,15 +210,33 @@ impl Policy {
         terms
     }
 
-    /// How hard a subject's payloads are looked at: the stricter of tenant and role.
-    pub fn dlp_terms(&self, subject: &Subject) -> DlpTerms {
-        let tenant = self.tenant(&subject.tenant).map(|tenant| tenant.document.dlp);
+    /// How hard a subject's payloads to a destination are looked at: the strictest of tenant, role
+    /// and all rows that name it.
+    pub fn dlp_terms(&self, subject: &Subject, destination: &Destination) -> DlpTerms {
+        let tenant = self.tenant(&subject.tenant);
         let role = subject.role.as_ref().and_then(|role| self.role(role)).map(|role| role.dlp);
-        let said = || tenant.into_iter().chain(role);
+        let rows = tenant.into_iter().flat_map(|tenant| tenant.rows(destination));
+        let said: Vec<Dlp> = tenant
+            .map(|tenant| tenant.document.dlp)
+            .into_iter()
+            .chain(role)
+            .chain(rows.map(|row| row.dlp))
+            .collect();
+        let said = || said.iter();
         DlpTerms {
             names: said().filter_map(|dlp| dlp.names).max().unwrap_or(Names::GateOnly),
             threshold: said().filter_map(|dlp| dlp.threshold).min().unwrap_or(PerMille::HALF),
+            over_cap: said().filter_map(|dlp| dlp.over_cap).max().unwrap_or(OverCap::Refuse),
         }
+    }
+
+    /// Whether any document or row asks for the model for names.
+    pub fn requires_names(&self) -> bool {
+        let tenants = self.tenants.values().map(|rules| &rules.document);
+        let rows = tenants.clone().flat_map(|tenant| &tenant.egress).map(|row| row.dlp);
+        let roles = self.roles.values().map(|role| role.dlp);
+        let mut all = tenants.map(|tenant| tenant.dlp).chain(rows).chain(roles);
+        all.any(|dlp| dlp.names == Some(Names::Required))
     }
 
     /// Every value that a row binds to its host.

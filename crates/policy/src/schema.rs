@@ -216,6 +216,12 @@ const ROW: Table = Table {
             "what this destination may receive beyond the defaults; denied where bodies cannot be read",
         ),
         may(
+            "dlp",
+            Shape::Map(&ROW_DLP),
+            "{}",
+            "how hard payloads to it are looked at; of tenant, role and row the strictest holds; denied where bodies cannot be read",
+        ),
+        may(
             "allowPrivate",
             Shape::List(&Shape::Text("CIDR")),
             "[]",
@@ -285,11 +291,24 @@ const DLP: Table = Table {
             "0.5",
             "from which score on (0.1 to 1.0) personal data refuses; of tenant and role the lower holds",
         ),
+    ],
+};
+
+const ROW_DLP: Table = Table {
+    name: "Tenant.spec.egress[].dlp",
+    keys: &[
+        may(
+            "names",
+            Shape::Text("`required`, `gate-only` or `off`"),
+            "the tenant's",
+            "as in a tenant",
+        ),
+        may("threshold", Shape::Text("score"), "the tenant's", "as in a tenant"),
         may(
             "overCap",
-            Shape::Text("`refuse`"),
+            Shape::Text("`refuse` or `window`"),
             "refuse",
-            "what happens to a payload that is larger than is looked at",
+            "what happens to a body that is larger than is held (`inspect.body_cap`): it is refused, or judged in overlapping windows of text while it leaves, which is weaker: what came before a finding has left",
         ),
     ],
 };
@@ -341,8 +360,16 @@ const TENANT_TEST: Table = Table {
             "any",
             "the control that decides (`egress.skill`, …)",
         ),
-        later("call", "test connections with `connect`", "a tool call to try"),
-        later("arguments", "test connections with `connect`", "the arguments of `call`"),
+        later(
+            "call",
+            "this build judges no tool calls: test connections with `connect`",
+            "a tool call to try",
+        ),
+        later(
+            "arguments",
+            "this build judges no tool calls: test connections with `connect`",
+            "the arguments of `call`",
+        ),
     ],
 };
 
@@ -364,8 +391,16 @@ const SKILL_TEST: Table = Table {
             "any",
             "the control that decides (`egress.skill`, …)",
         ),
-        later("call", "test connections with `connect`", "a tool call to try"),
-        later("arguments", "test connections with `connect`", "the arguments of `call`"),
+        later(
+            "call",
+            "this build judges no tool calls: test connections with `connect`",
+            "a tool call to try",
+        ),
+        later(
+            "arguments",
+            "this build judges no tool calls: test connections with `connect`",
+            "the arguments of `call`",
+        ),
     ],
 };
 

@@ -13,7 +13,7 @@
 //! Must not know detectors or bytes. Next: `wire`.
 
 use super::Reasons;
-use crate::document::{Classification, Recipient, Row};
+use crate::document::{Classification, OverCap, Recipient, Row};
 use crate::policy::{Policy, TenantRules};
 use backstop_model::attempt::{Attempt, Inspection};
 use backstop_model::control::Control;
@@ -49,12 +49,17 @@ pub(super) fn judge(
             reasons.deny(Control::Limit, text);
         }
     }
+    let terms = policy.dlp_terms(subject, &attempt.destination);
+    if attempt.sight == Inspection::Windows && terms.over_cap == OverCap::Refuse {
+        let text = "the payload is larger than is held, and no row lets it leave in windows";
+        reasons.deny_always(Control::Limit, text.to_owned());
+    }
     let recipient = Receiver {
         row,
         recipient: row.and_then(|row| row.recipient.as_ref()),
         scale: Scale(tenant.and_then(|tenant| tenant.scheme.as_deref())),
         ceiling: Ceiling::of(policy, tenant, subject, row),
-        threshold: policy.dlp_terms(subject).threshold,
+        threshold: terms.threshold,
     };
     let mut by_control: BTreeMap<Control, Objections<'_>> = BTreeMap::new();
     for finding in &evidence.findings {
@@ -62,7 +67,7 @@ pub(super) fn judge(
             by_control.entry(objection.control).or_default().add(objection);
         }
     }
-    let seen = attempt.sight >= Inspection::Body && evidence.look == Look::Whole;
+    let seen = attempt.sight >= Inspection::Windows && evidence.look == Look::Whole;
     for control in CONTROLS {
         if let Some(objections) = by_control.remove(&control) {
             objections.deny(control, reasons);

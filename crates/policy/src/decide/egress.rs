@@ -179,7 +179,7 @@ fn uninspected(row: Sight, requirement: Sight, attempt: &Attempt, reasons: &mut 
         (Sight::NotNeeded | Sight::Enough, _) => "the skill's requirement",
     };
     let what = match needed {
-        Inspection::Body => "bodies",
+        Inspection::Windows | Inspection::Body => "bodies",
         Inspection::Headers => "request heads",
         Inspection::None | Inspection::Sni => "names",
     };
@@ -265,18 +265,17 @@ fn target_needs(target: &Target) -> Inspection {
 
 fn row_needs(row: &Row) -> Inspection {
     match row.recipient {
-        Some(_) => Inspection::Body,
-        None => target_needs(&row.target),
+        None if row.dlp.names.is_none() && row.dlp.threshold.is_none() => target_needs(&row.target),
+        Some(_) | None => Inspection::Windows,
     }
 }
 
 fn sight(needed: Inspection, sight: Inspection) -> Sight {
     match needed {
         Inspection::None => Sight::NotNeeded,
-        Inspection::Sni | Inspection::Headers | Inspection::Body if sight >= needed => {
-            Sight::Enough
+        Inspection::Sni | Inspection::Headers | Inspection::Windows | Inspection::Body => {
+            if sight >= needed { Sight::Enough } else { Sight::Short(needed) }
         }
-        Inspection::Sni | Inspection::Headers | Inspection::Body => Sight::Short(needed),
     }
 }
 

@@ -3,13 +3,13 @@
 use super::{level, texts, word};
 use crate::decode::quote;
 use crate::diagnostic::{Faults, LoadContext, NamesModel, Span};
-use crate::document::{CredentialSource, Dlp, HostPattern, Names, Recipient, Row};
+use crate::document::{CredentialSource, Dlp, HostPattern, Names, OverCap, Recipient, Row};
 use crate::pointer::FieldPattern;
 use crate::yaml::Node;
 use backstop_model::destination::Protocol;
 use backstop_model::finding::PerMille;
 
-/// How hard payloads are looked at.
+/// How hard payloads are looked at, as a tenant or a role says it, or a row.
 pub(super) fn terms(node: Option<&Node>, ctx: &LoadContext, faults: &mut Faults) -> Dlp {
     let Some(node) = node else { return Dlp::default() };
     let words =
@@ -21,21 +21,35 @@ pub(super) fn terms(node: Option<&Node>, ctx: &LoadContext, faults: &mut Faults)
         let hint = "run `backstop models install`, or write `names: gate-only`";
         faults.error("policy.cannot_enforce", span, message, Some(hint));
     }
-    over_cap(node.get("overCap"), faults);
-    Dlp { names, threshold: threshold(node.get("threshold"), faults) }
+    Dlp {
+        names,
+        threshold: threshold(node.get("threshold"), faults),
+        over_cap: over_cap(node.get("overCap"), faults),
+    }
 }
 
-fn over_cap(node: Option<&Node>, faults: &mut Faults) {
-    let Some((node, text)) = node.and_then(|n| Some((n, n.text()?))) else { return };
-    match text {
-        "refuse" => {}
-        "window" => {
-            let message = "this build cannot enforce `overCap: window` yet".to_owned();
-            faults.error("policy.cannot_enforce", node.span, message, Some("write `refuse`"));
+fn over_cap(node: Option<&Node>, faults: &mut Faults) -> Option<OverCap> {
+    word(node, "overCap", &[("refuse", OverCap::Refuse), ("window", OverCap::Window)], faults)
+}
+
+/// What is weaker is said by every check, and where it can have no effect it is refused.
+pub(super) fn windows(row: &Row, faults: &mut Faults) {
+    match (row.dlp.over_cap, row.target.protocol) {
+        (None | Some(OverCap::Refuse), _) => {}
+        (Some(OverCap::Window), Protocol::Http) => {
+            let message = format!(
+                "what is sent to `{}` and is larger than is held is judged while it leaves",
+                row.target.host
+            );
+            let hint = "weaker: when something is found the connection is cut, and what came before it has left";
+            faults.warn("policy.over_cap", row.target.span, message, Some(hint));
         }
-        _ => {
-            let message = format!("`overCap` does not know `{}`", quote(text));
-            faults.error("policy.value", node.span, message, Some("write `refuse`"));
+        (Some(OverCap::Window), Protocol::Https) => {
+            let message = format!(
+                "`overCap: window` of `{}` can have no effect: a tunnel's payload is not read",
+                row.target.host
+            );
+            faults.error("policy.cannot_enforce", row.target.span, message, Some("take it out"));
         }
     }
 }

@@ -116,10 +116,12 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
     let review_by = date(node.get("reviewBy"), faults);
     let recipient = node.get("recipient").map(|r| dlp::recipient(r, faults));
     let credential = dlp::credential(node.get("credential"), faults);
+    let terms = dlp::terms(node.get("dlp"), ctx, faults);
     let idle = duration(node.get("idle"), faults);
     let row = Row {
         target: target?,
         recipient,
+        dlp: terms,
         credential,
         allow_private,
         ech: ech?,
@@ -142,6 +144,7 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
     }
     exceptions(&row, faults);
     dlp::bound(&row, faults);
+    dlp::windows(&row, faults);
     unreadable(&row, faults);
     Some(row)
 }
@@ -201,6 +204,7 @@ fn unreadable(row: &Row, faults: &mut Faults) {
         ("methods", !row.target.methods.is_empty()),
         ("paths", !row.target.paths.is_empty()),
         ("recipient", row.recipient.is_some()),
+        ("dlp", row.dlp.names.is_some() || row.dlp.threshold.is_some()),
     ];
     let named: Vec<_> =
         rules.iter().filter(|(_, there)| *there).map(|(name, _)| format!("`{name}`")).collect();

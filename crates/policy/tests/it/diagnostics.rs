@@ -51,7 +51,7 @@ fn unknown_key() {
         "{ host: a.example.com, knownNoise: true }",
         expect![[r#"
         p.yaml:7:28: error: unknown key `knownNoise` in `Tenant.spec.egress[]` [policy.unknown_key]
-          hint: known keys: host, ports, protocol, methods, paths, recipient, allowPrivate, inspect, ech, idle, owner, reason, reviewBy, credential"#]],
+          hint: known keys: host, ports, protocol, methods, paths, recipient, dlp, allowPrivate, inspect, ech, idle, owner, reason, reviewBy, credential"#]],
     );
     tenant(
         "  sandbox: {}",
@@ -674,9 +674,9 @@ fn what_cannot_be_enforced_yet() {
         "  tests:\n  - { call: x, arguments: { a: b }, expect: deny }",
         expect![[r#"
         p.yaml:9:7: error: this build cannot enforce `call` yet [policy.cannot_enforce]
-          hint: test connections with `connect`
+          hint: this build judges no tool calls: test connections with `connect`
         p.yaml:9:16: error: this build cannot enforce `arguments` yet [policy.cannot_enforce]
-          hint: test connections with `connect`"#]],
+          hint: this build judges no tool calls: test connections with `connect`"#]],
     );
 }
 

@@ -7,7 +7,9 @@ use backstop_model::finding::{Acts, Evidence, Finding, Look, Part, PerMille};
 use backstop_model::id::LevelName;
 use backstop_model::standing::{Standing, Usage};
 use backstop_model::verdict::{Ruling, Verdict};
-use backstop_policy::{CredentialSource, Library, LoadContext, NamesModel, Policy, decide};
+use backstop_policy::{
+    CredentialSource, Library, LoadContext, NamesModel, OverCap, Policy, decide,
+};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -289,9 +291,10 @@ fn the_stricter_of_tenant_and_role_says_how_hard_to_look() {
         + &document("Role", "r", "  skills: [s]\n  dlp: { names: gate-only, threshold: 0.85 }");
     let policy = policy(&text);
     let mut subject = subject(&policy);
-    let alone = policy.dlp_terms(&subject);
+    let there = attempt(SEND).destination;
+    let alone = policy.dlp_terms(&subject, &there);
     subject.role = Some(backstop_model::id::RoleName::parse("r").unwrap());
-    let both = policy.dlp_terms(&subject);
+    let both = policy.dlp_terms(&subject, &there);
     assert_eq!((alone.names, alone.threshold.get()), (backstop_policy::Names::Off, 600));
     assert_eq!((both.names, both.threshold.get()), (backstop_policy::Names::GateOnly, 600));
     let mut weak = pii("US_SSN");
@@ -299,6 +302,27 @@ fn the_stricter_of_tenant_and_role_says_how_hard_to_look() {
     assert_eq!(ask_about(&policy, SEND, vec![weak.clone()]).verdict, Verdict::Allow);
     weak.record.score = PerMille::new(600);
     assert_eq!(ask_about(&policy, SEND, vec![weak]).verdict, Verdict::Deny);
+}
+
+#[test]
+fn a_row_may_ask_for_more_and_alone_for_windows() {
+    let plain = policy(&row(""));
+    let strict = policy(&row(", dlp: { overCap: window, threshold: 0.3 }"));
+    let terms = |policy: &Policy| policy.dlp_terms(&subject(policy), &attempt(SEND).destination);
+    assert_eq!(terms(&plain).over_cap, OverCap::Refuse);
+    assert_eq!((terms(&strict).over_cap, terms(&strict).threshold.get()), (OverCap::Window, 300));
+    assert!(!strict.requires_names());
+    let decided = |policy: &Policy| {
+        let mut attempt = attempt(SEND);
+        attempt.sight = Inspection::Windows;
+        let (standing, usage, evidence) = <(Standing, Usage, Evidence)>::default();
+        decide(policy, &subject(policy), &standing, &usage, &attempt, &evidence, now())
+    };
+    assert_eq!(decided(&plain).deciding().map(|r| r.control), Some(Control::Limit));
+    let weak = decided(&strict);
+    assert_eq!(weak.verdict, Verdict::Allow);
+    assert!(!weak.duties[0].discharged, "the body is not judged whole");
+    assert_ne!(plain.digest(), strict.digest());
 }
 
 #[test]
@@ -347,10 +371,19 @@ fn every_fault_in_these_keys_is_said() {
     .assert_eq(&faults(&dlp("names: required"), &known));
     let with_model = LoadContext { names: NamesModel::Installed, ..known.clone() };
     assert_eq!(faults(&dlp("names: required"), &with_model), "");
+    assert!(faults(&dlp("overCap: window"), &known).contains("unknown key `overCap`"));
     expect![[r#"
-        p.yaml:6:19: error: this build cannot enforce `overCap: window` yet [policy.cannot_enforce]
-          hint: write `refuse`"#]]
-    .assert_eq(&faults(&dlp("overCap: window"), &known));
+        p.yaml:7:13: warning: what is sent to `a.example.com` and is larger than is held is judged while it leaves [policy.over_cap]
+          hint: weaker: when something is found the connection is cut, and what came before it has left"#]]
+    .assert_eq(&faults(&rows("protocol: HTTP, dlp: { overCap: window }"), &known));
+    expect![[r#"
+        p.yaml:7:13: error: `overCap: window` of `a.example.com` can have no effect: a tunnel's payload is not read [policy.cannot_enforce]
+          hint: take it out"#]]
+    .assert_eq(&faults(&rows("dlp: { overCap: window }"), &known));
+    expect![[r#"
+        p.yaml:7:58: error: `names: required` needs the model for names, which is not here [policy.cannot_enforce]
+          hint: run `backstop models install`, or write `names: gate-only`"#]]
+    .assert_eq(&faults(&rows("protocol: HTTP, dlp: { names: required }"), &known));
     for bad in ["0", "0.05", "1.1", "x", "-0.5", "0.5000", ".5"] {
         assert!(
             faults(&dlp(&format!("threshold: \"{bad}\"")), &known).contains("not a score"),

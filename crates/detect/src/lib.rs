@@ -40,7 +40,7 @@ pub use inspect::{
     Codec, Coding, ContentFields, Found, Inspector, Limits, Looks, Media, More, Outcome, Payload,
     Report, Transform, Unreadable,
 };
-pub use name::{NameBudget, NameFault, NameModel, NameScratch, NameSpan, Names};
+pub use name::{NameBudget, NameCounts, NameFault, NameModel, NameScratch, NameSpan, Names};
 pub use options::{AllowList, AllowListFault, Families, ScanOptions};
 pub use pack::{Acts, Catalog, CatalogEntry, Family, PackFault, PackLine};
 pub use score::Score;

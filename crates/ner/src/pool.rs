@@ -6,11 +6,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use backstop_detect::{NameBudget, NameFault, NameModel, NameSpan};
+use backstop_detect::{NameBudget, NameCounts, NameFault, NameModel, NameSpan};
 use rten::ThreadPool;
 
 use crate::cache::{Cache, Key};
@@ -49,6 +51,8 @@ struct Shared {
     cache: Mutex<Cache>,
     most: usize,
     run: Box<Runner>,
+    looked: AtomicU64,
+    remembered: AtomicU64,
 }
 
 /// Waiting passages, a row for each session, and whose turn it is.
@@ -82,6 +86,8 @@ impl Pool {
             cache: Mutex::new(Cache::new(config.remembered)),
             most: config.queue,
             run,
+            looked: AtomicU64::new(0),
+            remembered: AtomicU64::new(0),
         });
         let mut pool = Self { shared, workers: Vec::new() };
         for number in 0..config.workers.get() {
@@ -116,6 +122,8 @@ impl NameModel for Pool {
         drop(reply);
         budget.bytes = budget.bytes.checked_sub(bytes).ok_or(NameFault::OverBudget)?;
         let asked = jobs.len();
+        let known = passages.len().saturating_sub(asked);
+        self.shared.remembered.fetch_add(known as u64, Ordering::Relaxed);
         self.shared.push(budget.session, jobs)?;
         for _ in 0..asked {
             let (number, result) = replies.recv().map_err(|_| NameFault::Broken)?;
@@ -126,6 +134,13 @@ impl NameModel for Pool {
             *answers.get_mut(number).ok_or(NameFault::Broken)? = Some(found);
         }
         answers.into_iter().collect::<Option<_>>().ok_or(NameFault::Broken)
+    }
+
+    fn counts(&self) -> NameCounts {
+        NameCounts {
+            looked: self.shared.looked.load(Ordering::Relaxed),
+            remembered: self.shared.remembered.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -196,7 +211,10 @@ fn work(shared: &Shared) {
     // The model's own threads: one, so that a run takes a worker's share and no more.
     let threads = Arc::new(ThreadPool::with_num_threads(1));
     while let Some(job) = shared.next() {
-        let result = (shared.run)(&job.passage, &threads);
+        shared.looked.fetch_add(1, Ordering::Relaxed);
+        // A text that makes the model panic must not take the worker away from all others.
+        let run = AssertUnwindSafe(|| (shared.run)(&job.passage, &threads));
+        let result = catch_unwind(run).unwrap_or(Err(RunFault));
         // A caller that is gone wants no answer.
         let _ = job.reply.send((job.number, result));
     }
@@ -218,7 +236,7 @@ mod tests {
     use super::*;
     use backstop_detect::{Score, name::Label};
     use std::sync::Barrier;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     fn config(queue: usize) -> PoolConfig {
         PoolConfig { workers: NonZeroUsize::MIN, queue, remembered: 64 }
@@ -257,7 +275,10 @@ mod tests {
         let mut budget = NameBudget { session: 1, bytes: 100 };
         assert_eq!(pool.spans(&["a"], &mut budget).unwrap_err(), NameFault::Broken);
         let pool = Pool::with(Box::new(|_, _| panic!("a worker dies")), config(16)).unwrap();
-        assert_eq!(pool.spans(&["a"], &mut budget).unwrap_err(), NameFault::Broken);
+        // Every call has its answer: nobody waits for a worker that is gone.
+        for passage in ["a", "b"] {
+            assert_eq!(pool.spans(&[passage], &mut budget).unwrap_err(), NameFault::Broken);
+        }
     }
 
     #[test]

@@ -40,6 +40,20 @@ pub trait NameModel: Send + Sync {
         passages: &[&str],
         budget: &mut NameBudget,
     ) -> Result<Vec<Vec<NameSpan>>, NameFault>;
+
+    /// How much it was asked so far.
+    fn counts(&self) -> NameCounts {
+        NameCounts::default()
+    }
+}
+
+/// How much a model was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NameCounts {
+    /// Passages that it looked at.
+    pub looked: u64,
+    /// Passages that it remembered.
+    pub remembered: u64,
 }
 
 /// What one caller may still spend on the model.

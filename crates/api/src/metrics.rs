@@ -4,6 +4,7 @@
 use crate::exposition::{CONTENT_TYPE, Exposition, Type, whole};
 use crate::reply::Reply;
 use crate::serve::House;
+use backstop_detect::NameCounts;
 use backstop_gate::{Latency, Stats};
 use backstop_ledger::Health;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,7 @@ pub(crate) fn reply(house: &House) -> Reply {
         yes(waiting.is_empty()),
     );
     gate(&mut out, &house.api.gate.stats());
+    names(&mut out, house.api.gate.name_counts());
     ledger(&mut out, &house.api.ledger.health());
     standing(&mut out, house);
     api(&mut out, house);
@@ -89,6 +91,16 @@ fn gate(out: &mut Exposition, stats: &Stats) {
         "How long looking at a payload took, waiting for its turn included.",
         &stats.inspected,
     );
+}
+
+fn names(out: &mut Exposition, counts: NameCounts) {
+    let mut passages = out.family(
+        "backstop_name_passages_total",
+        Type::Counter,
+        "Passages that the model for names was asked about, by whether it had to look or remembered.",
+    );
+    passages.sample("", &[("answer", "looked")], whole(counts.looked));
+    passages.sample("", &[("answer", "remembered")], whole(counts.remembered));
 }
 
 fn latency(out: &mut Exposition, name: &str, help: &str, latency: &Latency) {

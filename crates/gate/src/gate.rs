@@ -293,7 +293,7 @@ impl Inner {
         let subject = Some(&entry.session.subject);
         let mut refused = Refused::new(subject, asked(attempt), control, reason);
         refused.refines = refines;
-        refused.findings = kept(&entry.evidence);
+        refused.findings = kept(&entry.evidence());
         Answer::Refusal(self.refuse(refused))
     }
 

@@ -78,7 +78,7 @@ impl Inner {
                 };
                 let usage = Usage { calls: used.calls.saturating_sub(own), ..used };
                 let mut decision =
-                    decide(&policy, subject, &standing, &usage, attempt, &entry.evidence, now);
+                    decide(&policy, subject, &standing, &usage, attempt, &entry.evidence(), now);
                 // How much is held is this process's affair, so policy cannot say it.
                 let cap = ByteCount(u64::try_from(self.inspection.cap).unwrap_or(u64::MAX));
                 for duty in &mut decision.duties {

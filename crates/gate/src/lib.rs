@@ -55,7 +55,10 @@ pub use fault::GateFault;
 pub use flow::{Flow, FlowHandle, Ride};
 pub use gate::{Gate, Parts};
 pub use identity::{Actor, Credential, Session};
-pub use inspect::{Content, Held, HeldFault, InspectConfig, Inspected, load_context};
+pub use inspect::{
+    Content, Extent, Held, HeldFault, InspectConfig, Inspected, WINDOW, WINDOW_OVERLAP, Windows,
+    load_context,
+};
 pub use permit::{Answer, Permit};
 pub use readiness::{Readiness, Ready};
 pub use resolve::{Resolve, ResolveFault, StaticResolver, SystemResolver};

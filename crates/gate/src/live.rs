@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::identity::Session;
 use backstop_model::attempt::Attempt;
 use backstop_model::control::Control;
-use backstop_model::finding::Evidence;
+use backstop_model::finding::{Evidence, Look};
 use backstop_model::id::{Digest, SessionId};
 use backstop_model::standing::Usage;
 use backstop_model::time::Timestamp;
@@ -78,7 +78,7 @@ pub(crate) struct Entry {
     pub(crate) cord: Arc<Cord>,
     pub(crate) meter: Arc<Meter>,
     /// What was found in what it sends: judged again with it, long after the bytes are gone.
-    pub(crate) evidence: Arc<Evidence>,
+    evidence: Mutex<Arc<Evidence>>,
     /// The address that was reached, once it is dialled.
     reached: OnceLock<IpAddr>,
 }
@@ -103,6 +103,22 @@ pub(crate) struct Settled {
 }
 
 impl Entry {
+    /// What is known of its payload so far.
+    pub(crate) fn evidence(&self) -> Arc<Evidence> {
+        Arc::clone(&lock(&self.evidence))
+    }
+    /// More of its payload was looked at.
+    pub(crate) fn learn(&self, more: Evidence) {
+        {
+            let mut evidence = lock(&self.evidence);
+            let all = Arc::make_mut(&mut evidence);
+            all.findings.extend(more.findings);
+            if all.look == Look::Whole {
+                all.look = more.look;
+            }
+        }
+        lock(&self.stages).settled = None;
+    }
     pub(crate) fn stages(&self) -> Vec<Attempt> {
         lock(&self.stages).list.clone()
     }
@@ -323,7 +339,7 @@ impl Live {
                 root,
                 cord,
                 meter,
-                evidence,
+                evidence: Mutex::new(evidence),
                 reached: OnceLock::new(),
             });
             state.entries.insert(id, Arc::clone(&entry));

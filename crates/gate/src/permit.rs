@@ -34,6 +34,7 @@ use crate::exit::{self, TlsMode};
 use crate::fault::Faulted;
 use crate::flow::{Carries, Flow, FlowHandle, Ride, Tie};
 use crate::gate::Inner;
+use crate::inspect::Windows;
 use crate::judge::{Judged, Seen, address_rules};
 use crate::live::{Registration, Ties};
 use backstop_ledger::Receipt;
@@ -107,6 +108,12 @@ impl Permit {
     /// How long the connection may be idle, where its row says so.
     pub fn idle(&self) -> Option<Duration> {
         self.idle
+    }
+
+    /// The judge of a body that leaves in windows under this permit.
+    pub fn windows(&self) -> Windows {
+        let entry = Arc::clone(self.registration.entry());
+        Windows::new(Arc::clone(&self.inner), entry, self.receipt.id.clone(), self.attempt.clone())
     }
 
     /// Asks for the next stage of the same attempt. It can only tighten: the destination stays,
@@ -225,10 +232,8 @@ impl Permit {
         let root = registration.entry().root;
         // RACE: registered with the flow's own cord before it is asked once more, so that a change
         // in between either shows in the answer or cuts the flow.
-        let ties = Ties {
-            cord: Arc::clone(flow.cord()),
-            evidence: Arc::clone(&registration.entry().evidence),
-        };
+        let ties =
+            Ties { cord: Arc::clone(flow.cord()), evidence: registration.entry().evidence() };
         let tied = inner.register(&session, attempt.clone(), root, ties);
         let tied = match tied {
             Ok(tied) => tied,

@@ -107,7 +107,7 @@ impl Inner {
             refines,
             grant: judged.decision.grant.clone(),
             delegated: self.exit.delegates(&attempt.destination),
-            findings: kept(&entry.evidence),
+            findings: kept(&entry.evidence()),
         };
         let event = self.event(judged.policy.digest(), Some(entry.session.subject.clone()), fact);
         self.ledger.commit(event).await

@@ -1,13 +1,13 @@
 //! The bodies that pass: a request's to the upstream, an answer's to the client.
 //! An answer's streams with backpressure; a request's is one that was held and judged whole
-//! (`upload`). Must not know policy. Next: `pool`.
+//! (`upload`), or window by window (`windows`). Must not know policy. Next: `pool`.
 
 use crate::pool::Lease;
+use crate::windows::Fed;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use std::convert::Infallible;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -30,6 +30,8 @@ pub(crate) enum Inbound {
         trailers: Option<HeaderMap>,
         moved: Moved,
     },
+    /// What is too large to be held: judged window by window.
+    Fed { fed: Box<Fed>, moved: Moved },
 }
 
 /// How much of a held body is given to the connection at once.
@@ -52,22 +54,25 @@ impl Inbound {
         }
         Self::Whole { left, trailers, moved: Moved::default() }
     }
+    pub(crate) fn fed(fed: Fed) -> Self {
+        Self::Fed { fed: Box::new(fed), moved: Moved::default() }
+    }
     pub(crate) fn moved(&self) -> Option<Moved> {
         match self {
             Self::Empty => None,
-            Self::Whole { moved, .. } => Some(moved.clone()),
+            Self::Whole { moved, .. } | Self::Fed { moved, .. } => Some(moved.clone()),
         }
     }
 }
 
 impl Body for Inbound {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Whole { left, trailers, moved } => {
@@ -78,12 +83,17 @@ impl Body for Inbound {
                 let piece = left.split_to(left.len().min(PIECE));
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
+            Self::Fed { fed, moved } => {
+                moved.0.store(true, Ordering::Relaxed);
+                fed.poll(cx)
+            }
         }
     }
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
             Self::Whole { left, trailers, .. } => left.is_empty() && trailers.is_none(),
+            Self::Fed { .. } => false,
         }
     }
     fn size_hint(&self) -> SizeHint {
@@ -92,6 +102,7 @@ impl Body for Inbound {
             Self::Whole { left, .. } => {
                 SizeHint::with_exact(u64::try_from(left.len()).unwrap_or(u64::MAX))
             }
+            Self::Fed { .. } => SizeHint::default(),
         }
     }
 }

@@ -10,8 +10,9 @@ use crate::connection::{Desk, Next, after, asked};
 use crate::fields::{self, Hop};
 use crate::pool::{Key, Lease, Upgrade};
 use crate::refusal::{self, After, RECEIPT};
-use crate::upload::{self, Upload};
-use backstop_gate::{Answer, Inspected, Permit, Session};
+use crate::upload::{self, Taken, Upload};
+use crate::windows::{Fed, Feed, Window};
+use backstop_gate::{Answer, Extent, HeldFault, Inspected, Permit, Session, Windows};
 use backstop_model::attempt::{Act, Attempt, Inspection, Plane};
 use backstop_model::control::Control;
 use backstop_model::destination::{Destination, parse_url};
@@ -43,6 +44,7 @@ pub(crate) async fn forward(
     match outcome {
         Ok(response) => response,
         Err(Stop::Refused(refusal)) => refusal::answer(&refusal, after),
+        Err(Stop::Cut(refusal)) => refusal::answer(&refusal, After::Close),
         Err(Stop::Full { refusal, status, why }) => {
             refusal::answer_with(&refusal, status, Some(&why), After::Close)
         }
@@ -78,6 +80,8 @@ struct Order<'a> {
 
 enum Stop {
     Refused(Refusal),
+    /// It was refused while its body left, so the rest of that is not read.
+    Cut(Refusal),
     /// The body cannot be held, or has no turn to be looked at.
     Full {
         refusal: Refusal,
@@ -95,6 +99,8 @@ enum Stop {
 struct Judged {
     request: Request<Inbound>,
     inspected: Inspected,
+    /// The rest of a body that is too large to be held.
+    feed: Option<(Feed, Window)>,
 }
 
 /// A connection to send one request on.
@@ -103,6 +109,8 @@ struct Line {
     receipt: ReceiptId,
     idle: Duration,
     reused: bool,
+    /// The judge of a body that leaves in windows.
+    windows: Option<Windows>,
 }
 
 impl<'a> Order<'a> {
@@ -155,8 +163,9 @@ impl<'a> Order<'a> {
     /// Holds the whole message and has it looked at. What is refused without its body is refused
     /// before a byte of that is asked for.
     async fn judge(&mut self) -> Result<Judged, Stop> {
-        let (gate, body) = (&self.desk.gate, self.body.take().ok_or(GONE)?);
+        let (gate, mut body) = (&self.desk.gate, self.body.take().ok_or(GONE)?);
         let mut upload = Upload::default();
+        let mut feed = None;
         if !body.is_end_stream() {
             match gate.ask_before(&self.session, &self.attempt).await {
                 None => {}
@@ -166,17 +175,24 @@ impl<'a> Order<'a> {
                 Some(Answer::Permit(_)) => return Err(GONE),
             }
             let held = gate.hold(&self.session);
-            upload = match upload::take(body, held, self.desk.config.upload).await {
-                Ok(upload) => upload,
-                Err(upload::Fault::Broken) => return Err(BROKEN),
-                Err(fault) => {
-                    let (status, why) = (fault.status(), fault.why());
-                    let asked = self.asked.clone();
-                    let refusal =
-                        gate.refuse(Some(&self.session), asked, Control::Limit, why.clone());
-                    return Err(Stop::Full { refusal, status, why });
+            let deadline = self.desk.config.upload;
+            match upload::take(&mut body, held, deadline).await.map_err(|f| self.full(&f))? {
+                Taken::Whole(whole) => upload = whole,
+                Taken::Larger(lead) if gate.passes_in_windows(&self.session, &self.attempt) => {
+                    let (gate, session) = (gate.clone(), self.session.clone());
+                    let mut begun = Feed::new(gate, session, deadline, lead, body);
+                    let window = begun.fill().await.map_err(|fault| self.full(&fault))?;
+                    upload.body = window.seen();
+                    upload.trailers = begun.trailers();
+                    upload.extent = Extent::Window;
+                    self.attempt.sight = Inspection::Windows;
+                    feed = Some((begun, window));
                 }
-            };
+                Taken::Larger(_) => {
+                    let cap = usize::try_from(gate.payload_cap().0).unwrap_or(usize::MAX);
+                    return Err(self.full(&upload::Fault::Full(HeldFault::Cap(cap))));
+                }
+            }
         }
         let head = self.head.take().ok_or(GONE)?;
         let path = match &self.attempt.act {
@@ -192,12 +208,54 @@ impl<'a> Order<'a> {
             status: StatusCode::SERVICE_UNAVAILABLE,
             why: "the request could not be looked at now".to_owned(),
         })?;
-        let body = Inbound::whole(upload.body, upload.trailers);
-        Ok(Judged { request: Request::from_parts(head, body), inspected })
+        let body = match &feed {
+            None => Inbound::whole(upload.body, upload.trailers),
+            Some(_) => Inbound::Empty,
+        };
+        Ok(Judged { request: Request::from_parts(head, body), inspected, feed })
+    }
+
+    /// What is answered where a body cannot be held.
+    fn full(&self, fault: &upload::Fault) -> Stop {
+        if *fault == upload::Fault::Broken {
+            return BROKEN;
+        }
+        let (status, why) = (fault.status(), fault.why());
+        let (gate, asked) = (&self.desk.gate, self.asked.clone());
+        let refusal = gate.refuse(Some(&self.session), asked, Control::Limit, why.clone());
+        Stop::Full { refusal, status, why }
+    }
+
+    /// Sends a body window by window. It has a connection of its own, for the whole of that is cut
+    /// when something is found.
+    async fn feed(
+        &mut self,
+        request: Request<Inbound>,
+        inspected: &Inspected,
+        (mut feed, first): (Feed, Window),
+    ) -> Result<Response<Outbound>, Stop> {
+        let mut line = self.connect(Reuse::Never, inspected).await?;
+        feed.judged_by(line.windows.take().ok_or(GONE)?);
+        let refused = feed.refused();
+        let request = request.map(|_| Inbound::fed(Fed::new(feed, first)));
+        let moved = request.body().moved();
+        let sent = line.lease.sender.send_request(request);
+        match in_time(line.idle, moved.as_ref(), sent).await {
+            Some(Ok(response)) => self.answer(line, response),
+            // Whatever the connection ended with: it was cut for this.
+            Some(Err(_)) | None if refused.get().is_some() => {
+                Err(refused.get().cloned().map_or(SLOW, Stop::Cut))
+            }
+            Some(Err(fault)) => Err(failed(&fault)),
+            None => Err(SLOW),
+        }
     }
 
     async fn run(&mut self, judged: Judged) -> Result<Response<Outbound>, Stop> {
-        let Judged { mut request, inspected } = judged;
+        let Judged { mut request, inspected, feed } = judged;
+        if let Some(feed) = feed {
+            return self.feed(request, &inspected, feed).await;
+        }
         let mut line = self.connect(Reuse::May, &inspected).await?;
         // RFC 9110 §9.2.2: a connection that was idle may have been closed under the request. Only
         // what can be said twice without harm is, and only once.
@@ -251,11 +309,12 @@ impl<'a> Order<'a> {
             let ride = permit.ride(&kept.handle).await.map_err(Stop::Refused)?;
             let lease =
                 Lease { sender: kept.sender, handle: kept.handle, ride: Some(ride), key, pool };
-            return Ok(Line { lease, receipt, idle, reused: true });
+            return Ok(Line { lease, receipt, idle, reused: true, windows: None });
         }
+        let windows = Some(permit.windows());
         let (sender, handle) = self.dial(permit).await?;
         let lease = Lease { sender, handle, ride: None, key, pool };
-        Ok(Line { lease, receipt, idle, reused: false })
+        Ok(Line { lease, receipt, idle, reused: false, windows })
     }
 
     async fn dial(

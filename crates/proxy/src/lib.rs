@@ -33,6 +33,7 @@ mod pool;
 
 mod body;
 mod upload;
+mod windows;
 
 pub use config::{Bound, Config};
 pub use server::serve;

@@ -3,7 +3,7 @@
 //!
 //! Must not know what is looked for. Next: `pool`.
 
-use backstop_gate::{Content, Held, HeldFault};
+use backstop_gate::{Content, Extent, Held, HeldFault};
 use backstop_model::destination::Destination;
 use backstop_model::host::Host;
 use bytes::Bytes;
@@ -12,7 +12,8 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, StatusCode};
-use http_body::Body;
+use http_body::{Body, Frame};
+use std::pin::Pin;
 use std::time::Duration;
 
 /// A request body, whole.
@@ -20,6 +21,8 @@ use std::time::Duration;
 pub(crate) struct Upload {
     pub(crate) body: Bytes,
     pub(crate) trailers: Option<HeaderMap>,
+    /// Whether it is all of the body.
+    pub(crate) extent: Extent,
 }
 
 /// Why a body is not held.
@@ -56,41 +59,63 @@ impl Fault {
     }
 }
 
-/// Holds a body to its end.
+/// What came of holding a body.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// All of it.
+    Whole(Upload),
+    /// It is larger than may be held: what came so far, in order.
+    Larger(Vec<Bytes>),
+}
+
+/// Holds a body to its end, or as far as it may be held.
 pub(crate) async fn take(
-    body: impl Body<Data = Bytes>,
+    body: &mut (impl Body<Data = Bytes> + Unpin),
     held: Held,
     deadline: Duration,
-) -> Result<Upload, Fault> {
+) -> Result<Taken, Fault> {
     tokio::time::timeout(deadline, collect(body, held)).await.map_err(|_| Fault::Slow)?
 }
 
-async fn collect(body: impl Body<Data = Bytes>, mut held: Held) -> Result<Upload, Fault> {
+async fn collect(
+    body: &mut (impl Body<Data = Bytes> + Unpin),
+    mut held: Held,
+) -> Result<Taken, Fault> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     // Not a byte of what is too large anyway is asked for: no 100 (Continue) is sent.
-    held.fits(announced).map_err(Fault::Full)?;
-    let mut body = std::pin::pin!(body);
+    if held.fits(announced).is_err() {
+        return Ok(Taken::Larger(Vec::new()));
+    }
     let mut trailers: Option<HeaderMap> = None;
     loop {
-        let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await;
         let frame = match frame {
-            None => return Ok(Upload { body: held.into_bytes(), trailers }),
+            None => {
+                return Ok(Taken::Whole(Upload {
+                    body: held.into_bytes(),
+                    trailers,
+                    extent: Extent::Whole,
+                }));
+            }
             Some(Err(_)) => return Err(Fault::Broken),
             Some(Ok(frame)) => frame,
         };
         match frame.into_data() {
-            Ok(data) => held.push(&data).map_err(Fault::Full)?,
-            Err(frame) => {
-                if let Ok(fields) = frame.into_trailers() {
-                    let size: usize = fields.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
-                    if size > TRAILERS {
-                        return Err(Fault::Trailers);
-                    }
-                    trailers = Some(fields);
-                }
-            }
+            Ok(data) => match held.push(&data) {
+                Ok(()) => {}
+                Err(HeldFault::Cap(_)) => return Ok(Taken::Larger(vec![held.into_bytes(), data])),
+                Err(fault) => return Err(Fault::Full(fault)),
+            },
+            Err(frame) => trailers = self::trailers(frame)?.or(trailers),
         }
     }
+}
+
+/// The trailers of a frame that holds no data.
+pub(crate) fn trailers(frame: Frame<Bytes>) -> Result<Option<HeaderMap>, Fault> {
+    let Ok(fields) = frame.into_trailers() else { return Ok(None) };
+    let size: usize = fields.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+    if size > TRAILERS { Err(Fault::Trailers) } else { Ok(Some(fields)) }
 }
 
 /// LIMIT: bytes of trailers, as of a head.
@@ -123,6 +148,7 @@ pub(crate) fn content(
         body: upload.body.clone(),
         content_type: one(CONTENT_TYPE),
         content_encoding: one(CONTENT_ENCODING),
+        extent: upload.extent,
     }
 }
 
@@ -132,7 +158,7 @@ fn is_frame(name: &HeaderName) -> bool {
 }
 
 /// A value as text; bytes that are no UTF-8 as the characters of Latin-1 (RFC 9110 §5.5).
-fn text(value: &HeaderValue) -> String {
+pub(crate) fn text(value: &HeaderValue) -> String {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => text.to_owned(),
         Err(_) => value.as_bytes().iter().map(|byte| char::from(*byte)).collect(),

@@ -4,6 +4,7 @@
 //! Must not know wires: a plane fills in [`Content`]. Next: `pool`.
 
 use super::evidence::Gathered;
+use super::windows;
 use backstop_detect::{
     Coding, Inspector, Limits, Looks, Media, Outcome, Payload, Report, ScanOptions, Score, Scratch,
 };
@@ -31,6 +32,18 @@ pub struct Content {
     pub content_type: Option<String>,
     /// How the body says it is compressed.
     pub content_encoding: Option<String>,
+    /// Whether the body is all of it.
+    pub extent: Extent,
+}
+
+/// How much of a body is there to be looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    Whole,
+    /// A piece: read as text whatever it says it is, for its form is not whole.
+    Window,
 }
 
 impl fmt::Debug for Content {
@@ -55,6 +68,8 @@ pub(super) struct Job {
     pub(super) key: aws_lc_rs::hmac::Key,
     pub(super) cap: usize,
     pub(super) content: Content,
+    /// Whose turn it is at the model for names.
+    pub(super) session: u64,
 }
 
 /// LIMIT: what is looked at in place.
@@ -72,7 +87,13 @@ impl Job {
     /// Looks. `None`: it takes more than a little effort.
     pub(super) fn run(&self, effort: Effort, scratch: &mut Scratch) -> Option<Evidence> {
         let limits = match effort {
-            Effort::Little => Limits { decoded: 16 * SMALL, work: 32 * SMALL, ..Limits::default() },
+            Effort::Little => Limits {
+                decoded: 16 * SMALL,
+                work: 32 * SMALL,
+                // What the model remembers is free; a run of it is not for an async thread.
+                names: 0,
+                ..Limits::default()
+            },
             Effort::Full => {
                 let usual = Limits::default();
                 // A larger cap is given the room to be read in.
@@ -88,7 +109,7 @@ impl Job {
         let threshold = Score::new(f32::from(self.terms.threshold.get()) / 1_000.0);
         let scan =
             ScanOptions { threshold: threshold.min(Score::VERDICT), ..ScanOptions::default() };
-        let looks = Looks { limits, scan, ..Looks::default() };
+        let looks = Looks { limits, scan, session: self.session, ..Looks::default() };
         let mut gathered = Gathered::default();
         for piece in self.pieces() {
             let piece = match piece {
@@ -133,9 +154,20 @@ impl Job {
         let body = (!content.body.is_empty()).then(|| {
             let coding = Coding::of(content.content_encoding.as_deref())
                 .map_err(|why| format!("body: {why}"))?;
+            let media = match content.extent {
+                Extent::Whole => Media::of(content.content_type.as_deref()),
+                Extent::Window
+                    if coding != Coding::Identity || !windows::is_text(&content.body) =>
+                {
+                    return Err(
+                        "in windows only text is read, neither compressed nor binary".to_owned()
+                    );
+                }
+                Extent::Window => Media::Text,
+            };
             Ok(Piece {
                 bytes: (&*content.body).into(),
-                media: Media::of(content.content_type.as_deref()),
+                media,
                 coding,
                 at: "",
                 part: Some(Part::Body),

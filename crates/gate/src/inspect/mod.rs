@@ -9,31 +9,34 @@
 //! nothing is permitted as `sight: body`. What cannot be looked at whole is evidence against it,
 //! and an inner fault is a refusal.
 //! Reading order: `held` (what is held), `message` (what is looked at), `pool` (where),
-//! `evidence` (what is kept). Must not know any wire.
+//! `evidence` (what is kept), `windows` (what is too large to be held). Must not know any wire.
 
 mod evidence;
 mod held;
 mod message;
 mod pool;
+mod windows;
 
 pub use held::{Held, HeldFault};
-pub use message::Content;
+pub use message::{Content, Extent};
+pub use windows::{WINDOW, WINDOW_OVERLAP, Windows};
 
 use crate::fault::Faulted;
 use crate::gate::{Gate, Inner};
 use crate::identity::Session;
 use arc_swap::ArcSwap;
-use backstop_detect::{Inspector, Names as DetectNames};
+use backstop_detect::{Inspector, NameCounts, Names as DetectNames};
 use backstop_model::attempt::{Attempt, Inspection};
 use backstop_model::control::Control;
 use backstop_model::finding::Evidence;
 use backstop_model::id::ByteCount;
 use backstop_model::refusal::Refusal;
 use backstop_model::time::Timestamp;
-use backstop_policy::{LoadContext, Names, NamesModel};
+use backstop_policy::{LoadContext, Names, NamesModel, OverCap};
 use held::Budget;
 use pool::Pool;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -168,9 +171,31 @@ impl Gate {
         Held::new(Arc::clone(&room.budget), session.id.clone(), room.cap)
     }
 
+    /// A place for one window of a payload that is larger than may be held.
+    pub fn hold_window(&self, session: &Session) -> Held {
+        let room = &self.inner.inspection;
+        // What a border keeps back is less than a window.
+        Held::new(Arc::clone(&room.budget), session.id.clone(), WINDOW)
+    }
+
     /// The most bytes of one payload.
     pub fn payload_cap(&self) -> ByteCount {
         ByteCount(u64::try_from(self.inner.inspection.cap).unwrap_or(u64::MAX))
+    }
+
+    /// Whether a body to there that is larger than can be held may leave in windows.
+    pub fn passes_in_windows(&self, session: &Session, attempt: &Attempt) -> bool {
+        let terms = self.inner.policy().dlp_terms(&session.subject, &attempt.destination);
+        terms.over_cap == OverCap::Window
+    }
+
+    /// What the model for names was asked so far; zeros without one.
+    pub fn name_counts(&self) -> NameCounts {
+        let lenses = self.inner.inspection.lenses.load();
+        match lenses.required.as_deref().map(|inspector| &inspector.names) {
+            Some(DetectNames::Required(model)) => model.counts(),
+            Some(DetectNames::Off | DetectNames::GateOnly) | None => NameCounts::default(),
+        }
     }
 
     /// From now on payloads are looked at with this inspector.
@@ -189,7 +214,7 @@ impl Gate {
         content: Content,
     ) -> Result<Inspected, Refusal> {
         let began = Instant::now();
-        let looked = self.inner.look(session, content).await;
+        let looked = self.inner.look(session, attempt, content).await;
         self.inner.counters.inspected(began.elapsed());
         looked
             .map(|evidence| Inspected { evidence: Arc::new(evidence) })
@@ -198,12 +223,19 @@ impl Gate {
 }
 
 impl Inner {
-    async fn look(&self, session: &Session, content: Content) -> Result<Evidence, Faulted> {
+    async fn look(
+        &self,
+        session: &Session,
+        attempt: &Attempt,
+        content: Content,
+    ) -> Result<Evidence, Faulted> {
         let room = &self.inspection;
-        let terms = self.policy().dlp_terms(&session.subject);
+        let terms = self.policy().dlp_terms(&session.subject, &attempt.destination);
         let inspector = room.lenses.load().at(terms.names)?;
         let (key, cap) = (room.key.clone(), room.cap);
-        let job = message::Job { inspector, terms, key, cap, content };
+        let mut hasher = DefaultHasher::new();
+        session.id.hash(&mut hasher);
+        let job = message::Job { inspector, terms, key, cap, content, session: hasher.finish() };
         if job.is_small() {
             let little = |scratch: &mut _| job.run(message::Effort::Little, scratch);
             // What is small and unfolds to much is not looked at on this thread.
@@ -219,11 +251,11 @@ impl Inner {
     /// An attempt that claims more sight than its plane has shown.
     pub(crate) fn sees(attempt: &Attempt, inspected: Option<&Inspected>) -> Result<(), Faulted> {
         match (attempt.sight, inspected) {
-            (Inspection::Body, None) => Err(Faulted {
+            (Inspection::Windows | Inspection::Body, None) => Err(Faulted {
                 control: Control::Fault,
                 reason: "the payload was not inspected".to_owned(),
             }),
-            (Inspection::Body, Some(_))
+            (Inspection::Windows | Inspection::Body, Some(_))
             | (Inspection::None | Inspection::Sni | Inspection::Headers, _) => Ok(()),
         }
     }

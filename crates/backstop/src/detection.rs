@@ -1,21 +1,24 @@
 //! What this process looks for in payloads: the built-in packs, the user's rules, and registered
-//! values: of its own environment, of canary files, of files that policy rows name.
+//! values: of its own environment, of canary files, of files that policy rows name; and the model
+//! for names, where a policy asks for it.
 //!
 //! Must not know how anything is found. Next: `policies`.
 
+use crate::commands::models;
 use crate::config::Config;
 use crate::config::own;
 use anyhow::{Context, Result, bail};
 use backstop_detect::corpus::Corpus;
-use backstop_detect::{Builder, Canary, Detectors, Inspector, Names};
+use backstop_detect::{Builder, Canary, Detectors, Inspector, NameModel, Names};
 use backstop_gate::load_context;
 use backstop_model::redacted::Redacted;
 use backstop_model::time::Timestamp;
-use backstop_policy::{CredentialSource, LoadContext, Policy};
+use backstop_ner::{Model, Pool, PoolConfig};
+use backstop_policy::{CredentialSource, LoadContext, NamesModel, Policy};
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use zeroize::Zeroizing;
 
 /// LIMIT: bytes of a file of rules or of registered values.
@@ -26,11 +29,41 @@ const MOST_BYTES: u64 = 1 << 20;
 /// # Errors
 /// As [`Detection::read`].
 pub(crate) fn inspector(config: &Config) -> Result<Inspector> {
-    Ok(Detection::read(config)?.usual)
+    Ok(Known::read(config)?.usual)
 }
 
-/// What this process looks for; rebuilt when policy names other values.
+/// What this process looks for. It is read again when a file of it changes, and rebuilt when policy
+/// names other values; what is bad then stays as it was.
 pub(crate) struct Detection {
+    config: Config,
+    state: Mutex<State>,
+    /// The model for names, once a policy has asked for it.
+    model: OnceLock<Arc<dyn NameModel>>,
+}
+
+struct State {
+    known: Arc<Known>,
+    /// How the files stood when they were read.
+    stamps: Stamps,
+    /// How they stood when they were found bad: said once, not every second.
+    bad: Option<Stamps>,
+    /// What the inspector in use was built for.
+    built: Option<Built>,
+    /// How the model's files stood when they could not be used.
+    unusable: Option<Stamps>,
+}
+
+/// What an inspector depends on beside [`Known`].
+#[derive(Clone, PartialEq, Eq)]
+struct Built {
+    named: BTreeSet<CredentialSource>,
+    /// The files that policy names.
+    files: Stamps,
+    model: bool,
+}
+
+/// Rules and values as they stood when they were read.
+struct Known {
     /// Packs and rules without any registered value.
     rules: Builder,
     /// The same with all but the values that policy names.
@@ -42,17 +75,25 @@ pub(crate) struct Detection {
     /// The variables that policy may name, whatever they look like.
     environment: Vec<(String, Redacted<Vec<u8>>)>,
     registered: BTreeSet<String>,
-    /// What policies are held to, but for the time.
-    known: LoadContext,
-    last: Mutex<BTreeSet<CredentialSource>>,
+    /// What policies are held to, but for time and model.
+    context: LoadContext,
 }
 
-impl Detection {
-    /// Reads rules and values.
-    ///
-    /// # Errors
-    /// A file that cannot be read, that others can read, or that is malformed. No value is quoted.
-    pub(crate) fn read(config: &Config) -> Result<Self> {
+/// How files stand: device, inode, size, time of change (also of mode and links) of each.
+type Stamps = Vec<(PathBuf, Option<[i64; 6]>)>;
+
+fn stamps<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Stamps {
+    let stamp = |path: &PathBuf| {
+        let meta = std::fs::metadata(path).ok()?;
+        let whole = |number: u64| i64::from_ne_bytes(number.to_ne_bytes());
+        let (device, inode, size) = (whole(meta.dev()), whole(meta.ino()), whole(meta.size()));
+        Some([device, inode, size, meta.mtime(), meta.ctime(), meta.ctime_nsec()])
+    };
+    paths.into_iter().map(|path| (path.clone(), stamp(path))).collect()
+}
+
+impl Known {
+    fn read(config: &Config) -> Result<Self> {
         let rules = rules(config)?;
         let mut base = rules.clone();
         let environment = own::variables();
@@ -72,64 +113,8 @@ impl Detection {
         }
         let corpus = corpus(config)?.map(Arc::new);
         let usual = compiled(&base)?.with_corpus(corpus.clone());
-        let known = load_context(&usual, Timestamp::default());
-        Ok(Self {
-            rules,
-            base,
-            corpus,
-            usual,
-            environment,
-            registered,
-            known,
-            last: Mutex::default(),
-        })
-    }
-
-    /// What answers `/analyze`: without registered values, which anyone who may ask could
-    /// otherwise guess.
-    ///
-    /// # Errors
-    /// Where the detectors do not compile.
-    pub(crate) fn analyzer(&self) -> Result<Inspector> {
-        compiled(&self.rules)
-    }
-
-    /// An inspector for this policy.
-    ///
-    /// # Errors
-    /// Where the detectors do not compile.
-    pub(crate) fn inspector(&self, policy: &Policy) -> Result<Inspector> {
-        let mut bound = Vec::new();
-        for source in policy.credentials() {
-            match self.value(source) {
-                Ok(canary) => bound.extend(canary),
-                // Nothing is let through by it: a row that binds what is not known binds nothing.
-                Err(fault) => tracing::error!("the credential `{}`: {fault:#}", source.canary()),
-            }
-        }
-        if bound.is_empty() {
-            return Ok(self.usual.clone());
-        }
-        let inspector = compiled(&bound.into_iter().fold(self.base.clone(), Builder::canary))?;
-        Ok(inspector.with_corpus(self.corpus.clone()))
-    }
-
-    /// The same, if this policy names other values than the last one.
-    pub(crate) fn changed(&self, policy: &Policy) -> Result<Option<Inspector>> {
-        let named: BTreeSet<CredentialSource> = policy.credentials().into_iter().cloned().collect();
-        {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            if *last == named {
-                return Ok(None);
-            }
-            *last = named;
-        }
-        self.inspector(policy).map(Some)
-    }
-
-    /// What policies are held to.
-    pub(crate) fn context(&self, now: Timestamp) -> LoadContext {
-        LoadContext { now, ..self.known.clone() }
+        let context = load_context(&usual, Timestamp::default());
+        Ok(Self { rules, base, corpus, usual, environment, registered, context })
     }
 
     /// The value that a row names, where it is not registered anyway.
@@ -156,6 +141,161 @@ impl Detection {
         }
         Ok(Some(Canary { name, value }))
     }
+}
+
+/// What a look at the files came to.
+#[derive(Debug)]
+pub(crate) enum Reread {
+    /// They stand as they were read.
+    Same,
+    /// They were read again, and what they say counts.
+    Changed,
+    /// They are bad, and were not so found before; what they said last stays.
+    Bad(anyhow::Error),
+}
+
+impl Detection {
+    /// Reads rules and values.
+    ///
+    /// # Errors
+    /// A file that cannot be read, that others can read, or that is malformed. No value is quoted.
+    pub(crate) fn read(config: &Config) -> Result<Self> {
+        let stamps = stamps(&files(config));
+        let known = Arc::new(Known::read(config)?);
+        let state = State { known, stamps, bad: None, built: None, unusable: None };
+        Ok(Self { config: config.clone(), state: Mutex::new(state), model: OnceLock::new() })
+    }
+
+    /// Reads the files again where they have changed, or where somebody asks for it.
+    pub(crate) fn reread(&self, asked: bool) -> Reread {
+        let files = files(&self.config);
+        let now = stamps(&files);
+        {
+            let state = self.state();
+            if !asked && (state.stamps == now || state.bad.as_ref() == Some(&now)) {
+                return Reread::Same;
+            }
+        }
+        let known = Known::read(&self.config);
+        // RACE: what changed while it was read is read again at the next look.
+        if stamps(&files) != now {
+            return Reread::Same;
+        }
+        let mut state = self.state();
+        match known {
+            Ok(known) => {
+                (state.known, state.stamps) = (Arc::new(known), now);
+                (state.bad, state.built) = (None, None);
+                Reread::Changed
+            }
+            Err(fault) => {
+                state.bad = Some(now);
+                Reread::Bad(fault)
+            }
+        }
+    }
+
+    /// What answers `/analyze`: without registered values, which anyone who may ask could
+    /// otherwise guess.
+    ///
+    /// # Errors
+    /// Where the detectors do not compile.
+    pub(crate) fn analyzer(&self) -> Result<Inspector> {
+        compiled(&self.known().rules)
+    }
+
+    /// An inspector for this policy; `None` where the last one that was given still does.
+    ///
+    /// # Errors
+    /// Where the detectors do not compile.
+    pub(crate) fn changed(&self, policy: &Policy) -> Result<Option<Inspector>> {
+        let named: BTreeSet<CredentialSource> = policy.credentials().into_iter().cloned().collect();
+        let paths: Vec<PathBuf> = named
+            .iter()
+            .filter_map(|source| match source {
+                CredentialSource::File(path) => Some(PathBuf::from(path)),
+                CredentialSource::Env(_) | CredentialSource::Canary(_) => None,
+            })
+            .collect();
+        let model = if policy.requires_names() { self.model() } else { self.model.get() };
+        let built = Built { named, files: stamps(&paths), model: model.is_some() };
+        let known = self.known();
+        if self.state().built.as_ref() == Some(&built) {
+            return Ok(None);
+        }
+        let mut bound = Vec::new();
+        for source in &built.named {
+            match known.value(source) {
+                Ok(canary) => bound.extend(canary),
+                // Nothing is let through by it: a row that binds what is not known binds nothing.
+                Err(fault) => tracing::error!("the credential `{}`: {fault:#}", source.canary()),
+            }
+        }
+        let mut inspector = if bound.is_empty() {
+            known.usual.clone()
+        } else {
+            let all = bound.into_iter().fold(known.base.clone(), Builder::canary);
+            compiled(&all)?.with_corpus(known.corpus.clone())
+        };
+        if let Some(model) = model {
+            inspector = inspector.with_names(Names::Required(Arc::clone(model)));
+        }
+        self.state().built = Some(built);
+        Ok(Some(inspector))
+    }
+
+    /// What policies are held to.
+    pub(crate) fn context(&self, now: Timestamp) -> LoadContext {
+        let installed = self.model.get().is_some() || models::is_installed(&self.config.state);
+        let names = if installed { NamesModel::Installed } else { NamesModel::Missing };
+        LoadContext { now, names, ..self.known().context.clone() }
+    }
+
+    /// The model for names: loaded when a policy first asks for it, for it takes time and memory
+    /// that those who need none shall not spend. `None`: it cannot be used, and the gate refuses
+    /// whatever requires it.
+    fn model(&self) -> Option<&Arc<dyn NameModel>> {
+        if let Some(model) = self.model.get() {
+            return Some(model);
+        }
+        let folder = models::folder(&self.config.state);
+        let now = stamps(&[folder.join(backstop_ner::MODEL.name), folder.clone()]);
+        if self.state().unusable.as_ref() == Some(&now) {
+            return None;
+        }
+        let start = || -> Result<Pool> {
+            let model = Model::load(&folder)?;
+            Ok(Pool::start(Arc::new(model), PoolConfig::default())?)
+        };
+        match start() {
+            Ok(pool) => {
+                tracing::info!("the model for names is in use");
+                Some(self.model.get_or_init(|| Arc::new(pool)))
+            }
+            Err(fault) => {
+                self.state().unusable = Some(now);
+                tracing::error!(
+                    "the model for names cannot be used, so what requires it is refused: {fault:#}; `backstop models install` installs it anew"
+                );
+                None
+            }
+        }
+    }
+
+    fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.state().known)
+    }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every file that is read here, whether it is there or not.
+fn files(config: &Config) -> Vec<PathBuf> {
+    let lists = [&config.packs, &config.recognizers, &config.secret_rules, &config.canaries];
+    let mut files: Vec<PathBuf> = lists.into_iter().flatten().cloned().collect();
+    files.extend([canaries_file(config), corpus_file(config), models::folder(&config.state)]);
+    files
 }
 
 /// Where `backstop canary` keeps its values.

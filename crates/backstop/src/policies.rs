@@ -1,15 +1,17 @@
-//! Policy files: found, read, watched and put in force. What a document says is `policy`'s business.
+//! Policy files, and what detection reads: found, read, watched and put in force. What a document
+//! says is `policy`'s business.
 //!
 //! A good change is recorded and then takes effect, on live connections too. A bad document keeps
 //! its last good version and is loud; a cold start begins with the last good texts on record.
 
-use crate::detection::Detection;
+use crate::detection::{Detection, Reread};
 use anyhow::{Context, Result, bail};
 use backstop_gate::{Clock, Gate, Random};
 use backstop_ledger::{Filter, Ledger, Reader};
 use backstop_model::event::{Event, Fact};
 use backstop_model::id::{Digest, ReceiptId};
-use backstop_policy::{Applied, Diagnostic, Level, Library, Policy, Source};
+use backstop_model::time::Timestamp;
+use backstop_policy::{Applied, Diagnostic, Level, Library, LoadContext, Policy, Source};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -204,6 +206,8 @@ pub(crate) struct Keeper {
     random: Arc<dyn Random>,
     last: Option<Vec<Source>>,
     detection: Arc<Detection>,
+    /// What the last texts were held to, but for the time.
+    held_to: Option<LoadContext>,
     /// Whom to tell of values that a policy binds, once there is a gate.
     gate: Option<Gate>,
 }
@@ -230,7 +234,17 @@ impl Keeper {
             library = library.apply(&sources, &detection.context(clock.now())).library;
         }
         let sender = watch::Sender::new(Arc::new(Policy::empty()));
-        Ok(Self { library, sender, ledger, clock, random, last: None, detection, gate: None })
+        Ok(Self {
+            library,
+            sender,
+            ledger,
+            clock,
+            random,
+            last: None,
+            detection,
+            held_to: None,
+            gate: None,
+        })
     }
 
     /// From now on the gate looks for the values that each policy binds.
@@ -250,6 +264,7 @@ impl Keeper {
     pub(crate) async fn apply(&mut self, sources: Vec<Source>) -> Result<Vec<Diagnostic>> {
         let Applied { library, policy, diagnostics, kept } =
             self.library.apply(&sources, &self.detection.context(self.clock.now()));
+        self.held_to = Some(self.detection.context(Timestamp::default()));
         for diagnostic in &diagnostics {
             let place = format!("{}:{}:{}", diagnostic.source, diagnostic.line, diagnostic.column);
             match diagnostic.level {
@@ -286,12 +301,7 @@ impl Keeper {
             self.record(fact, policy.digest()).await.context("cannot record the policy")?;
             tracing::info!(digest = %policy.digest(), tenants = policy.tenants().count(), "policy in force");
         }
-        if let Some(gate) = &self.gate {
-            // What a row binds is known as a leak elsewhere before the row is in force.
-            if let Some(inspector) = self.detection.changed(&policy)? {
-                gate.equip(&inspector);
-            }
-        }
+        tokio::task::block_in_place(|| self.equip(&policy))?;
         self.sender.send_replace(policy);
         self.library = library;
         self.last = Some(sources);
@@ -333,6 +343,7 @@ impl Keeper {
                 tracing::error!("what cannot be read stays as it was: {faults}");
             }
             told = faults;
+            self.refresh(asked).await;
             if let Some(sources) = sources
                 && (asked || self.last.as_ref() != Some(&sources))
                 && let Some(sources) = self.at_rest(sources, &paths).await
@@ -349,6 +360,49 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// Reads rules and registered values again where they have changed: from then on payloads are
+    /// looked at with them, on connections that live too.
+    async fn refresh(&mut self, asked: bool) {
+        match tokio::task::block_in_place(|| self.detection.reread(asked)) {
+            Reread::Changed if !asked => {
+                tracing::info!("rules and registered values were read again");
+            }
+            Reread::Changed | Reread::Same => {}
+            Reread::Bad(fault) => {
+                let text = format!("{fault:#}");
+                tracing::error!("rules and registered values stay as they were: {text}");
+                let fact =
+                    Fact::PolicyRejected { source: "detection".to_owned(), diagnostics: text };
+                let policy = self.sender.borrow().digest();
+                if let Err(fault) = self.record(fact, policy).await {
+                    tracing::error!("it cannot be recorded: {fault:#}");
+                }
+            }
+        }
+        // What policies are held to has changed: entities of a rule, or the model's being there.
+        let held_to = self.detection.context(Timestamp::default());
+        if self.held_to.as_ref().is_some_and(|before| *before != held_to)
+            && let Some(sources) = self.last.clone()
+            && let Err(fault) = self.apply(sources).await
+        {
+            tracing::error!("policies stay as they are: {fault:#}");
+        }
+        let policy = Arc::clone(&self.sender.borrow());
+        if let Err(fault) = tokio::task::block_in_place(|| self.equip(&policy)) {
+            tracing::error!("payloads are looked at as before: {fault:#}");
+        }
+    }
+
+    /// What a row binds is known as a leak elsewhere before the row is in force.
+    fn equip(&self, policy: &Policy) -> Result<()> {
+        if let Some(gate) = &self.gate
+            && let Some(inspector) = self.detection.changed(policy)?
+        {
+            gate.equip(&inspector);
+        }
+        Ok(())
     }
 
     /// The texts as they are now, and what cannot be read of them.

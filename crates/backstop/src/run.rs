@@ -84,10 +84,8 @@ impl Running {
         let policy = keeper.watch();
         let diagnostics = keeper.apply(sources).await?;
         let now = Arc::clone(&*policy.borrow());
-        let inspector = match detection.changed(&now)? {
-            Some(inspector) => inspector,
-            None => detection.inspector(&now)?,
-        };
+        let inspector =
+            detection.changed(&now)?.context("detection was in use before its start")?;
         let gate = Gate::new(Parts {
             config: gate_config(config, inspector),
             ledger: ledger.clone(),

@@ -51,9 +51,7 @@ pub(crate) fn run(config: &Config, command: &Canary, format: Format) -> Result<E
             } else {
                 json!({ "name": name, "value": value.as_str() })
             };
-            eprintln!(
-                "registered as `canary:{name}`; a running gateway knows it from its next start"
-            );
+            eprintln!("registered as `canary:{name}`; a running gateway knows it within a second");
             printer::one(format, &shown, |_| match from_stdin {
                 true => name.clone(),
                 false => value.to_string(),

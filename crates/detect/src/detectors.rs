@@ -18,7 +18,7 @@ pub struct Detectors {
     engine: Engine,
     canaries: Canaries,
     catalog: Catalog,
-    detectors: Vec<Detector>,
+    detectors: Vec<Arc<Detector>>,
 }
 
 /// A value that must never leave, whatever it looks like: a token of Backstop's own, a credential
@@ -190,9 +190,9 @@ impl Builder {
     /// A pattern that is too large to compile.
     pub fn build(self) -> Result<Detectors, PackFault> {
         let catalog = Catalog::of(&self.detectors);
-        let engine = Engine::of(&self.detectors).map_err(|(number, line, message)| PackFault {
-            source: self
-                .detectors
+        let detectors: Vec<Arc<Detector>> = self.detectors.into_iter().map(Arc::new).collect();
+        let engine = Engine::of(&detectors).map_err(|(number, line, message)| PackFault {
+            source: detectors
                 .get(number)
                 .map_or_else(String::new, |detector| detector.origin.source.to_string()),
             lines: vec![PackLine { line, message }],
@@ -201,7 +201,7 @@ impl Builder {
             source: "registered values".to_owned(),
             lines: vec![PackLine { line: 1, message }],
         })?;
-        Ok(Detectors { engine, canaries, catalog, detectors: self.detectors })
+        Ok(Detectors { engine, canaries, catalog, detectors })
     }
 
     fn noting(mut self, notes: PackFault) -> Self {

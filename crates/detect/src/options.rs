@@ -31,6 +31,31 @@ impl ScanOptions {
     }
 }
 
+/// What of a scan's options says which detectors run.
+#[derive(Debug)]
+pub(crate) struct Asks {
+    languages: Option<Vec<String>>,
+    entities: Option<Vec<String>>,
+    families: Families,
+}
+
+impl Asks {
+    /// Those of these options.
+    pub(crate) fn of(options: &ScanOptions) -> Self {
+        Self {
+            languages: options.languages.clone(),
+            entities: options.entities.clone(),
+            families: options.families,
+        }
+    }
+    /// Whether these options ask for the same.
+    pub(crate) fn are(&self, options: &ScanOptions) -> bool {
+        self.families == options.families
+            && self.languages == options.languages
+            && self.entities == options.entities
+    }
+}
+
 impl Default for ScanOptions {
     fn default() -> Self {
         Self {

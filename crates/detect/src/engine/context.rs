@@ -16,28 +16,48 @@ const AFTER: usize = 96;
 /// Every context word of every detector, by number.
 #[derive(Debug, Default)]
 pub(super) struct Vocabulary {
-    words: HashMap<Box<str>, u32, BuildHasherDefault<Fnv>>,
+    /// By their hash alone: sixty-four bits part a few thousand words, and whoever makes a text
+    /// that meets one by force has but raised a score.
+    words: HashMap<u64, u32, BuildHasherDefault<Plain>>,
 }
 
-/// Fowler, Noll and Vo's hash (FNV-1a): fast for short words. The table holds the packs' words
-/// alone, so that no text can fill a bucket.
-#[derive(Debug)]
-struct Fnv(u64);
+/// Takes a hash for what it is.
+#[derive(Debug, Default)]
+struct Plain(u64);
 
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
+impl Hasher for Plain {
     fn finish(&self) -> u64 {
         self.0
     }
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            self.0 = self.0 << 8 | u64::from(*byte);
         }
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// A word by the hash of Fowler, Noll and Vo (FNV-1a) over its small letters.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    hash: u64,
+    /// Without its last letter, if that is an `s`.
+    singular: Option<u64>,
+    length: usize,
+    ascii: bool,
+}
+
+impl Word {
+    const EMPTY: Self =
+        Self { hash: 0xcbf2_9ce4_8422_2325, singular: None, length: 0, ascii: true };
+
+    fn push(&mut self, byte: u8) {
+        self.singular = (byte == b's').then_some(self.hash);
+        self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        self.length += 1;
+        self.ascii &= byte.is_ascii();
     }
 }
 
@@ -60,9 +80,9 @@ impl Vocabulary {
                 continue;
             }
             let mut numbers = Vec::new();
-            each_word(word, |part| {
+            each_word(word, |part, _| {
                 let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
-                numbers.push(*self.words.entry(part.into()).or_insert(next));
+                numbers.push(*self.words.entry(part.hash).or_insert(next));
             });
             if !numbers.is_empty() {
                 learnt.phrases.push((numbers, word.as_str().into()));
@@ -71,10 +91,10 @@ impl Vocabulary {
         learnt.phrases.sort_unstable();
         learnt
     }
-    fn number(&self, word: &str) -> u32 {
-        let known = self.words.get(word).copied();
+    fn number(&self, word: Word) -> u32 {
+        let known = self.words.get(&word.hash).copied();
         // A plural counts as its word.
-        known.or_else(|| self.words.get(word.strip_suffix('s')?).copied()).unwrap_or(u32::MAX)
+        known.or_else(|| self.words.get(&word.singular?).copied()).unwrap_or(u32::MAX)
     }
 }
 
@@ -88,12 +108,22 @@ pub(crate) struct Window {
     near_text: String,
     /// The span that was looked around last in this text.
     looked: Option<(usize, usize)>,
+    /// How often this text was looked at.
+    looks: usize,
+    /// Where words of the vocabulary begin in this text, once it was looked at often enough.
+    known: Vec<usize>,
 }
+
+/// Looks after which a text is read once from end to end, so that the next need not look where no
+/// word of any detector stands: without that, a text of small numbers would cost a hundred times
+/// its length.
+const LOOKS: usize = 64;
 
 impl Window {
     /// Takes the scan's own words, which stand near every hit.
     pub(super) fn give(&mut self, vocabulary: &Vocabulary, words: &[String]) {
         self.looked = None;
+        self.looks = 0;
         self.given.clear();
         self.given_text.clear();
         for word in words {
@@ -112,6 +142,15 @@ impl Window {
         }
         self.near.clear();
         self.near_text.clear();
+        self.looks += 1;
+        if self.looks == LOOKS {
+            self.read(vocabulary, text);
+        }
+        if self.looks >= LOOKS && !self.is_known_near(start, end) {
+            self.near.extend_from_slice(&self.given);
+            self.near_text.push_str(&self.given_text);
+            return;
+        }
         let (before, after) = around(text, start, end);
         self.near.extend_from_slice(&self.given);
         self.near.push(u32::MAX);
@@ -126,9 +165,28 @@ impl Window {
             self.near_text.push_str(&fold(after));
         }
     }
+    /// Notes where words of the vocabulary begin, and what is not plain ASCII.
+    fn read(&mut self, vocabulary: &Vocabulary, text: &str) {
+        self.known.clear();
+        let known = &mut self.known;
+        each_word(text, |word, at| {
+            if !word.ascii {
+                // Scripts without spaces: words stand anywhere within.
+                known.extend((at..at + word.length).step_by(64));
+            } else if vocabulary.number(word) != u32::MAX {
+                known.push(at);
+            }
+        });
+    }
+    /// Whether such a word begins so near that it could count.
+    fn is_known_near(&self, start: usize, end: usize) -> bool {
+        let first = self.known.partition_point(|at| *at < start.saturating_sub(BEFORE));
+        self.known.get(first).is_some_and(|at| *at < end.saturating_add(AFTER))
+    }
     /// The first of these words that stands near.
     pub(super) fn supports<'w>(&self, words: &'w Words) -> Option<&'w str> {
-        let phrase = self.near.iter().enumerate().find_map(|(at, number)| {
+        let known = self.near.iter().enumerate().filter(|(_, number)| **number != u32::MAX);
+        let phrase = known.into_iter().find_map(|(at, number)| {
             let rest = self.near.get(at..)?;
             let from = words.phrases.partition_point(|(numbers, _)| numbers.first() < Some(number));
             let mut same = words.phrases.get(from..)?.iter();
@@ -183,33 +241,46 @@ fn in_identifier(c: char) -> bool {
 }
 
 fn add(vocabulary: &Vocabulary, text: &str, numbers: &mut Vec<u32>) {
-    each_word(text, |word| numbers.push(vocabulary.number(word)));
+    each_word(text, |word, _| numbers.push(vocabulary.number(word)));
 }
 
-/// Calls with each word, folded: runs of letters, runs of digits, parted at `_` and where a
-/// capital follows a small letter; and before its last capital where small letters follow one of several.
-fn each_word(text: &str, mut call: impl FnMut(&str)) {
-    let mut word = String::new();
+/// Calls with each word, folded, and where it begins: runs of letters, runs of digits, parted at `_`
+/// and where a capital follows a small letter; and before its last capital where small letters
+/// follow one of several.
+fn each_word(text: &str, mut call: impl FnMut(Word, usize)) {
+    let mut word = Word::EMPTY;
+    let mut start = 0;
     let mut before = ' ';
     let mut letters = text.chars();
-    while let Some(c) = letters.next() {
+    loop {
+        let at = text.len() - letters.as_str().len();
+        let Some(c) = letters.next() else { break };
+        let is_word = if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() };
         // `ITINNumber` parts before its last capital, `SSNs` does not.
-        let splits = (c.is_uppercase() && before.is_lowercase())
-            || (c.is_uppercase() && before.is_uppercase() && small_follow(&letters))
-            || (c.is_ascii_digit() != before.is_ascii_digit());
-        if !word.is_empty() && (splits || !c.is_alphanumeric()) {
-            call(&word);
-            word.clear();
+        let splits = (c.is_ascii_digit() != before.is_ascii_digit())
+            || (c.is_uppercase()
+                && (before.is_lowercase() || (before.is_uppercase() && small_follow(&letters))));
+        if word.length > 0 && (splits || !is_word) {
+            call(word, start);
+            word = Word::EMPTY;
         }
-        if c.is_ascii_alphanumeric() {
-            word.push(c.to_ascii_lowercase());
-        } else if c.is_alphanumeric() {
-            word.extend(c.to_lowercase());
+        if word.length == 0 {
+            start = at;
+        }
+        if c.is_ascii() {
+            if is_word {
+                word.push(c.to_ascii_lowercase() as u8);
+            }
+        } else if is_word {
+            let mut bytes = [0; 4];
+            for small in c.to_lowercase() {
+                small.encode_utf8(&mut bytes).bytes().for_each(|byte| word.push(byte));
+            }
         }
         before = c;
     }
-    if !word.is_empty() {
-        call(&word);
+    if word.length > 0 {
+        call(word, start);
     }
 }
 
@@ -279,6 +350,34 @@ mod tests {
         ] {
             assert_eq!(near(&words, &[], text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_looked_at_often_is_seen_as_before() {
+        let mut vocabulary = Vocabulary::default();
+        let words = ["ssn".to_owned(), "social security".to_owned(), "個人番号".to_owned()];
+        let words = vocabulary.learn(&words);
+        let text = "ssn 12 ".to_owned()
+            + &"12 ".repeat(200)
+            + "social Security 12 "
+            + &"a ".repeat(200)
+            + "12 SSNs "
+            + &"x".repeat(300)
+            + " 12 "
+            + &"私の".repeat(60)
+            + "個人番号12";
+        let places: Vec<usize> = text.match_indices("12").map(|(at, _)| at).collect();
+        let mut often = Window::default();
+        often.give(&vocabulary, &[]);
+        for at in places.iter().chain(&places) {
+            let mut once = Window::default();
+            once.give(&vocabulary, &[]);
+            for window in [&mut often, &mut once] {
+                window.look(&vocabulary, &text, *at, at + 2);
+            }
+            assert_eq!(often.supports(&words), once.supports(&words), "{at}");
+        }
+        assert!(often.looks > LOOKS);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Finders: code that proposes hits where no pattern can (checksums over windows of words, phone
 //! numbers by metadata). The rest of a detector stays data: keywords, context, examples.
 //!
-//! To add one: write the function where it belongs and its line in the table below; a pack then
-//! says `finder: name`. It runs only when the detector's keywords or trigger are in the text, must
+//! To add one: write the function where it belongs and its line in the table below, with what a text
+//! must hold before it can find anything; a pack then says `finder: name`. It runs only when the detector's keywords or trigger are in the text, must
 //! be linear, and is of one kind:
 //! - `whole`: gets the whole text, once. The dearest kind: a pass over every text that triggers it.
 //! - `near`: gets the stretches around the detector's keywords, so many bytes before and behind,
@@ -12,6 +12,7 @@
 //!
 //! Next: `judge`.
 
+use super::needs::Needs;
 use crate::score::Score;
 use std::ops::Range;
 
@@ -33,6 +34,8 @@ pub(crate) type Worth<'a> = dyn FnMut(&Range<usize>, Score) -> bool + 'a;
 pub(crate) struct Finder {
     name: &'static str,
     pub(super) kind: Kind,
+    /// What a text must hold before it can find anything.
+    pub(super) needs: Needs,
 }
 
 /// How a finder is brought to its places.
@@ -68,9 +71,10 @@ impl std::fmt::Debug for Finder {
 }
 
 macro_rules! table {
-    ($($name:ident => $kind:expr,)*) => {
+    ($($name:ident => $kind:expr, $needs:expr;)*) => {
         /// Every finder, by name.
-        const TABLE: &[Finder] = &[$(Finder { name: stringify!($name), kind: $kind },)*];
+        const TABLE: &[Finder] =
+            &[$(Finder { name: stringify!($name), kind: $kind, needs: $needs },)*];
     };
 }
 
@@ -90,15 +94,19 @@ const fn asking(find: fn(&str, &mut Worth<'_>, &mut Vec<Candidate>)) -> Kind {
     Kind::Asking(find)
 }
 
+const NOTHING: Needs = Needs { digits: 0, stretch: 0, row: 0 };
+/// The fewest digits of a telephone number.
+const PHONE: Needs = Needs { digits: 7, ..NOTHING };
+
 table! {
-    mailboxes => whole(crate::mailbox::find_any),
-    mailboxes_refused => whole(crate::mailbox::find_refused),
-    phone_abroad => asking(crate::phone::phone_abroad),
-    phone_international => whole(crate::phone::phone_international),
-    phone_look => whole(crate::phone::phone_look),
-    phone_national => asking(crate::phone::phone_national),
-    street_address => near(256, 320, crate::address::street_address),
-    assigned_passwords => near(0, 192, crate::secret::assign::assigned_passwords),
-    assigned_secrets => near(0, 192, crate::secret::assign::assigned_secrets),
-    seed_phrases => whole(crate::secret::phrase::seed_phrases),
+    mailboxes => whole(crate::mailbox::find_any), NOTHING;
+    mailboxes_refused => whole(crate::mailbox::find_refused), NOTHING;
+    phone_abroad => asking(crate::phone::phone_abroad), PHONE;
+    phone_international => whole(crate::phone::phone_international), PHONE;
+    phone_look => whole(crate::phone::phone_look), PHONE;
+    phone_national => asking(crate::phone::phone_national), PHONE;
+    street_address => near(256, 320, crate::address::street_address), Needs { digits: 1, ..NOTHING };
+    assigned_passwords => near(0, 192, crate::secret::assign::assigned_passwords), NOTHING;
+    assigned_secrets => near(0, 192, crate::secret::assign::assigned_secrets), NOTHING;
+    seed_phrases => whole(crate::secret::phrase::seed_phrases), Needs { row: 12, ..NOTHING };
 }

@@ -50,8 +50,9 @@ pub(super) fn plain(hir: &Hir) -> Hir {
     }
 }
 
-/// Where one of the keywords stands in every match; `None` when some match may be without.
-pub(super) fn lead(hir: &Hir, keywords: &[String]) -> Option<Lead> {
+/// Where one of the keywords stands in every match, and which of them (by their places in the list)
+/// are enough to find all matches; `None` when some match may be without.
+pub(super) fn lead(hir: &Hir, keywords: &[String]) -> Option<(Lead, Vec<usize>)> {
     if let HirKind::Alternation(branches) = bare(hir).kind() {
         return branches.iter().map(|branch| lead(branch, keywords)).reduce(wider).flatten();
     }
@@ -59,8 +60,8 @@ pub(super) fn lead(hir: &Hir, keywords: &[String]) -> Option<Lead> {
     flatten(hir, &mut parts);
     let mut before = Lead { least: 0, most: 0 };
     for (at, part) in parts.iter().enumerate() {
-        if starts_with_one(parts.get(at..)?, keywords) {
-            return Some(before);
+        if let Some(used) = starts_with_one(parts.get(at..)?, keywords) {
+            return Some((before, used));
         }
         let length = part.properties();
         before.least += length.minimum_len()?;
@@ -72,9 +73,15 @@ pub(super) fn lead(hir: &Hir, keywords: &[String]) -> Option<Lead> {
     None
 }
 
-fn wider(one: Option<Lead>, other: Option<Lead>) -> Option<Lead> {
-    let (one, other) = (one?, other?);
-    Some(Lead { least: one.least.min(other.least), most: one.most.max(other.most) })
+/// A lead with the keywords that it stands for.
+type Led = Option<(Lead, Vec<usize>)>;
+
+fn wider(one: Led, other: Led) -> Led {
+    let ((one, mut used), (other, more)) = (one?, other?);
+    used.extend(more);
+    used.sort_unstable();
+    used.dedup();
+    Some((Lead { least: one.least.min(other.least), most: one.most.max(other.most) }, used))
 }
 
 /// Through captures.
@@ -105,7 +112,9 @@ fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
     }
 }
 
-fn starts_with_one(parts: &[&Hir], keywords: &[String]) -> bool {
+/// The keywords of which one, the longest that may, stands at the start of everything that these
+/// parts match.
+fn starts_with_one(parts: &[&Hir], keywords: &[String]) -> Option<Vec<usize>> {
     let longest = keywords.iter().map(String::len).max().unwrap_or(0);
     let mut beginnings = vec![Beginning { text: String::new(), open: true }];
     for part in parts {
@@ -113,12 +122,16 @@ fn starts_with_one(parts: &[&Hir], keywords: &[String]) -> bool {
             break;
         }
         grow(&mut beginnings, part);
-        if beginnings.is_empty() {
-            return false;
-        }
     }
-    !beginnings.is_empty()
-        && beginnings.iter().all(|b| keywords.iter().any(|word| b.text.starts_with(word.as_str())))
+    let mut used = Vec::new();
+    for beginning in &beginnings {
+        let stand = keywords.iter().enumerate();
+        let stand = stand.filter(|(_, word)| beginning.text.starts_with(word.as_str()));
+        used.push(stand.max_by_key(|(_, word)| word.len())?.0);
+    }
+    used.sort_unstable();
+    used.dedup();
+    (!used.is_empty()).then_some(used)
 }
 
 /// What a match may begin with, in small letters.
@@ -401,7 +414,7 @@ mod tests {
     fn lead_of(pattern: &str, keywords: &[&str]) -> Option<(usize, usize)> {
         let keywords: Vec<String> = keywords.iter().map(|word| (*word).to_owned()).collect();
         lead(&plain(&regex_syntax::parse(pattern).unwrap()), &keywords)
-            .map(|lead| (lead.least, lead.most))
+            .map(|(lead, _)| (lead.least, lead.most))
     }
 
     #[test]

@@ -13,12 +13,12 @@ use crate::validate::{Validator, Verdict};
 use regex_automata::meta::Regex;
 use regex_syntax::hir::Hir;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A detector, ready to run.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub(super) detector: Detector,
+    pub(super) detector: Arc<Detector>,
     pub(super) patterns: Vec<Compiled>,
     pub(super) words: Words,
     allow: OnceLock<Option<Regex>>,
@@ -26,7 +26,7 @@ pub(super) struct Ready {
 
 impl Ready {
     /// `hirs` are the detector's patterns, parsed.
-    pub(super) fn of(detector: Detector, hirs: &[Hir], vocabulary: &mut Vocabulary) -> Self {
+    pub(super) fn of(detector: Arc<Detector>, hirs: &[Hir], vocabulary: &mut Vocabulary) -> Self {
         let patterns = detector.patterns.iter().zip(hirs);
         Self {
             patterns: patterns.map(|(pattern, hir)| Compiled::of(pattern, hir)).collect(),

@@ -21,14 +21,11 @@ impl Numbering {
         *self.0.entry(word.to_owned()).or_insert(next)
     }
     /// All of them, ready to be sought.
-    ///
-    /// # Errors
-    /// They are more than an automaton can hold.
-    pub(super) fn finish(self) -> Result<Keywords, String> {
+    pub(super) fn finish(self) -> Keywords {
         let mut words: Vec<(String, usize)> = self.0.into_iter().collect();
         words.sort_unstable_by_key(|(_, number)| *number);
         let words: Vec<String> = words.into_iter().map(|(word, _)| word).collect();
-        Ok(Keywords { sieve: Sieve::of(&words)?, keywords: words.len() })
+        Keywords { sieve: Sieve::of(&words), keywords: words.len() }
     }
 }
 
@@ -105,7 +102,7 @@ mod tests {
         let (long, short, other) =
             (numbering.number("sk-ant-"), numbering.number("sk-"), numbering.number("ghp_"));
         assert_eq!(numbering.number("sk-"), short);
-        let keywords = numbering.finish().unwrap();
+        let keywords = numbering.finish();
         let mut sightings = Sightings::default();
         keywords.look("x SK-ant-1 sk-2", &mut sightings);
         assert_eq!(sightings.places(long), [(long, 2)]);

@@ -4,6 +4,7 @@
 //!  packs ─ plan ─┬▶ keywords ─▶ placed patterns, around each keyword ─┐
 //!                ├▶ shapes ───▶ patterns of numbers and codes ────────┼▶ judge ─▶ overlap ─▶ hits
 //!                └▶ everywhere, finders: only if the keywords stand ──┘
+//!  text ─ outline: where shapes may begin; what is missing for a pattern to match at all (needs)
 //!                                        judge: allow · validate · context · threshold
 //! ```
 //! INVARIANT: all work is linear in the text. Must not know where the text comes from.
@@ -16,6 +17,8 @@ mod form;
 mod guard;
 mod judge;
 mod keywords;
+mod needs;
+mod outline;
 mod overlap;
 mod pattern;
 mod plan;
@@ -27,7 +30,7 @@ pub(crate) use entropy::bits as entropy_bits;
 pub(crate) use finder::{Candidate, Finder, Worth};
 
 use crate::hit::Hit;
-use crate::options::ScanOptions;
+use crate::options::{Asks, ScanOptions};
 use crate::pack::Detector;
 use crate::score::Score;
 use context::{Vocabulary, Window};
@@ -35,22 +38,31 @@ use finder::{Kind, Reach};
 use form::Lead;
 use judge::Bench;
 use keywords::Sightings;
+use outline::Outline;
 use overlap::Ranked;
-use plan::{Plan, Planned, Planner, Route};
-use shapes::Sieve;
+use pattern::Runner;
+use plan::{Plan, Planned, Planner, Route, Routed};
+use shapes::{Matched, Sieve};
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Buffers that are reused from scan to scan; one per thread.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    outline: Outline,
     sightings: Sightings,
     sieve: Sieve,
     window: Window,
+    runner: Runner,
+    wanted: Wanted,
     candidates: Vec<Candidate>,
     open: Vec<usize>,
     starts: Vec<usize>,
     ranges: Vec<Range<usize>>,
     progress: Vec<Progress>,
+    /// Counts scans: what `progress` holds of an earlier one does not count.
+    round: u64,
     /// Bytes that patterns looked at in the last scan: what grows when a pack is slow.
     work: usize,
 }
@@ -58,6 +70,8 @@ pub struct Scratch {
 /// How far a shaped pattern has come in one text.
 #[derive(Debug, Default, Clone, Copy)]
 struct Progress {
+    /// The scan that it belongs to.
+    round: u64,
     /// End of the last match.
     end: usize,
     /// Bytes of matches that overlapped the one before.
@@ -69,13 +83,32 @@ struct Progress {
 pub(crate) struct Engine {
     plan: Plan,
     vocabulary: Vocabulary,
+    /// Unlike any other engine's.
+    number: u64,
+}
+
+/// Which detectors the last scans wanted, so that the next one with the same options need not ask
+/// each of them again. An inspection changes between two sets of options.
+#[derive(Debug, Default)]
+struct Wanted {
+    known: [Option<Asked>; 2],
+    /// The one that was used less lately.
+    oldest: usize,
+}
+
+#[derive(Debug)]
+struct Asked {
+    engine: u64,
+    asks: Asks,
+    detectors: Arc<[bool]>,
 }
 
 /// One scan at work.
 struct Scan<'s> {
     bench: Bench<'s>,
     plan: &'s Plan,
-    wanted: Option<Vec<bool>>,
+    /// `None`: all.
+    wanted: Option<Arc<[bool]>>,
     found: Vec<Ranked>,
 }
 
@@ -84,16 +117,17 @@ impl Engine {
     ///
     /// # Errors
     /// What cannot be compiled: the detector's number (if it is one's fault), its line, the reason.
-    pub(crate) fn of(detectors: &[Detector]) -> Result<Self, (usize, usize, String)> {
+    pub(crate) fn of(detectors: &[Arc<Detector>]) -> Result<Self, (usize, usize, String)> {
         let mut vocabulary = Vocabulary::default();
         let mut planner = Planner::default();
         for (number, detector) in detectors.iter().enumerate() {
             planner
-                .add(detector.clone(), &mut vocabulary)
+                .add(Arc::clone(detector), &mut vocabulary)
                 .map_err(|(line, reason)| (number, line, reason))?;
         }
         let plan = planner.finish().map_err(|reason| (0, 1, reason))?;
-        Ok(Self { plan, vocabulary })
+        static ENGINES: AtomicU64 = AtomicU64::new(0);
+        Ok(Self { plan, vocabulary, number: ENGINES.fetch_add(1, Ordering::Relaxed) })
     }
 
     /// Everything found in a text, by place.
@@ -106,14 +140,38 @@ impl Engine {
         let plan = &self.plan;
         scratch.window.give(&self.vocabulary, &options.context);
         scratch.work = text.len();
+        scratch.outline.draw(text.as_bytes());
         plan.keywords.look(text, &mut scratch.sightings);
-        let wanted = (!options.is_everything())
-            .then(|| plan.detectors.iter().map(|d| d.ready.wanted(options)).collect());
+        let wanted = (!options.is_everything()).then(|| scratch.wanted.of(self, options));
         let bench = Bench { text, vocabulary: &self.vocabulary, options };
         let mut scan = Scan { bench, plan, wanted, found: Vec::new() };
         scan.opened(scratch);
         scan.shapes(scratch);
         overlap::resolve(scan.found)
+    }
+}
+
+impl Wanted {
+    fn of(&mut self, engine: &Engine, options: &ScanOptions) -> Arc<[bool]> {
+        let same = |asked: &Asked| asked.engine == engine.number && asked.asks.are(options);
+        for (place, asked) in self.known.iter().enumerate() {
+            if let Some(asked) = asked.as_ref().filter(|asked| same(asked)) {
+                self.oldest = 1 - place;
+                return Arc::clone(&asked.detectors);
+            }
+        }
+        let detectors: Arc<[bool]> =
+            engine.plan.detectors.iter().map(|planned| planned.ready.wanted(options)).collect();
+        if let Some(oldest) = self.known.get_mut(self.oldest) {
+            let asked = Asked {
+                engine: engine.number,
+                asks: Asks::of(options),
+                detectors: Arc::clone(&detectors),
+            };
+            *oldest = Some(asked);
+            self.oldest = 1 - self.oldest;
+        }
+        detectors
     }
 }
 
@@ -146,18 +204,21 @@ impl Scan<'_> {
     /// Runs what an open detector has beside shaped patterns.
     fn run(&mut self, number: usize, planned: &Planned, scratch: &mut Scratch) {
         let text = self.bench.text;
-        for (at, route) in planned.routes.iter().enumerate() {
-            match route {
+        for (at, routed) in planned.routes.iter().enumerate() {
+            if !routed.needs.met_by(&scratch.outline) {
+                continue;
+            }
+            match routed.route {
                 Route::Shaped => {}
-                Route::Placed(lead) => self.placed(number, planned, at, *lead, scratch),
+                Route::Placed(lead) => self.placed(number, (planned, routed), at, lead, scratch),
                 Route::Everywhere => {
-                    if planned.is_plausible(text) {
+                    if planned.is_plausible(text, &scratch.outline) {
                         self.range(number, planned, at, 0..text.len(), scratch);
                     }
                 }
             }
         }
-        if planned.ready.detector.finder.is_some() && planned.is_plausible(text) {
+        if planned.is_findable(text, &scratch.outline) {
             self.finder(number, planned, scratch);
         }
     }
@@ -183,7 +244,7 @@ impl Scan<'_> {
             Kind::Near(reach, find) => {
                 let mut ranges = std::mem::take(&mut scratch.ranges);
                 if planned.anchors.iter().all(|anchor| scratch.sightings.is_complete(*anchor)) {
-                    places(planned, scratch);
+                    places(&planned.anchors, scratch);
                     around(text, &scratch.starts, reach, &mut ranges);
                 } else {
                     ranges.push(0..text.len());
@@ -205,15 +266,15 @@ impl Scan<'_> {
     fn placed(
         &mut self,
         number: usize,
-        planned: &Planned,
+        (planned, routed): (&Planned, &Routed),
         at: usize,
         lead: Lead,
         scratch: &mut Scratch,
     ) {
         let Some(pattern) = planned.ready.patterns.get(at) else { return };
         let text = self.bench.text;
-        places(planned, scratch);
-        let complete = planned.anchors.iter().all(|anchor| scratch.sightings.is_complete(*anchor));
+        places(&routed.anchors, scratch);
+        let complete = routed.anchors.iter().all(|anchor| scratch.sightings.is_complete(*anchor));
         let starts = std::mem::take(&mut scratch.starts);
         // One pass over everything is cheaper than many windows, and always linear.
         let window = (lead.most + pattern.reach()).min(text.len());
@@ -225,8 +286,11 @@ impl Scan<'_> {
                 if start < end {
                     continue;
                 }
+                if !pattern.may_start(text, start) {
+                    continue;
+                }
                 scratch.work += pattern.cost(text, start);
-                if let Some((matched, span)) = pattern.at(text, start) {
+                if let Some((matched, span)) = pattern.at(text, start, &mut scratch.runner) {
                     end = matched.end;
                     let candidate = Candidate { span, score: pattern.score };
                     self.take(number, planned, Some(at), candidate, scratch);
@@ -254,51 +318,69 @@ impl Scan<'_> {
         scratch: &mut Scratch,
     ) {
         let Some(pattern) = planned.ready.patterns.get(at) else { return };
-        let work = pattern.each(self.bench.text, range, |span| {
+        let mut runner = std::mem::take(&mut scratch.runner);
+        let work = pattern.each(self.bench.text, range, &mut runner, |span| {
             let candidate = Candidate { span, score: pattern.score };
             self.take(number, planned, Some(at), candidate, scratch);
         });
+        scratch.runner = runner;
         scratch.work += work;
     }
 
-    /// Runs shaped patterns where the automaton says that they match.
+    /// Takes what shaped patterns match, where the automaton says that they do.
     fn shapes(&mut self, scratch: &mut Scratch) {
         let (plan, text) = (self.plan, self.bench.text);
-        scratch.progress.clear();
+        scratch.round += 1;
         scratch.progress.resize(plan.shaped.len(), Progress::default());
         let mut sieve = std::mem::take(&mut scratch.sieve);
-        let walked = plan.shapes.each(text, &mut sieve, |start, end, patterns| {
-            for shape in patterns {
-                self.shape(*shape, start, end, scratch);
+        let places = std::mem::take(&mut scratch.outline.places);
+        let walked = plan.shapes.each(text, &places, &mut sieve, |start, end, patterns| {
+            for matched in patterns {
+                self.shape(*matched, start, end, scratch);
             }
         });
         scratch.work += walked;
+        scratch.outline.places = places;
         scratch.sieve = sieve;
     }
 
-    fn shape(&mut self, shape: usize, start: usize, end: usize, scratch: &mut Scratch) {
+    /// One match of a shaped pattern; `furthest` is the end of the longest of all that match here.
+    fn shape(&mut self, matched: Matched, start: usize, furthest: usize, scratch: &mut Scratch) {
+        let shape = matched.pattern;
         let Some((number, at)) = self.plan.shaped.get(shape).copied() else { return };
         let Some(planned) = self.plan.detectors.get(number) else { return };
         let Some(pattern) = planned.ready.patterns.get(at) else { return };
         let text = self.bench.text;
-        let progress = scratch.progress.get(shape).copied().unwrap_or_default();
+        let known = scratch.progress.get(shape).copied().filter(|p| p.round == scratch.round);
+        let mut progress = known.unwrap_or(Progress { round: scratch.round, end: 0, spent: 0 });
         // LIMIT: matches may overlap the one before (a number glued to a longer one by a space)
         // while their lengths together are less than half the text.
         if (start < progress.end && progress.spent > text.len() / 2 + 4096)
             || !self.is_wanted(number)
             || !planned.is_open(&scratch.sightings)
             || !(pattern.is_parted
-                || self.bench.may_count(&planned.ready, pattern.score, start..end, scratch))
+                || self.bench.may_count(&planned.ready, pattern.score, start..furthest, scratch))
         {
             return;
         }
-        scratch.work += pattern.cost(text, start);
-        let Some((matched, span)) = pattern.at(text, start) else { return };
-        if let Some(progress) = scratch.progress.get_mut(shape) {
-            if start < progress.end {
-                progress.spent += matched.len();
+        let found = match matched.end.filter(|_| !pattern.is_parted) {
+            // The automaton has seen all of it.
+            Some(end) => {
+                scratch.work += end - start;
+                pattern.is_free(text, start..end).then_some((start..end, start..end))
             }
-            progress.end = progress.end.max(matched.end);
+            None => {
+                scratch.work += pattern.cost(text, start);
+                pattern.at(text, start, &mut scratch.runner)
+            }
+        };
+        let Some((matched, span)) = found else { return };
+        if start < progress.end {
+            progress.spent += matched.len();
+        }
+        progress.end = progress.end.max(matched.end);
+        if let Some(slot) = scratch.progress.get_mut(shape) {
+            *slot = progress;
         }
         let candidate = Candidate { span, score: pattern.score };
         self.take(number, planned, Some(at), candidate, scratch);
@@ -320,10 +402,10 @@ impl Scan<'_> {
     }
 }
 
-/// Where a detector's keywords start, each place once, into `scratch.starts`.
-fn places(planned: &Planned, scratch: &mut Scratch) {
+/// Where keywords start, each place once, into `scratch.starts`.
+fn places(anchors: &[usize], scratch: &mut Scratch) {
     scratch.starts.clear();
-    for anchor in &planned.anchors {
+    for anchor in anchors {
         scratch.starts.extend(scratch.sightings.places(*anchor).iter().map(|(_, start)| *start));
     }
     scratch.starts.sort_unstable();

@@ -12,10 +12,13 @@ use super::context::Vocabulary;
 use super::form::{self, Lead};
 use super::judge::Ready;
 use super::keywords::{Keywords, Numbering, Sightings};
+use super::needs::Needs;
+use super::outline::{self, Outline};
 use super::pattern;
 use super::shapes::{self, Shapes};
 use crate::pack::{Detector, Trigger};
 use regex_syntax::hir::Hir;
+use std::sync::Arc;
 
 /// All detectors with their routes.
 #[derive(Debug)]
@@ -35,10 +38,21 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Planned {
     pub(super) ready: Ready,
-    pub(super) routes: Vec<Route>,
+    /// Of each pattern.
+    pub(super) routes: Vec<Routed>,
     /// Keywords of which one must be in the text; none: no keyword is needed.
     gate: Vec<usize>,
     /// Keywords that place its placed patterns.
+    pub(super) anchors: Vec<usize>,
+}
+
+/// A pattern's route.
+#[derive(Debug)]
+pub(super) struct Routed {
+    pub(super) route: Route,
+    /// What a text must hold before it can match.
+    pub(super) needs: Needs,
+    /// Keywords that place it, if it is placed.
     pub(super) anchors: Vec<usize>,
 }
 
@@ -58,16 +72,21 @@ impl Planned {
         };
         seen(&self.gate) && seen(&self.anchors)
     }
+    /// Whether a text may hold what its finder needs.
+    pub(super) fn is_findable(&self, text: &str, outline: &Outline) -> bool {
+        self.ready.detector.finder.is_some_and(|finder| finder.needs.met_by(outline))
+            && self.is_plausible(text, outline)
+    }
     /// Whether a text may hold what its trigger asks for.
-    pub(super) fn is_plausible(&self, text: &str) -> bool {
+    pub(super) fn is_plausible(&self, text: &str, outline: &Outline) -> bool {
         let at_least = |count: u16, wanted: fn(&u8) -> bool| {
             let count = usize::from(count);
             text.bytes().filter(wanted).take(count).count() >= count
         };
         match self.ready.detector.trigger {
-            Trigger::Digits(count) => at_least(count, u8::is_ascii_digit),
+            Trigger::Digits(count) => usize::from(count) <= outline.digits,
             Trigger::LettersDigits(count) => {
-                at_least(1, u8::is_ascii_digit) && at_least(count, u8::is_ascii_alphanumeric)
+                outline.digits > 0 && at_least(count, u8::is_ascii_alphanumeric)
             }
             Trigger::HexRun(count) => at_least(count, u8::is_ascii_hexdigit),
             Trigger::Token(count) => at_least(count, u8::is_ascii_graphic),
@@ -94,7 +113,7 @@ impl Planner {
     /// Why one of its patterns cannot run, with its line.
     pub(super) fn add(
         &mut self,
-        detector: Detector,
+        detector: Arc<Detector>,
         vocabulary: &mut Vocabulary,
     ) -> Result<(), (usize, String)> {
         let anchors = match detector.trigger {
@@ -113,14 +132,20 @@ impl Planner {
         for (number, pattern) in detector.patterns.iter().enumerate() {
             let hir = pattern::guarded(&pattern.regex, pattern.guard)
                 .map_err(|error| (pattern.line, error.to_string()))?;
-            let route = self.route(&detector, number, &hir, &anchors);
-            routes.push(route);
+            routes.push((self.route(&detector, number, &hir, &anchors), Needs::of(&hir)));
             hirs.push(hir);
         }
         let mut number = |words: &[String]| -> Vec<usize> {
             words.iter().map(|word| self.numbering.number(word)).collect()
         };
         let (gate, anchors) = (number(&detector.keywords), number(&anchors));
+        let routes = routes
+            .into_iter()
+            .map(|((route, used), needs)| {
+                let anchors = used.iter().filter_map(|used| anchors.get(*used).copied()).collect();
+                Routed { route, needs, anchors }
+            })
+            .collect();
         let ready = Ready::of(detector, &hirs, vocabulary);
         self.detectors.push(Planned { ready, routes, gate, anchors });
         Ok(())
@@ -132,20 +157,23 @@ impl Planner {
         number: usize,
         hir: &Hir,
         anchors: &[String],
-    ) -> Route {
-        let Some(pattern) = detector.patterns.get(number) else { return Route::Everywhere };
-        if let Some(lead) = (!anchors.is_empty()).then(|| form::lead(hir, anchors)).flatten() {
-            return Route::Placed(lead);
+    ) -> (Route, Vec<usize>) {
+        let everywhere = (Route::Everywhere, Vec::new());
+        let Some(pattern) = detector.patterns.get(number) else { return everywhere };
+        if let Some((lead, used)) =
+            (!anchors.is_empty()).then(|| form::lead(hir, anchors)).flatten()
+        {
+            return (Route::Placed(lead), used);
         }
         let longest = hir.properties().maximum_len();
         let may = shapes::takes_part(pattern.guard, &form::first_bytes(hir), longest)
             && !form::looks_far(hir);
         if !(may && form::branches(hir).iter().all(|branch| is_asked(detector.trigger, branch))) {
-            return Route::Everywhere;
+            return everywhere;
         }
         self.shapes.push(hir.clone());
         self.shaped.push((self.detectors.len(), number));
-        Route::Shaped
+        (Route::Shaped, Vec::new())
     }
 
     /// The plan of everything that was taken.
@@ -153,7 +181,7 @@ impl Planner {
     /// # Errors
     /// Why the automata cannot be built.
     pub(super) fn finish(self) -> Result<Plan, String> {
-        let keywords = self.numbering.finish()?;
+        let keywords = self.numbering.finish();
         let mut opens = vec![Vec::new(); keywords.len()];
         let mut always = Vec::new();
         for (number, planned) in self.detectors.iter().enumerate() {
@@ -164,7 +192,7 @@ impl Planner {
                     opened.push(number);
                 }
             }
-            let shaped_only = planned.routes.iter().all(|route| *route == Route::Shaped)
+            let shaped_only = planned.routes.iter().all(|routed| routed.route == Route::Shaped)
                 && planned.ready.detector.finder.is_none();
             if planned.gate.is_empty() && planned.anchors.is_empty() && !shaped_only {
                 always.push(number);
@@ -177,15 +205,15 @@ impl Planner {
 
 /// Whether every match begins at a place that is asked for: see `shapes`.
 fn is_asked(trigger: Trigger, hir: &Hir) -> bool {
-    let early = || form::digit_within(hir, shapes::DIGIT_WITHIN);
+    let early = || form::digit_within(hir, outline::DIGIT_WITHIN);
     let long = |kind, length| form::leading(hir, kind) >= length;
     match trigger {
         Trigger::Digits(_) | Trigger::Always => early(),
         Trigger::LettersDigits(_) => {
-            early() || long(|byte| byte.is_ascii_alphanumeric(), shapes::LONG_WORD)
+            early() || long(|byte| byte.is_ascii_alphanumeric(), outline::LONG_WORD)
         }
         Trigger::HexRun(_) | Trigger::Token(_) => {
-            early() || long(shapes::in_token, shapes::LONG_TOKEN)
+            early() || long(outline::in_token, outline::LONG_TOKEN)
         }
         // Two groups of hexadecimal digits.
         Trigger::Colons => true,

@@ -3,61 +3,72 @@
 //! Of each keyword the rarest three bytes in a row are taken. At every byte of the text the three
 //! that start there are looked up in a small table of bits, which nearly always says no; only then
 //! is the keyword compared. Neighbouring look-ups do not wait for each other, as the steps of an
-//! automaton do, and the tables fit into the nearest cache. Keywords of one or two bytes are sought
-//! by themselves. ASCII letters are equal in any case.
+//! automaton do, and the tables fit into the nearest cache. A keyword of two bytes stands in the
+//! table with every third byte; one of a single byte is sought by itself. ASCII letters are equal
+//! in any case.
 //! Next: `keywords`.
-
-use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 /// Bits of the table, as a power of two.
 const BITS: u32 = 16;
+const WORDS: usize = 1 << (BITS - 6);
 /// Places of the hash table, as a power of two.
 const SLOTS: u32 = 13;
 
 /// Keywords, ready to be sought.
 #[derive(Debug)]
 pub(super) struct Sieve {
-    bits: Box<[u64]>,
+    bits: Box<[u64; WORDS]>,
     /// First entry of each slot in `entries`, and one past the last.
     slots: Box<[u32]>,
     entries: Box<[Entry]>,
     keywords: Vec<Box<[u8]>>,
-    /// Keywords too short for three bytes, and their numbers.
-    short: Option<(AhoCorasick, Vec<usize>)>,
+    /// Keywords of two bytes, folded, and their numbers.
+    pairs: Vec<(u32, usize)>,
+    /// Keywords of one byte, and their numbers.
+    single: Vec<(u8, usize)>,
 }
 
+/// A keyword by three of its bytes.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     three: u32,
     keyword: u32,
-    /// Where the three bytes stand in the keyword.
+    /// Where these bytes stand in the keyword.
     offset: u32,
 }
 
 impl Sieve {
-    /// Takes keywords, numbered in their order, in small letters.
-    ///
-    /// # Errors
-    /// The short ones are more than an automaton can hold.
-    pub(super) fn of(words: &[String]) -> Result<Self, String> {
+    /// Takes keywords, numbered in their order.
+    pub(super) fn of(words: &[String]) -> Self {
         let keywords: Vec<Box<[u8]>> =
             words.iter().map(|word| word.to_ascii_lowercase().into_bytes().into()).collect();
-        let mut bits = vec![0_u64; 1 << (BITS - 6)].into_boxed_slice();
-        let mut entries = Vec::new();
-        let mut short = Vec::new();
-        for (number, keyword) in keywords.iter().enumerate() {
-            let Some((offset, three)) = rarest(keyword) else {
-                short.push(number);
-                continue;
-            };
+        let mut bits = Box::new([0_u64; WORDS]);
+        let mut set = |three: u32| {
             let bit = hash(three, BITS);
             if let Some(word) = bits.get_mut(bit / 64) {
                 *word |= 1 << (bit % 64);
             }
-            let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            entries.push(Entry { three, keyword: narrow(number), offset: narrow(offset) });
+        };
+        let (mut entries, mut pairs, mut single) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, keyword) in keywords.iter().enumerate() {
+            match &**keyword {
+                [] => {}
+                [byte] => single.push((*byte, number)),
+                [one, two] => {
+                    pairs.push((fold(u32::from_le_bytes([*one, *two, 0, 0])) & PAIR, number));
+                    for three in 0..=u8::MAX {
+                        set(fold(u32::from_le_bytes([*one, *two, three, 0])));
+                    }
+                }
+                longer => {
+                    let Some((offset, three)) = rarest(longer) else { continue };
+                    set(three);
+                    let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+                    entries.push(Entry { three, keyword: narrow(number), offset: narrow(offset) });
+                }
+            }
         }
-        entries.sort_unstable_by_key(|entry| (hash(entry.three, SLOTS), entry.three));
+        entries.sort_unstable_by_key(|entry| hash(entry.three, SLOTS));
         let mut slots = vec![0_u32; (1 << SLOTS) + 1].into_boxed_slice();
         for entry in &entries {
             if let Some(count) = slots.get_mut(hash(entry.three, SLOTS) + 1) {
@@ -69,60 +80,66 @@ impl Sieve {
             total += *slot;
             *slot = total;
         }
-        let short = match short.as_slice() {
-            [] => None,
-            numbers => {
-                let words = numbers.iter().filter_map(|number| keywords.get(*number));
-                let automaton = AhoCorasick::builder()
-                    .ascii_case_insensitive(true)
-                    .match_kind(MatchKind::Standard)
-                    .build(words)
-                    .map_err(|error| error.to_string())?;
-                Some((automaton, short))
-            }
-        };
-        Ok(Self { bits, slots, entries: entries.into(), keywords, short })
+        Self { bits, slots, entries: entries.into(), keywords, pairs, single }
     }
 
     /// Calls with the number of each keyword and where it starts.
     pub(super) fn each(&self, text: &[u8], mut call: impl FnMut(usize, usize)) {
-        if let Some((automaton, numbers)) = &self.short {
-            for found in automaton.find_overlapping_iter(Input::new(text)) {
-                if let Some(number) = numbers.get(found.pattern().as_usize()) {
-                    call(*number, found.start());
-                }
+        for (byte, number) in &self.single {
+            for at in memchr::memchr2_iter(*byte, byte.to_ascii_uppercase(), text) {
+                call(*number, at);
             }
         }
-        if self.entries.is_empty() {
-            return;
+        // Four are read at once, which is cheaper than three.
+        for (at, window) in text.windows(4).enumerate() {
+            let &[one, two, three, four] = window else { continue };
+            let three = fold(u32::from_le_bytes([one, two, three, four]) & TRIPLE);
+            if self.may(three) {
+                self.compare(text, at, three, &mut call);
+            }
         }
-        for (at, window) in text.windows(3).enumerate() {
-            let &[one, two, three] = window else { continue };
-            let three = fold(u32::from_le_bytes([one, two, three, 0]));
-            let bit = hash(three, BITS);
-            let word = self.bits.get(bit / 64).copied().unwrap_or(0);
-            if word >> (bit % 64) & 1 == 1 {
+        for at in text.len().saturating_sub(3)..text.len() {
+            let byte = |ahead: usize| text.get(at + ahead).copied().unwrap_or(0);
+            let three = fold(u32::from_le_bytes([byte(0), byte(1), byte(2), 0]));
+            if self.may(three) {
                 self.compare(text, at, three, &mut call);
             }
         }
     }
 
+    #[inline]
+    fn may(&self, three: u32) -> bool {
+        let bit = hash(three, BITS);
+        self.bits.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+    }
+
     #[inline(never)]
     fn compare(&self, text: &[u8], at: usize, three: u32, call: &mut impl FnMut(usize, usize)) {
-        let slot = hash(three, SLOTS);
-        let place = |slot: usize| self.slots.get(slot).map_or(0, |place| *place as usize);
-        let entries = self.entries.get(place(slot)..place(slot + 1)).unwrap_or_default();
-        for entry in entries.iter().filter(|entry| entry.three == three) {
-            let number = entry.keyword as usize;
-            let Some(keyword) = self.keywords.get(number) else { continue };
-            let Some(start) = at.checked_sub(entry.offset as usize) else { continue };
+        let mut found = |number: usize, start: usize| {
+            let Some(keyword) = self.keywords.get(number) else { return };
             let found = text.get(start..start + keyword.len());
             if found.is_some_and(|found| found.eq_ignore_ascii_case(keyword)) {
                 call(number, start);
             }
+        };
+        for (pair, number) in &self.pairs {
+            if *pair == three & PAIR {
+                found(*number, at);
+            }
+        }
+        let slot = hash(three, SLOTS);
+        let place = |slot: usize| self.slots.get(slot).map_or(0, |place| *place as usize);
+        let entries = self.entries.get(place(slot)..place(slot + 1)).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| entry.three == three) {
+            if let Some(start) = at.checked_sub(entry.offset as usize) {
+                found(entry.keyword as usize, start);
+            }
         }
     }
 }
+
+const TRIPLE: u32 = 0x00ff_ffff;
+const PAIR: u32 = 0x0000_ffff;
 
 /// Letters in small; what else changes is told apart when keywords are compared.
 const fn fold(three: u32) -> u32 {
@@ -171,7 +188,7 @@ mod tests {
 
     fn found(words: &[&str], text: &str) -> Vec<(usize, usize)> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let sieve = Sieve::of(&words).unwrap();
+        let sieve = Sieve::of(&words);
         let mut found = Vec::new();
         sieve.each(text.as_bytes(), |number, start| found.push((number, start)));
         found.sort_unstable();

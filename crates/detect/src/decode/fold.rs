@@ -7,6 +7,7 @@ use super::confusables::{CONFUSABLES, ZEROS, invisible, mark, settled};
 use super::rewrite::Rewrite;
 use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::OnceLock;
 
 /// Folds a text; `None` when it reads as it is written.
@@ -77,7 +78,7 @@ fn reading(c: char) -> Reading {
 
 /// The ASCII character that this one is or looks like.
 fn plain(c: char) -> Option<char> {
-    static TABLE: OnceLock<HashMap<char, char>> = OnceLock::new();
+    static TABLE: OnceLock<HashMap<char, char, BuildHasherDefault<Point>>> = OnceLock::new();
     if c.is_ascii() {
         return None;
     }
@@ -91,6 +92,24 @@ fn plain(c: char) -> Option<char> {
         CONFUSABLES.iter().copied().chain(digits).collect()
     });
     table.get(&c).copied()
+}
+
+/// Spreads code points. The table is fixed, so that no text can fill a bucket of it.
+#[derive(Default)]
+struct Point(u64);
+
+impl Hasher for Point {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+    fn write_u32(&mut self, code: u32) {
+        self.0 = (self.0 ^ u64::from(code)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 fn nfkc() -> ComposingNormalizerBorrowed<'static> {

@@ -4,6 +4,7 @@
 
 use super::bytes::{ALNUM, DIGIT, GRAPH, WIDE, is};
 use super::rewrite::Rewrite;
+use std::ops::Range;
 
 /// The fewest characters pulled apart that are put together again.
 pub(crate) const MIN_SINGLES: usize = 8;
@@ -118,60 +119,101 @@ fn groups(text: &[u8], first: usize) -> Option<(String, usize)> {
 const NUMBER: std::ops::RangeInclusive<usize> = 9..=24;
 
 /// Letters that stand for digits within numbers, as digits. At least a third must be digits as
-/// they are, and nothing else may stand among them.
+/// they are, and nothing else may stand among them. Looked at is what stands near three digits that
+/// are close to each other.
 pub(crate) fn unleet(text: &str) -> Option<Rewrite> {
     let bytes = text.as_bytes();
-    // Nothing is a number that has fewer digits, or none near.
-    if bytes.iter().filter(|b| b.is_ascii_digit()).count() * 3 < *NUMBER.start() {
-        return None;
-    }
-    let first = bytes.iter().position(u8::is_ascii_digit)?;
-    let last = bytes.iter().rposition(u8::is_ascii_digit)?;
-    let until = bytes.len().min(last + NEAR);
     let mut out: Option<Rewrite> = None;
-    let (mut at, mut kept) = (word_start(bytes, first.saturating_sub(NEAR)), 0);
-    let mut number = Number::default();
-    while at <= until {
-        // A word, then what stands behind it.
-        let rest = bytes.get(at..).unwrap_or_default();
-        let mut word = Number { start: at, end: at, all: 0, digits: 0 };
-        let mut length = 0;
-        for &b in rest {
-            if leet(b).is_some() {
-                word.all += 1;
-                word.digits += usize::from(is(b, DIGIT));
-            } else if !is(b, ALNUM | WIDE) && b != b'_' {
-                break;
+    let (mut at, mut kept) = (0, 0);
+    let mut clusters = Clusters { text: bytes, at: 0 };
+    while let Some(cluster) = clusters.next() {
+        at = at.max(word_start(bytes, cluster.start.saturating_sub(NEAR)));
+        let until = bytes.len().min(cluster.end + NEAR);
+        let mut number = Number::default();
+        while at <= until {
+            // A word, then what stands behind it.
+            let rest = bytes.get(at..).unwrap_or_default();
+            let mut word = Number { start: at, end: at, all: 0, digits: 0 };
+            let mut length = 0;
+            for &b in rest {
+                if leet(b).is_some() {
+                    word.all += 1;
+                    word.digits += usize::from(is(b, DIGIT));
+                } else if !is(b, ALNUM | WIDE) && b != b'_' {
+                    break;
+                }
+                length += 1;
             }
-            length += 1;
-        }
-        word.end = at + length;
-        let fits = length > 0 && word.all == length;
-        if fits {
-            number.take(&word);
-        }
-        let behind = rest.get(length).copied();
-        let goes_on = (fits || length == 0) && matches!(behind, Some(b' ' | b'-' | b'.'));
-        if !goes_on {
-            if number.is_disguised() {
-                let stretch = bytes.get(number.start..number.end).unwrap_or_default();
-                let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
-                out.keep(text.get(kept..number.start).unwrap_or_default());
-                let plain = stretch.iter().map(|b| char::from(leet(*b).unwrap_or(*b)));
-                out.put(&plain.collect::<String>());
-                kept = number.end;
+            word.end = at + length;
+            let fits = length > 0 && word.all == length;
+            if fits {
+                number.take(&word);
             }
-            number = Number::default();
+            let behind = rest.get(length).copied();
+            let goes_on = (fits || length == 0) && matches!(behind, Some(b' ' | b'-' | b'.'));
+            if !goes_on {
+                if number.is_disguised() {
+                    let stretch = bytes.get(number.start..number.end).unwrap_or_default();
+                    let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
+                    out.keep(text.get(kept..number.start).unwrap_or_default());
+                    let plain = stretch.iter().map(|b| char::from(leet(*b).unwrap_or(*b)));
+                    out.put(&plain.collect::<String>());
+                    kept = number.end;
+                }
+                number = Number::default();
+            }
+            at += length + 1;
         }
-        at += length + 1;
     }
     let mut out = out?;
     out.keep(text.get(kept..).unwrap_or_default());
     Some(out)
 }
 
+/// Stretches that begin and end with a digit, in which any three that follow each other are close
+/// enough for one number; those less than `2 * NEAR` apart are one.
+struct Clusters<'t> {
+    text: &'t [u8],
+    at: usize,
+}
+
+/// How far the first of three digits stands from the third at most: a disguised number has three
+/// digits, or more, among `NUMBER` characters with separators between.
+const CLOSE: usize = 96;
+
+impl Clusters<'_> {
+    fn digit(&self, from: usize) -> Option<usize> {
+        let rest = self.text.get(from..)?;
+        rest.iter().position(u8::is_ascii_digit).map(|ahead| from + ahead)
+    }
+    /// The next three digits that are close, from their first to behind their third.
+    fn three(&self, from: usize) -> Option<Range<usize>> {
+        let mut first = self.digit(from)?;
+        let mut second = self.digit(first + 1)?;
+        loop {
+            let third = self.digit(second + 1)?;
+            if third - first <= CLOSE {
+                return Some(first..third + 1);
+            }
+            (first, second) = (second, third);
+        }
+    }
+    fn next(&mut self) -> Option<Range<usize>> {
+        let mut found = self.three(self.at)?;
+        // The last two of them may belong to the next three.
+        while let Some(more) = self.digit(found.end) {
+            if more - found.end > 2 * NEAR {
+                break;
+            }
+            found.end = more + 1;
+        }
+        self.at = found.end;
+        Some(found)
+    }
+}
+
 /// How far from the nearest digit a number may begin or end, in bytes.
-const NEAR: usize = 32;
+const NEAR: usize = 64;
 
 /// Where the word begins in which a place lies.
 fn word_start(text: &[u8], at: usize) -> usize {
@@ -209,7 +251,24 @@ impl Number {
 }
 
 /// The digit that a character stands for.
+#[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
 const fn leet(b: u8) -> Option<u8> {
+    const TABLE: [Option<u8>; 256] = {
+        let mut table = [None; 256];
+        let mut b = 0;
+        while b < 256 {
+            #[expect(clippy::cast_possible_truncation, reason = "the loop ends at 256")]
+            {
+                table[b] = leet_of(b as u8);
+            }
+            b += 1;
+        }
+        table
+    };
+    TABLE[b as usize]
+}
+
+const fn leet_of(b: u8) -> Option<u8> {
     match b {
         b'0'..=b'9' => Some(b),
         b'o' | b'O' => Some(b'0'),
@@ -256,6 +315,12 @@ mod tests {
     fn letters_stand_for_digits_in_numbers() {
         check(unleet("card 4ll1 IIII l1l1 1111"), "card 4111 1111 1111 1111");
         check(unleet("S36-9O-4399"), "536-90-4399");
+        // Far from other digits, and more than one.
+        let far = "word ".repeat(50);
+        check(
+            unleet(&format!("7 {far}4ll1 IIII l1l1 1111 {far}no 5, {far}S36-9O-4399")),
+            &format!("7 {far}4111 1111 1111 1111 {far}no 5, {far}536-90-4399"),
+        );
         for text in [
             "is so less loss",
             "version 1.2.3 is so old",

@@ -19,6 +19,8 @@ pub(super) struct Vocabulary {
     /// By their hash alone: sixty-four bits part a few thousand words, and whoever makes a text
     /// that meets one by force has but raised a score.
     words: HashMap<u64, u32, BuildHasherDefault<Plain>>,
+    /// Of each number: whether a phrase begins with this word.
+    leads: Vec<bool>,
 }
 
 /// Takes a hash for what it is.
@@ -84,12 +86,20 @@ impl Vocabulary {
                 let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
                 numbers.push(*self.words.entry(part.hash).or_insert(next));
             });
-            if !numbers.is_empty() {
+            if let Some(first) = numbers.first().and_then(|first| usize::try_from(*first).ok()) {
+                self.leads.resize(self.leads.len().max(first + 1), false);
+                if let Some(lead) = self.leads.get_mut(first) {
+                    *lead = true;
+                }
                 learnt.phrases.push((numbers, word.as_str().into()));
             }
         }
         learnt.phrases.sort_unstable();
         learnt
+    }
+    /// Whether a phrase begins with the word of this number.
+    fn leads(&self, number: u32) -> bool {
+        usize::try_from(number).ok().and_then(|number| self.leads.get(number)) == Some(&true)
     }
     fn number(&self, word: Word) -> u32 {
         let known = self.words.get(&word.hash).copied();
@@ -165,7 +175,7 @@ impl Window {
             self.near_text.push_str(&fold(after));
         }
     }
-    /// Notes where words of the vocabulary begin, and what is not plain ASCII.
+    /// Notes where words stand with which a phrase begins, and what is not plain ASCII.
     fn read(&mut self, vocabulary: &Vocabulary, text: &str) {
         self.known.clear();
         let known = &mut self.known;
@@ -173,7 +183,7 @@ impl Window {
             if !word.ascii {
                 // Scripts without spaces: words stand anywhere within.
                 known.extend((at..at + word.length).step_by(64));
-            } else if vocabulary.number(word) != u32::MAX {
+            } else if vocabulary.leads(vocabulary.number(word)) {
                 known.push(at);
             }
         });

@@ -72,19 +72,14 @@ impl Keywords {
         sightings.counts.resize(self.keywords, 0);
         // LIMIT: places kept of one keyword; with more, its patterns run over the whole text,
         // which is then the cheaper way.
-        let most = 64 + text.len() / 256;
+        let most = u32::try_from(64 + text.len() / 256).unwrap_or(u32::MAX - 1);
         let Sightings { places, counts, seen } = sightings;
-        self.sieve.each(text.as_bytes(), |keyword, start| {
-            let Some(count) = counts.get_mut(keyword) else { return };
-            if *count == 0 {
-                seen.push(keyword);
-            }
-            *count = count.saturating_add(1);
-            if usize::try_from(*count).is_ok_and(|count| count <= most) {
-                places.push((keyword, start));
-            }
-        });
-        sightings.places.sort_unstable();
+        self.sieve
+            .each(text.as_bytes(), most, counts, |keyword, start| places.push((keyword, start)));
+        places.sort_unstable();
+        // Each keyword that was seen is among them.
+        seen.extend(places.iter().map(|(keyword, _)| *keyword));
+        seen.dedup();
     }
     /// How many there are.
     pub(super) const fn len(&self) -> usize {

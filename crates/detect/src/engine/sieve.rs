@@ -83,11 +83,20 @@ impl Sieve {
         Self { bits, slots, entries: entries.into(), keywords, pairs, single }
     }
 
-    /// Calls with the number of each keyword and where it starts.
-    pub(super) fn each(&self, text: &[u8], mut call: impl FnMut(usize, usize)) {
+    /// Calls with the number of each keyword and where it starts. `counts` says of each how often
+    /// it was seen; one that was seen more often than `most` is not looked for any further.
+    pub(super) fn each(
+        &self,
+        text: &[u8],
+        most: u32,
+        counts: &mut [u32],
+        mut call: impl FnMut(usize, usize),
+    ) {
         for (byte, number) in &self.single {
             for at in memchr::memchr2_iter(*byte, byte.to_ascii_uppercase(), text) {
-                call(*number, at);
+                if count(counts, *number, most) {
+                    call(*number, at);
+                }
             }
         }
         // Four are read at once, which is cheaper than three.
@@ -95,14 +104,14 @@ impl Sieve {
             let &[one, two, three, four] = window else { continue };
             let three = fold(u32::from_le_bytes([one, two, three, four]) & TRIPLE);
             if self.may(three) {
-                self.compare(text, at, three, &mut call);
+                self.compare((text, at), three, (most, counts), &mut call);
             }
         }
         for at in text.len().saturating_sub(3)..text.len() {
             let byte = |ahead: usize| text.get(at + ahead).copied().unwrap_or(0);
             let three = fold(u32::from_le_bytes([byte(0), byte(1), byte(2), 0]));
             if self.may(three) {
-                self.compare(text, at, three, &mut call);
+                self.compare((text, at), three, (most, counts), &mut call);
             }
         }
     }
@@ -114,11 +123,20 @@ impl Sieve {
     }
 
     #[inline(never)]
-    fn compare(&self, text: &[u8], at: usize, three: u32, call: &mut impl FnMut(usize, usize)) {
+    fn compare(
+        &self,
+        (text, at): (&[u8], usize),
+        three: u32,
+        (most, counts): (u32, &mut [u32]),
+        call: &mut impl FnMut(usize, usize),
+    ) {
         let mut found = |number: usize, start: usize| {
-            let Some(keyword) = self.keywords.get(number) else { return };
+            let enough = counts.get(number).is_none_or(|count| *count > most);
+            let Some(keyword) = self.keywords.get(number).filter(|_| !enough) else { return };
             let found = text.get(start..start + keyword.len());
-            if found.is_some_and(|found| found.eq_ignore_ascii_case(keyword)) {
+            if found.is_some_and(|found| found.eq_ignore_ascii_case(keyword))
+                && count(counts, number, most)
+            {
                 call(number, start);
             }
         };
@@ -136,6 +154,14 @@ impl Sieve {
             }
         }
     }
+}
+
+/// Counts one more; whether it is still within what is wanted.
+fn count(counts: &mut [u32], keyword: usize, most: u32) -> bool {
+    counts.get_mut(keyword).is_some_and(|count| {
+        *count = count.saturating_add(1);
+        *count <= most
+    })
 }
 
 const TRIPLE: u32 = 0x00ff_ffff;
@@ -158,7 +184,9 @@ fn rarest(keyword: &[u8]) -> Option<(usize, u32)> {
         .enumerate()
         .filter_map(|(at, window)| match window {
             &[one, two, three] => {
+                let frequent = FREQUENT.contains(&&[one, two, three]);
                 let common: u32 = [one, two, three].map(commonness).iter().sum();
+                let common = common + if frequent { 20 } else { 0 };
                 let folded = fold(u32::from_le_bytes([one, two, three, 0]));
                 Some((common, at, folded))
             }
@@ -167,6 +195,19 @@ fn rarest(keyword: &[u8]) -> Option<(usize, u32)> {
         .min_by_key(|(common, at, _)| (*common, *at))
         .map(|(_, at, folded)| (at, folded))
 }
+
+/// Three letters in a row that stand in every English text and in every JSON document.
+#[rustfmt::skip]
+const FREQUENT: &[&[u8; 3]] = &[
+    b"the", b"and", b"ing", b"ion", b"ent", b"ati", b"for", b"her", b"ter", b"hat", b"tha",
+    b"ere", b"ate", b"con", b"his", b"res", b"ver", b"all", b"ons", b"nce", b"men", b"ith",
+    b"ted", b"ers", b"pro", b"thi", b"wit", b"are", b"ess", b"not", b"ive", b"was", b"ect",
+    b"rea", b"com", b"eve", b"per", b"int", b"est", b"sta", b"cti", b"ica", b"ist", b"ear",
+    b"ain", b"one", b"our", b"iti", b"rat", b"nte", b"tin", b"ort", b"ans", b"num", b"umb",
+    b"mbe", b"ber", b"str", b"tri", b"tex", b"ext", b"val", b"alu", b"lue", b"tit", b"itl",
+    b"tle", b"ont", b"nam", b"ame", b"typ", b"ype", b"dat", b"use", b"ser", b"err", b"rro",
+    b"ror", b"mes", b"ssa", b"sag", b"age", b"cre", b"upd",
+];
 
 /// How common a byte is, roughly as the logarithm of its share.
 const fn commonness(byte: u8) -> u32 {
@@ -190,7 +231,8 @@ mod tests {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let sieve = Sieve::of(&words);
         let mut found = Vec::new();
-        sieve.each(text.as_bytes(), |number, start| found.push((number, start)));
+        let mut counts = vec![0; words.len()];
+        sieve.each(text.as_bytes(), 1000, &mut counts, |number, start| found.push((number, start)));
         found.sort_unstable();
         found
     }
@@ -206,6 +248,16 @@ mod tests {
         assert_eq!(found(&[], "ssn"), []);
         // `[` and `{` differ in the bit that parts capitals from small letters.
         assert_eq!(found(&["a[b"], "a{b A[B"), [(0, 4)]);
+    }
+
+    #[test]
+    fn what_was_seen_often_enough_is_not_compared_any_more() {
+        let sieve = Sieve::of(&["aaaa".to_owned(), "b".to_owned(), "aac".to_owned()]);
+        let (mut counts, mut called) = ([0; 3], 0);
+        let text = "a".repeat(100) + &"b".repeat(100) + "aac";
+        sieve.each(text.as_bytes(), 9, &mut counts, |_, _| called += 1);
+        // One more than is wanted says that there are more.
+        assert_eq!((counts[0], counts[2], called), (10, 1, 19));
     }
 
     proptest! {

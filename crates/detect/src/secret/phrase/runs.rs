@@ -22,8 +22,6 @@ pub(super) struct Run<'b> {
 pub(super) fn each(text: &str, mut call: impl FnMut(Run<'_>)) {
     let bytes = text.as_bytes();
     let mut words: Vec<Range<usize>> = Vec::new();
-    // Where the word began that is being read, and up to where a wide sign reaches.
-    let (mut start, mut inside, mut wide) = (0, false, 0);
     let mut end_word = |start: usize, end: usize, words: &mut Vec<Range<usize>>| {
         let fits = (SHORT..=LONG).contains(&(end - start));
         let near = words.last().is_none_or(|last| start - last.end <= GAP);
@@ -34,20 +32,26 @@ pub(super) fn each(text: &str, mut call: impl FnMut(Run<'_>)) {
             words.push(start..end);
         }
     };
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0xE2 && is_wide_sign(*byte, bytes.get(at + 1)) {
-            wide = at + 3;
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        if !byte.is_ascii_alphabetic() && byte.is_ascii() {
+            at += 1;
+            continue;
         }
-        let letter = (byte.is_ascii_alphabetic() || *byte >= 0x80) && at >= wide;
-        if letter != inside {
-            if inside {
-                end_word(start, at, &mut words);
+        if is_wide_sign(*byte, bytes.get(at + 1)) {
+            at += 3;
+            continue;
+        }
+        let start = at;
+        while let Some(byte) = bytes.get(at) {
+            let letter = byte.is_ascii_alphabetic()
+                || (!byte.is_ascii() && !is_wide_sign(*byte, bytes.get(at + 1)));
+            if !letter {
+                break;
             }
-            (start, inside) = (at, letter);
+            at += 1;
         }
-    }
-    if inside {
-        end_word(start, bytes.len(), &mut words);
+        end_word(start, at, &mut words);
     }
     finish(&mut words, &mut call);
 }

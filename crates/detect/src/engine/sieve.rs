@@ -24,6 +24,8 @@ pub(super) struct Sieve {
     keywords: Vec<Box<[u8]>>,
     /// Keywords of two bytes, folded, and their numbers.
     pairs: Vec<(u32, usize)>,
+    /// One bit for each pair, by its hash.
+    paired: u64,
     /// Keywords of one byte, and their numbers.
     single: Vec<(u8, usize)>,
 }
@@ -50,12 +52,15 @@ impl Sieve {
             }
         };
         let (mut entries, mut pairs, mut single) = (Vec::new(), Vec::new(), Vec::new());
+        let mut paired = 0_u64;
         for (number, keyword) in keywords.iter().enumerate() {
             match &**keyword {
                 [] => {}
                 [byte] => single.push((*byte, number)),
                 [one, two] => {
-                    pairs.push((fold(u32::from_le_bytes([*one, *two, 0, 0])) & PAIR, number));
+                    let pair = fold(u32::from_le_bytes([*one, *two, 0, 0])) & PAIR;
+                    paired |= 1 << hash(pair, 6);
+                    pairs.push((pair, number));
                     for three in 0..=u8::MAX {
                         set(fold(u32::from_le_bytes([*one, *two, three, 0])));
                     }
@@ -80,7 +85,7 @@ impl Sieve {
             total += *slot;
             *slot = total;
         }
-        Self { bits, slots, entries: entries.into(), keywords, pairs, single }
+        Self { bits, slots, entries: entries.into(), keywords, pairs, paired, single }
     }
 
     /// Calls with the number of each keyword and where it starts. `counts` says of each how often
@@ -133,15 +138,15 @@ impl Sieve {
         let mut found = |number: usize, start: usize| {
             let enough = counts.get(number).is_none_or(|count| *count > most);
             let Some(keyword) = self.keywords.get(number).filter(|_| !enough) else { return };
-            let found = text.get(start..start + keyword.len());
-            if found.is_some_and(|found| found.eq_ignore_ascii_case(keyword))
-                && count(counts, number, most)
-            {
+            let Some(found) = text.get(start..start + keyword.len()) else { return };
+            // The first byte tells most of them apart.
+            let first = found.first().map(u8::to_ascii_lowercase) == keyword.first().copied();
+            if first && found.eq_ignore_ascii_case(keyword) && count(counts, number, most) {
                 call(number, start);
             }
         };
-        for (pair, number) in &self.pairs {
-            if *pair == three & PAIR {
+        if self.paired >> hash(three & PAIR, 6) & 1 == 1 {
+            for (_, number) in self.pairs.iter().filter(|(pair, _)| *pair == three & PAIR) {
                 found(*number, at);
             }
         }

@@ -118,8 +118,9 @@ pub(crate) struct Window {
     near_text: String,
     /// The span that was looked around last in this text.
     looked: Option<(usize, usize)>,
-    /// How often this text was looked at.
+    /// How often this text was looked at, and how many bytes that took.
     looks: usize,
+    pub(super) seen: usize,
     /// Where words of the vocabulary begin in this text, once it was looked at often enough.
     known: Vec<usize>,
 }
@@ -133,7 +134,7 @@ impl Window {
     /// Takes the scan's own words, which stand near every hit.
     pub(super) fn give(&mut self, vocabulary: &Vocabulary, words: &[String]) {
         self.looked = None;
-        self.looks = 0;
+        (self.looks, self.seen) = (0, 0);
         self.given.clear();
         self.given_text.clear();
         for word in words {
@@ -162,6 +163,7 @@ impl Window {
             return;
         }
         let (before, after) = around(text, start, end);
+        self.seen += before.len() + after.len();
         self.near.extend_from_slice(&self.given);
         self.near.push(u32::MAX);
         add(vocabulary, before, &mut self.near);
@@ -177,6 +179,7 @@ impl Window {
     }
     /// Notes where words stand with which a phrase begins, and what is not plain ASCII.
     fn read(&mut self, vocabulary: &Vocabulary, text: &str) {
+        self.seen += text.len();
         self.known.clear();
         let known = &mut self.known;
         each_word(text, |word, at| {

@@ -147,6 +147,7 @@ impl Engine {
         let mut scan = Scan { bench, plan, wanted, found: Vec::new() };
         scan.opened(scratch);
         scan.shapes(scratch);
+        scratch.work += scratch.window.seen;
         overlap::resolve(scan.found)
     }
 }

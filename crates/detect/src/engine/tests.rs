@@ -112,6 +112,13 @@ fn texts_made_to_hurt_cost_no_more_than_their_length() {
     for unit in [
         "(",
         "-",
+        "4 ",
+        "1,",
+        "\\u0061",
+        "&amp;",
+        "A",
+        "sk_",
+        "Smith ",
         "1",
         "1 ",
         "1-",
@@ -150,6 +157,25 @@ fn texts_made_to_hurt_cost_no_more_than_their_length() {
             (scan(&text(1 << 13), Score::VERDICT).1, scan(&text(1 << 15), Score::VERDICT).1);
         assert!(large <= small * 5 + (1 << 16), "`{unit}` grows from {small} to {large}");
         assert!(large <= MOST_WORK << 15, "`{unit}` costs {} a byte", large >> 15);
+    }
+}
+
+/// Past some number keywords are no longer compared and words of context no longer read one by one:
+/// whoever floods a text with them must not hide what stands behind.
+#[test]
+fn a_flood_of_keywords_or_numbers_hides_nothing_behind_it() {
+    let value = "\n\u{1}\npassword: kP4gi2RBK7TFGx9 and my ssn is 536-90-4399.\n";
+    let spans = |text: &str| -> Vec<String> {
+        let offset = text.len() - value.len();
+        let hits = scan(text, Score::VERDICT).0;
+        let behind = hits.into_iter().filter(|hit| hit.span.start >= offset);
+        behind.map(|hit| format!("{} {:?}", hit.entity, text.get(hit.span))).collect()
+    };
+    let alone = spans(value);
+    assert!(alone.len() >= 2, "{alone:?}");
+    for unit in ["password ", "ssn ", "sk_", "4 ", "ssn 1 ", "12 ", "A"] {
+        let text = unit.repeat(40_000 / unit.len()) + value;
+        assert_eq!(spans(&text), alone, "{unit}");
     }
 }
 

@@ -69,7 +69,7 @@ fn page(registered: &Value, checks: &[(&str, Value)]) -> anyhow::Result<String> 
     let mut page = format!(
         "# Registered documents, {}\n\n`cargo xtask bench corpus`: text of a generator (words as common as in a \
          language) and real text\n(sources and read-me files of the registry's crates, manual pages); one \
-         thread; peak memory of the\nprocess. MB are 1,000,000 bytes.\n\n\
+         thread, seconds of\nprocessor time; peak memory of the process. MB are 1,000,000 bytes.\n\n\
          | registered | documents | fingerprints | seconds | MB/s | peak MB | file MB | goal: under 1,000 MB |\n\
          |---:|---:|---:|---:|---:|---:|---:|---|\n",
         today()?

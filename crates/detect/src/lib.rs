@@ -16,6 +16,7 @@
 //! `inspect` (how whole payloads are taken apart).
 
 mod address;
+mod attribution;
 pub mod corpus;
 pub mod decode;
 mod detectors;

@@ -3,8 +3,9 @@
 //! A person's address refuses. Noted only are those of lists, roles and machines, of documents'
 //! example domains, and a few with which software names its authors (`Copyright … <…>`,
 //! `authors = ["… <…>"]`): they were published to be copied, and a guard that stops every licence
-//! header is soon switched off. Knows no DNS and asks no network. Next: `validate`.
+//! header is soon switched off. Knows no DNS and asks no network. Next: `attribution`.
 
+use crate::attribution::names_address;
 use crate::engine::Candidate;
 use crate::score::Score;
 use crate::validate::Verdict;
@@ -13,8 +14,6 @@ use std::sync::LazyLock;
 
 /// LIMIT: authors' addresses that one text may hold before they refuse like any other.
 const SPARED: usize = 8;
-/// LIMIT: bytes before an address in which the naming of authors may begin.
-const LOOK_BACK: usize = 400;
 /// RFC 5321 section 4.5.3.1.
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_DOMAIN: usize = 253;
@@ -30,10 +29,19 @@ pub(crate) fn find_refused(text: &str, found: &mut Vec<Candidate>) {
     each(text, |span| {
         // What is asked is bounded too: looking back costs more than finding.
         asked += usize::from(asked <= SPARED);
-        if asked > SPARED || !names_an_author(text, span.start) {
+        if asked > SPARED || !(names_address(text, &span) || escaped_nobody(text, &span)) {
             found.push(candidate(span));
         }
     });
+}
+
+/// `test\-user@gmail.com`: a manual page's hyphen, of which the local part knows only the rest.
+fn escaped_nobody(text: &str, span: &Range<usize>) -> bool {
+    let before = text.get(..span.start).unwrap_or_default();
+    let Some(first) = before.strip_suffix("\\-") else { return false };
+    let first = first.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let rest = text.get(span.clone()).unwrap_or_default().split('@').next().unwrap_or_default();
+    NOBODY.contains(&format!("{first}-{rest}").to_ascii_lowercase().as_str())
 }
 
 fn candidate(span: Range<usize>) -> Candidate {
@@ -103,73 +111,6 @@ fn is_user_of_url(before: &str) -> bool {
     })
 }
 
-/// Whether software names an author with the address at this place: on the same line, or in a
-/// list that was opened for authors and is still open.
-fn names_an_author(text: &str, start: usize) -> bool {
-    let from = text.ceil_char_boundary(start.saturating_sub(LOOK_BACK));
-    let before = text.get(from..start).unwrap_or_default().to_lowercase();
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    if ON_LINE.iter().any(|opening| line.contains(opening)) || opens(line) {
-        return true;
-    }
-    if before.lines().any(is_heading) {
-        return true;
-    }
-    // `authors = [ "A <a@…>", "B <b@…>"`
-    before.rsplit_once('[').is_some_and(|(key, list)| {
-        let key = key.trim_end().trim_end_matches(['=', ':']).trim_end().trim_end_matches('"');
-        !list.contains(']') && KEYS.iter().any(|name| key.ends_with(name))
-    })
-}
-
-/// A line that says no more than `Authors`: in a README, a comment, a manual page.
-fn is_heading(line: &str) -> bool {
-    let line = line.trim_start_matches(".sh");
-    let line = line.trim_matches(|c: char| !c.is_alphabetic());
-    KEYS.contains(&line)
-}
-
-/// `author = `, `"author": `, `<author>`, `__author__ = `, `# Author: `, `Author-email: `.
-fn opens(line: &str) -> bool {
-    KEYS.iter().any(|name| {
-        line.match_indices(name).any(|(at, _)| {
-            let head = line.get(..at).unwrap_or_default();
-            let rest = line.get(at + name.len()..).unwrap_or_default();
-            let rest = rest.trim_start_matches("__").trim_start_matches("-email");
-            let rest = rest.trim_start_matches(['"', '\'', ')']).trim_start();
-            !head.contains(char::is_alphanumeric) && rest.starts_with(['=', ':', '>'])
-        })
-    })
-}
-
-const KEYS: [&str; 6] =
-    ["authors", "author", "maintainers", "maintainer", "contributors", "contributor"];
-
-/// The last is a comment of a manual page.
-const ON_LINE: [&str; 21] = [
-    "copyright",
-    "(c) 1",
-    "(c) 2",
-    "©",
-    "written by",
-    "maintained by",
-    "signed-off-by:",
-    "co-authored-by:",
-    "reviewed-by:",
-    "reported-by:",
-    "@author ",
-    "module author",
-    "contributed by",
-    "bugs to",
-    "bug reports to",
-    "report bugs",
-    "translated by",
-    "modified by",
-    "updated by",
-    ".\\\"",
-    "thanks to",
-];
-
 /// An e-mail address whose domain can exist: its last label is delegated.
 pub(crate) fn email(text: &str) -> Verdict {
     let Some((local, domain)) = text.rsplit_once('@') else { return Verdict::Invalid };
@@ -218,7 +159,7 @@ const EXAMPLE_DOMAINS: [&str; 23] = [
 
 /// Senders without a person, the `user` of a repository's address (`git@github.com`), and what
 /// stands in manuals.
-const NOBODY: [&str; 33] = [
+const NOBODY: [&str; 45] = [
     "git",
     "hg",
     "svn",
@@ -252,6 +193,18 @@ const NOBODY: [&str; 33] = [
     "your.email",
     "someone",
     "nobody",
+    "your.name",
+    "firstname.lastname",
+    "first.last",
+    "conduct",
+    "report",
+    "reports",
+    "opensource",
+    "legal",
+    "privacy",
+    "root",
+    "daemon",
+    "www-data",
 ];
 
 /// A mailing list, a tracker or a service account: no person reads it.

@@ -4,8 +4,8 @@
 //! cargo run --release -p backstop-ner --example measure -- DOCUMENTS.jsonl off|gate|MODEL_FOLDER
 //! ```
 //! Reads JSON lines `{"text"}`; writes, in the same order, JSON lines `{"micros", "hits":
-//! [[entity, start, end, score]], "refused", "credential", "model"}` of what is reported (offsets in
-//! code points), then one line `{"rss_kb", "start_micros"}`. One thread.
+//! [[entity, start, end, score, blocks, detector, chain]], "refused", "pii", "credential", "model"}`
+//! of what is reported (offsets in code points), then one line `{"rss_kb", "start_micros"}`. One thread.
 
 #![expect(
     clippy::unwrap_used,
@@ -76,7 +76,7 @@ fn main() {
         let report = inspector.inspect(payload(text), &looks, &mut scratch);
         let micros = clock.elapsed().as_nanos() as f64 / 1_000.0;
         assert_eq!(report.outcome, Outcome::Complete, "every document is within the limits");
-        let (mut credential, mut refused) = (false, false);
+        let (mut credential, mut pii, mut refused) = (false, false, false);
         let hits: Vec<Value> = report
             .found
             .iter()
@@ -85,19 +85,36 @@ fn main() {
                 let blocks = hit.acts == Acts::Block;
                 refused |= blocks;
                 credential |= blocks && hit.family == Family::Credential;
+                pii |= blocks && hit.family == Family::Pii;
+                let chain: Vec<&str> = found.chain.iter().map(|by| by.0).collect();
                 // What was decoded has no place in the text: it stands for all of it.
                 let (start, end) = if found.chain.is_empty() {
                     (points(text, hit.span.start), points(text, hit.span.end))
                 } else {
                     (0, 0)
                 };
-                json!([&*hit.entity, start, end, hit.score.value()])
+                json!([
+                    &*hit.entity,
+                    start,
+                    end,
+                    hit.score.value(),
+                    blocks,
+                    &*hit.detector,
+                    chain.join(" "),
+                ])
             })
             .collect();
         let model = asked.load(Ordering::Relaxed) > before;
         println!(
             "{}",
-            json!({ "micros": micros, "hits": hits, "refused": refused, "credential": credential, "model": model })
+            json!({
+                "micros": micros,
+                "hits": hits,
+                "refused": refused,
+                "pii": pii,
+                "credential": credential,
+                "model": model,
+            })
         );
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

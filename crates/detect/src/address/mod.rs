@@ -46,6 +46,23 @@ pub(crate) fn street_address(text: &str, range: Range<usize>, found: &mut Vec<Ca
     }
 }
 
+/// Addresses that stand in licence texts and manuals and belong to nobody. (The pack's own list
+/// says the same of what patterns find.)
+pub(crate) fn belongs_to_nobody(address: &str) -> bool {
+    const PUBLIC: [&str; 8] = [
+        "franklin st",
+        "temple place",
+        "mass ave",
+        "massachusetts ave",
+        "castro street",
+        "infinite loop",
+        "amphitheatre",
+        "preston white",
+    ];
+    let address = address.to_lowercase();
+    PUBLIC.iter().any(|public| address.contains(public))
+}
+
 fn streets(text: &str, found: &mut Vec<Candidate>) {
     if !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return;

@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::body;
 use super::sense::{Cue, Sense};
 use super::weigh::{self, Standing};
 use super::word::{Joint, Shape, Word, fold_into, words};
@@ -52,6 +53,8 @@ pub(crate) struct Hints {
     person: bool,
     /// A place may begin the text (`"city"`).
     place: bool,
+    /// An organisation may begin the text (`"employer"`).
+    body: bool,
 }
 
 impl Hints {
@@ -78,7 +81,10 @@ impl Hints {
     fn add(&mut self, folded: &str) {
         if folded.len() > 2 {
             let sense = Sense::of(folded);
+            const BODIES: [&str; 6] =
+                ["company", "employer", "organization", "organisation", "firm", "firma"];
             self.person |= sense.cues_any(&[Cue::Name, Cue::Kin]);
+            self.body |= BODIES.contains(&folded);
             self.place |= sense.cues(Cue::Area) && sense.cues(Cue::Motion);
         }
     }
@@ -152,6 +158,18 @@ impl Reader<'_> {
         if let Some(last) = self.company(start, end) {
             return last + 1;
         }
+        if start == end
+            && let Some(last) = body::firm(self.text, self.words, start)
+        {
+            self.find(Kind::Organisation, start, last);
+            return last + 1;
+        }
+        let body = body::organisation(self.text, self.words, start, end)
+            .or_else(|| self.hinted_body(start, end).then_some((start, end)));
+        if let Some((first, last)) = body {
+            self.find(Kind::Organisation, first, last);
+            return last + 1;
+        }
         let mut run = start;
         let mut at = start;
         while at <= end {
@@ -167,6 +185,15 @@ impl Reader<'_> {
         }
         self.run(run, end + 1);
         at
+    }
+
+    /// Whether the field's key says that an organisation begins here, and nothing says a person.
+    fn hinted_body(&self, start: usize, end: usize) -> bool {
+        let mut chain = self.words.get(start..=end).unwrap_or_default().iter();
+        start == 0
+            && self.hints.body
+            && !self.hints.person
+            && !chain.any(|word| word.sense.given() > 1)
     }
 
     /// `Fernandez Inc`: the place of the legal form, when the chain holds one.
@@ -448,11 +475,6 @@ impl Reader<'_> {
 
     fn find(&mut self, kind: Kind, first: usize, last: usize) {
         if let Some(span) = self.span(first, last) {
-            let kind = if kind == Kind::Person && weigh::credited(self.text, span.start) {
-                Kind::PersonPart
-            } else {
-                kind
-            };
             self.glance.finds.push(Find { kind, span });
         }
     }

@@ -7,6 +7,8 @@ use super::gate::{Glance, Kind};
 use super::sense::Cue;
 use super::word::{Shape, Word};
 use super::{Label, NameSpan};
+use crate::address::belongs_to_nobody;
+use crate::attribution::names_person;
 use crate::hit::{Explanation, Hit};
 use crate::options::ScanOptions;
 use crate::pack::{Acts, Family};
@@ -63,6 +65,10 @@ const ALONE: Score = Score::new(0.6);
 const SURE: f32 = 0.5;
 /// Where the gate was in doubt already, less will do.
 const SUPPORTED: f32 = 0.35;
+/// From here on two words of which the gazetteer knows neither are a person that refuses.
+const STRANGERS: f32 = 0.9;
+/// LIMIT: people of a text that are asked whether software names them as its authors.
+const AUTHORS: usize = 24;
 
 /// A row of `NAME_DETECTORS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +114,12 @@ pub(crate) fn merge(
         add(&mut all, finding);
     }
     all.sort_by_key(|finding| finding.span.start);
+    let people = all.iter_mut().filter(|finding| finding.row == Row::Person);
+    for finding in people.take(AUTHORS) {
+        if names_person(text, &finding.span) {
+            finding.row = Row::Part;
+        }
+    }
     all.into_iter().filter_map(|finding| hit(text, finding, options)).collect()
 }
 
@@ -143,7 +155,8 @@ fn grouped(text: &str, glance: &Glance, mut spans: Vec<NameSpan>, words: &[Word]
             .doubts
             .iter()
             .any(|doubt| doubt.start < span.span.end && span.span.start < doubt.end);
-        span.score.value() >= if supported { SUPPORTED } else { SURE } && credible(span, words)
+        span.score.value() >= if supported { SUPPORTED } else { SURE }
+            && credible(text, span, words)
     });
     let mut groups: Vec<Vec<NameSpan>> = Vec::new();
     for span in spans {
@@ -156,7 +169,7 @@ fn grouped(text: &str, glance: &Glance, mut spans: Vec<NameSpan>, words: &[Word]
             _ => groups.push(vec![span]),
         }
     }
-    groups.iter().filter_map(|group| finding(group, words)).collect()
+    groups.iter().filter_map(|group| finding(text, group, words)).collect()
 }
 
 /// Labels that make one thing together.
@@ -191,27 +204,28 @@ fn together(text: &str, gap: Range<usize>, whole: Whole) -> bool {
                 && gap.len() <= 5
                 && gap.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '.' | '-' | '\''))
         }
+        // Lines of an address may be quoted (`> `); the cells of a table are no address.
         Whole::Address => {
             gap.len() <= 12
-                && !gap.chars().any(|c| c.is_alphabetic() || matches!(c, ';' | '!' | '?'))
+                && gap.chars().all(|c| {
+                    c.is_whitespace()
+                        || matches!(c, ',' | '.' | '-' | '/' | '#' | '°' | '>' | '?' | '*')
+                })
         }
     }
 }
 
-fn finding(group: &[NameSpan], words: &[Word]) -> Option<Finding> {
+fn finding(text: &str, group: &[NameSpan], words: &[Word]) -> Option<Finding> {
     let (first, last) = (group.first()?, group.last()?);
-    let has = |label: Label| group.iter().any(|span| span.label == label);
-    let score = group.iter().map(|span| span.score).max()?;
+    let span = first.span.start..last.span.end;
+    let has = |label: Label| group.iter().any(|part| part.label == label);
+    let score = group.iter().map(|part| part.score).max()?;
     let row = match family(first.label) {
-        Whole::Person => {
-            let span = first.span.start..last.span.end;
-            let names = words
-                .iter()
-                .filter(|word| word.span.start < span.end && span.start < word.span.end)
-                .filter(|word| !word.sense.cues(Cue::Particle) && word.shape != Shape::Initial);
-            if names.count() > 1 { Row::Person } else { Row::Part }
-        }
-        Whole::Address if has(Label::Street) && (has(Label::Building) || has(Label::Postcode)) => {
+        Whole::Person => person(&span, score, words)?,
+        Whole::Address if has(Label::Street) && numbered(text, group) => {
+            if belongs_to_nobody(text.get(span.clone())?) {
+                return None;
+            }
             Row::Address
         }
         Whole::Address if has(Label::City) || has(Label::Region) || has(Label::Street) => {
@@ -220,39 +234,72 @@ fn finding(group: &[NameSpan], words: &[Word]) -> Option<Finding> {
         // A number alone is no address.
         Whole::Address => return None,
     };
-    Some(Finding { row, span: first.span.start..last.span.end, score, by_model: true })
+    Some(Finding { row, span, score, by_model: true })
+}
+
+/// A full name, or half of one. In small letters only the gazetteer's names are names; a full
+/// name of two words that it has never heard of needs a model that is sure.
+fn person(span: &Range<usize>, score: Score, words: &[Word]) -> Option<Row> {
+    let names: Vec<&Word> = words
+        .iter()
+        .filter(|word| word.span.start < span.end && span.start < word.span.end)
+        .filter(|word| !word.sense.cues(Cue::Particle) && word.shape != Shape::Initial)
+        .collect();
+    let known = |word: &&Word| word.sense.given() > 0 || word.sense.surname() > 0;
+    let small = names.iter().all(|word| word.shape == Shape::Lower);
+    let surely_known = names.iter().any(|word| known(word) && word.sense.word() == 0);
+    if !names.is_empty() && (small && !surely_known || names.iter().all(|word| word.code)) {
+        return None;
+    }
+    let full = names.len() > 1
+        && !names.iter().any(|word| word.code)
+        && (names.iter().any(known) || score.value() >= STRANGERS);
+    Some(if full { Row::Person } else { Row::Part })
+}
+
+/// Whether an address has the number of a house: up to five digits.
+fn numbered(text: &str, group: &[NameSpan]) -> bool {
+    group.iter().filter(|part| part.label == Label::Building).any(|part| {
+        let number = text.get(part.span.clone()).unwrap_or_default();
+        let digits = number.chars().filter(char::is_ascii_digit).count();
+        (1..=5).contains(&digits) && number.len() <= 8
+    })
 }
 
 /// Whether the words of a span may be what the model says.
-fn credible(span: &NameSpan, words: &[Word]) -> bool {
+fn credible(text: &str, span: &NameSpan, words: &[Word]) -> bool {
     let mut inside = words
         .iter()
         .filter(|word| word.span.start < span.span.end && span.span.start < word.span.end)
         .peekable();
-    let number =
-        matches!(span.label, Label::Building | Label::Unit | Label::Postcode | Label::Street);
+    if matches!(span.label, Label::Building | Label::Unit | Label::Postcode) {
+        return text.get(span.span.clone()).is_some_and(|part| part.contains(char::is_numeric));
+    }
+    let street = span.label == Label::Street;
     if inside.peek().is_none() {
-        return number;
+        return street;
     }
     let cased = words.iter().any(|word| matches!(word.shape, Shape::Title | Shape::Upper));
-    number
-        || inside.any(|word| {
-            let sense = word.sense;
-            let known = match family(span.label) {
-                Whole::Person => sense.given() > 0 || sense.surname() > 0,
-                Whole::Address => sense.place(),
-            };
-            match word.shape {
-                Shape::Lower => known && sense.word() == 0 || !cased && sense.word() == 0,
-                Shape::Mixed => false,
-                Shape::Title | Shape::Upper | Shape::Initial => {
-                    let ordinary = sense.word() >= 2
-                        || sense.nationality() == 3
-                        || sense.cues_any(&[Cue::Area, Cue::Product]);
-                    !word.code && (!ordinary || known && sense.word() < 3)
-                }
+    inside.any(|word| {
+        let sense = word.sense;
+        let known = match family(span.label) {
+            Whole::Person => sense.given() > 0 || sense.surname() > 0,
+            Whole::Address => sense.place(),
+        };
+        if street {
+            return !word.code && word.shape != Shape::Mixed;
+        }
+        match word.shape {
+            Shape::Lower => known && sense.word() == 0 || !cased && sense.word() == 0,
+            Shape::Mixed => false,
+            Shape::Title | Shape::Upper | Shape::Initial => {
+                let ordinary = sense.word() >= 2
+                    || sense.nationality() == 3
+                    || sense.cues_any(&[Cue::Area, Cue::Product]);
+                !word.code && (!ordinary || known && sense.word() < 3)
             }
-        })
+        }
+    })
 }
 
 fn hit(text: &str, finding: Finding, options: &ScanOptions) -> Option<Hit> {

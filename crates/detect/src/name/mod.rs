@@ -8,8 +8,10 @@
 //! A person by full name refuses (level `internal`); a bare given name, a town, a country, a
 //! nationality, a company are reported and refuse nothing by themselves: a forecast for Paris
 //! passes. The word lists stand in `names/`, made into a table by `build.rs`; the crate `ner`
-//! holds the one model. Reading order: `word`, `sense`, `gate`, `weigh`, `passage`, `merge`.
+//! holds the one model. Reading order: `word`, `sense`, `gate`, `body`, `weigh`,
+//! `passage`, `merge`.
 
+mod body;
 mod gate;
 mod merge;
 mod passage;

@@ -218,3 +218,80 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_list_of_people_is_no_list_of_authors() {
+    let notice = |count: usize| {
+        (0..count).map(|_| "Copyright (c) 2016 Johann Schmidt\n").collect::<String>()
+    };
+    assert!(gate(&notice(3)).iter().all(|found| !found.contains('!')), "{:?}", gate(&notice(3)));
+    assert_eq!(gate(&notice(40)).iter().filter(|found| found.contains('!')).count(), 16);
+}
+
+#[test]
+fn authors_of_software_are_noted() {
+    for text in [
+        "authors = [\"Eliza Weisman <eliza@buoyant.io>\"]",
+        " -- Steve Langasek <vorlon@debian.org>  Mon, 11 Aug 2014 07:28:30 +0000",
+        "  [ Laurent Bigonville ]\n  * debian/control.in: Switch",
+        "\"author\": {\n  \"name\": \"James Halliday\",",
+        "Neither the name of Dimitrios Souflis nor the names of the",
+    ] {
+        let found = gate(text);
+        assert!(found.iter().all(|found| !found.contains('!')), "{text}: {found:?}");
+        assert!(found.iter().any(|found| found.starts_with("PERSON:")), "{text}: {found:?}");
+    }
+    for text in ["Author of the letter: our customer Steve Langasek", "a novel by Steve Langasek"] {
+        assert!(gate(text).contains(&"PERSON!:Steve Langasek".to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn initials_and_capitals_are_no_full_names() {
+    for text in [
+        ".. [1] M. Chudnovsky, N. Robertson, P. Seymour, and R. Thomas",
+        "Netscape or MS Server-Gated Crypto",
+    ] {
+        let found = gate(text);
+        assert!(found.iter().all(|found| !found.contains('!')), "{text}: {found:?}");
+    }
+    for text in ["Dear J. Smith", "Mr. R. Thomas called", "MS. ANNA SMITH", "MRS SMITH"] {
+        assert!(gate(text).iter().any(|found| found.starts_with("PERSON!")), "{text}");
+    }
+}
+
+#[test]
+fn organisations_by_what_stands_beside_them() {
+    for (text, expected) in [
+        ("She works at Persint now", "Persint"),
+        ("The Garmin office is closed", "Garmin"),
+        ("according to the Roadify Transit website", "Roadify Transit"),
+        ("bought by Loveland Technologies", "Loveland Technologies"),
+        ("ask White, Willis and Hoffman about it", "White, Willis and Hoffman"),
+        ("he joined Lexisnexis", "Lexisnexis"),
+        ("the CEO of Demystdata", "Demystdata"),
+    ] {
+        let found = gate(text);
+        assert!(found.contains(&format!("ORGANIZATION:{expected}")), "{text}: {found:?}");
+    }
+    for text in ["she works at home", "years of Anna Smith", "he joined Maria"] {
+        let found = gate(text);
+        assert!(found.iter().all(|found| !found.starts_with("ORG")), "{text}: {found:?}");
+    }
+    assert!(gate("Yesterday Anna Kowalska worked").contains(&"PERSON!:Anna Kowalska".to_owned()));
+}
+
+#[test]
+fn the_model_alone_does_not_make_an_address_of_a_table() {
+    let table = "54346|Cruz Alta\n54347|Corral\n";
+    let model = Arc::new(Fixed("Cruz Alta", Label::Street, Default::default()));
+    let found = look(&Names::Required(model), table).hits;
+    assert!(found.iter().all(|hit| hit.acts == crate::pack::Acts::Note), "{found:?}");
+}
+
+#[test]
+fn two_strangers_need_a_model_that_is_sure() {
+    let model = Arc::new(Fixed("crossbeam deque", Label::Given, Default::default()));
+    let found = look(&Names::Required(model), "use crossbeam deque here, Tzigane Lantos").hits;
+    assert!(found.iter().all(|hit| hit.acts == crate::pack::Acts::Note), "{found:?}");
+}

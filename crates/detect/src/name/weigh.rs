@@ -181,21 +181,6 @@ pub(crate) fn labels(gap: &str) -> bool {
         && gap.chars().all(|c| matches!(c, ':' | '=' | '"' | '\'' | ' ' | '\t' | '*'))
 }
 
-/// Whether the line is a notice of copyright with its year, which names a person in public.
-pub(crate) fn credited(text: &str, at: usize) -> bool {
-    const NOTICES: [&str; 4] = ["copyright", "(c)", "©", "spdx"];
-    let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at..).unwrap_or_default());
-    let before = before.rsplit('\n').next().unwrap_or_default();
-    let after = after.split('\n').next().unwrap_or_default();
-    // LIMIT: a line longer than this is no notice.
-    if before.len() + after.len() > 300 {
-        return false;
-    }
-    let lower = before.to_lowercase();
-    let year = |part: &str| part.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() == 4);
-    NOTICES.iter().any(|notice| lower.contains(notice)) && (year(before) || year(after))
-}
-
 /// What the ordinary words that a run was split from say: `Martin Luther King | Boulevard`.
 pub(crate) fn taint(left: Option<&Word>, right: Option<&Word>) -> f32 {
     let mut points = 0.0;
@@ -245,8 +230,15 @@ pub(crate) fn context(text: &str, words: &[Word], start: usize, end: usize) -> f
                 0.0
             };
         } else if near {
-            points += if sense.cues(Cue::Honorific) {
+            // `MS Server`, `SR Linux`: in capitals alone it is no form of address.
+            let addresses = sense.cues(Cue::Honorific)
+                && !(last.shape == Shape::Upper
+                    && first.shape != Shape::Upper
+                    && !gap.contains('.'));
+            points += if addresses {
                 4.0
+            } else if quoted_name(text, last, gap) {
+                1.4
             } else if sense.cues(Cue::Name) || deeper.is_some_and(|deeper| deeper.cues(Cue::Name)) {
                 2.5
             } else if sense.cues_any(&[Cue::Speech, Cue::Kin, Cue::Title]) {
@@ -287,6 +279,14 @@ pub(crate) fn context(text: &str, words: &[Word], start: usize, end: usize) -> f
     points
 }
 
+/// `"name": "…"`: the key of a record, which may be of a product, a package or a country.
+fn quoted_name(text: &str, word: &Word, gap: &str) -> bool {
+    gap.contains(':')
+        && gap.starts_with(['"', '\''])
+        && matches!(word_of(text, word), "name" | "Name" | "nom" | "nombre" | "nome" | "naam")
+        && !text.get(..word.span.start).is_some_and(|before| before.ends_with(['_', '-']))
+}
+
 /// Weighs a run of name-like words; `around` is what its surroundings say.
 pub(crate) fn person(text: &str, run: &[Word], around: f32) -> Verdict {
     let names: Vec<&Word> =
@@ -302,6 +302,10 @@ pub(crate) fn person(text: &str, run: &[Word], around: f32) -> Verdict {
     }
     let mut points = around;
     let surname = surname_points(word_of(text, last), last);
+    // `M. Chudnovsky, P. Seymour` are found in every list of references: no full name.
+    let short = names.len() == 1
+        && run.first().is_some_and(|word| word.shape == Shape::Initial)
+        && around < NAMED - 1.2;
     if names.len() == 1 {
         // `J. Smith`, `Anna B`
         points += if run.first().is_some_and(|word| word.shape == Shape::Initial) {
@@ -324,8 +328,8 @@ pub(crate) fn person(text: &str, run: &[Word], around: f32) -> Verdict {
             };
         }
     }
-    if points >= FOUND {
-        Verdict::Person
+    if points >= FOUND || short && points >= PART {
+        if short { Verdict::Part } else { Verdict::Person }
     } else if points >= DOUBT {
         Verdict::Doubt
     } else {

@@ -55,7 +55,11 @@ pub(crate) fn phone_abroad(text: &str, worth: &mut Worth<'_>, found: &mut Vec<Ca
 /// A number in use in one of many regions, as it is dialled there.
 pub(crate) fn phone_national(text: &str, worth: &mut Worth<'_>, found: &mut Vec<Candidate>) {
     each_run(text, |run| {
-        if run.lead != Lead::None || run.looks_like_date() || run.looks_like_address() {
+        if run.lead != Lead::None
+            || run.looks_like_date()
+            || run.looks_like_address()
+            || run.looks_like_ssn()
+        {
             return;
         }
         let in_use = |digits: &str| {
@@ -81,6 +85,7 @@ pub(crate) fn phone_look(text: &str, found: &mut Vec<Candidate>) {
         let looks = (run.grouped() || run.lead == Lead::Plus)
             && !run.looks_like_date()
             && !run.looks_like_address()
+            && !run.looks_like_ssn()
             && !run.looks_like_decimal();
         if looks && let Some(span) = run.longest(|digits| (7..=15).contains(&digits.len())) {
             found.push(Candidate { span, score: Score::new(0.3) });
@@ -191,6 +196,7 @@ mod tests {
             "2012-10-01 00:46:43",
             "uname 2 2023-02-05",
             "1.0.0 / 2014-04-30",
+            "536-90-4399",
         ] {
             assert_eq!(found(national, text), [""; 0], "{text}");
         }

@@ -75,6 +75,11 @@ impl Run<'_> {
             || (parted(["1", "1", "4"]) && year(2))
             || ["4-4", "4 - 4", "4/4"].contains(&&*self.layout) && year(0) && year(4)
     }
+    /// Three, two and four digits: a social security number of the United States, and no way in
+    /// which telephone numbers are written.
+    pub(super) fn looks_like_ssn(&self) -> bool {
+        ["3-2-4", "3 2 4"].contains(&&*self.layout)
+    }
     /// Four numbers of up to three digits parted by points, or more: an IP address, a version, an
     /// object identifier.
     pub(super) fn looks_like_address(&self) -> bool {

@@ -10,3 +10,4 @@
 )]
 
 mod presidio_cases;
+mod presidio_entities;

@@ -169,7 +169,8 @@ fn opens(line: &str) -> bool {
         line.match_indices(name).any(|(at, _)| {
             let head = line.get(..at).unwrap_or_default();
             let rest = line.get(at + name.len()..).unwrap_or_default();
-            let rest = rest.trim_start_matches("__").trim_start_matches("-email");
+            let rest = rest.trim_start_matches("-email").trim_start_matches("_email");
+            let rest = rest.trim_start_matches("__");
             let rest = rest.trim_start_matches(['"', '\'', ')']).trim_start();
             !head.contains(char::is_alphanumeric) && rest.starts_with(['=', ':', '>'])
         })

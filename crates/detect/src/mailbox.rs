@@ -41,7 +41,10 @@ fn escaped_nobody(text: &str, span: &Range<usize>) -> bool {
     let Some(first) = before.strip_suffix("\\-") else { return false };
     let first = first.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     let rest = text.get(span.clone()).unwrap_or_default().split('@').next().unwrap_or_default();
-    NOBODY.contains(&format!("{first}-{rest}").to_ascii_lowercase().as_str())
+    // What stands right before it may be a font's name: `\\f5test\\-user@…`.
+    NOBODY.iter().any(|name| {
+        name.split_once('-').is_some_and(|(head, tail)| tail == rest && first.ends_with(head))
+    })
 }
 
 fn candidate(span: Range<usize>) -> Candidate {

@@ -240,9 +240,12 @@ fn finding(text: &str, group: &[NameSpan], words: &[Word]) -> Option<Finding> {
 /// A full name, or half of one. In small letters only the gazetteer's names are names; a full
 /// name of two words that it has never heard of needs a model that is sure.
 fn person(span: &Range<usize>, score: Score, words: &[Word]) -> Option<Row> {
+    let inside = |word: &&Word| word.span.start < span.end && span.start < word.span.end;
+    // `Alvir D. Pušaver`: nothing but a name has an initial within.
+    let initial = words.iter().filter(inside).any(|word| word.shape == Shape::Initial);
     let names: Vec<&Word> = words
         .iter()
-        .filter(|word| word.span.start < span.end && span.start < word.span.end)
+        .filter(inside)
         .filter(|word| !word.sense.cues(Cue::Particle) && word.shape != Shape::Initial)
         .collect();
     let known = |word: &&Word| word.sense.given() > 0 || word.sense.surname() > 0;
@@ -253,7 +256,7 @@ fn person(span: &Range<usize>, score: Score, words: &[Word]) -> Option<Row> {
     }
     let full = names.len() > 1
         && !names.iter().any(|word| word.code)
-        && (names.iter().any(known) || score.value() >= STRANGERS);
+        && (initial || names.iter().any(known) || score.value() >= STRANGERS);
     Some(if full { Row::Person } else { Row::Part })
 }
 

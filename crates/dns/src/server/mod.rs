@@ -1,2 +1,97 @@
-//! Listeners: UDP on threads of their own, TCP on the runtime. Must not know policy.
+//! Listeners: UDP on threads of their own, TCP on the runtime; both ask one [`Service`].
+//!
+//! ```text
+//!  udp      SO_REUSEPORT, recvmmsg ─▶ read ─▶ Service::now ─▶ sendmmsg; never waits
+//!  later    what must wait: bounded, fair between sources, on the runtime
+//!  tcp      RFC 7766: pipelined, answered out of order, bounded per source, idle ones go first
+//!  proven   sources that showed that they read what is sent to them
+//!  config   what may be set
+//! ```
+//! Must not know policy: who is served and what is answered is the service's business.
 //! Next: `service`.
+
+mod config;
+mod later;
+mod listen;
+mod proven;
+mod stats;
+mod tcp;
+mod turn;
+mod udp;
+
+pub use config::Config;
+pub use listen::{Server, ServerFault, start};
+pub use stats::Stats;
+
+use crate::body::Head;
+use crate::wire::query::Query;
+use backstop_model::refusal::Refusal;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+/// What answers questions.
+pub trait Service: Send + Sync + 'static {
+    /// Who asks. A cheap handle; the server keeps it for some seconds.
+    type Client: Clone + Send + 'static;
+    /// What [`Service::now`] has found out already when it cannot answer without waiting.
+    type Waiting: Send + 'static;
+
+    /// Who asks from this address at this listener; `None`: nobody who is served.
+    fn client(&self, listener: SocketAddr, source: IpAddr) -> Option<Known<Self::Client>>;
+
+    /// Answers without waiting: appends records to `out`. Called on the threads that receive, so
+    /// it may not block, and should not allocate.
+    fn now(
+        &self,
+        client: &Self::Client,
+        query: &Query,
+        at: Instant,
+        out: &mut Vec<u8>,
+    ) -> Now<Self::Waiting>;
+
+    /// Answers what had to wait.
+    fn later(
+        &self,
+        client: Self::Client,
+        waiting: Self::Waiting,
+        query: Query,
+        out: Vec<u8>,
+    ) -> impl Future<Output = (Reply, Vec<u8>)> + Send;
+}
+
+/// A client, and what its address is worth.
+#[derive(Debug, Clone)]
+pub struct Known<C> {
+    /// Who asks.
+    pub client: C,
+    /// What its source address says.
+    pub source: Source,
+}
+
+/// What a source address over UDP says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The configuration names it: packets of that address come from where the operator says.
+    Named,
+    /// Anyone may have written it into the packet.
+    Anyone,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub struct Reply {
+    /// What was appended.
+    pub head: Head,
+    /// The refusal that it shows.
+    pub refusal: Option<Refusal>,
+}
+
+/// What came of a question without waiting.
+#[derive(Debug)]
+pub enum Now<W> {
+    /// It is answered.
+    Reply(Reply),
+    /// It must wait; nothing was appended.
+    Later(W),
+}

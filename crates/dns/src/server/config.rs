@@ -1,0 +1,46 @@
+//! What may be set of the listeners. Next: `stats`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How the listeners run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Addresses to answer at, by UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// Threads that receive, for each address.
+    pub threads: usize,
+    /// Questions that may wait for an upstream at once.
+    pub waiting: usize,
+    /// Of these, for one source address.
+    pub waiting_per_source: usize,
+    /// TCP connections at once.
+    pub connections: usize,
+    /// Of these, from one source address.
+    pub connections_per_source: usize,
+    /// Questions of one TCP connection that may wait at once.
+    pub pipelined: usize,
+    /// How long a TCP client may take for a whole question, and for taking an answer.
+    pub patience: Duration,
+    /// How long a TCP connection may be silent between questions.
+    pub idle: Duration,
+    /// The secret under which cookies are made; drawn at the start if none is given.
+    pub cookie_secret: Option<[u8; 16]>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 1053))],
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            waiting: 4_096,
+            waiting_per_source: 256,
+            connections: 4_096,
+            connections_per_source: 128,
+            pipelined: 64,
+            patience: Duration::from_secs(3),
+            idle: Duration::from_secs(10),
+            cookie_secret: None,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The threads that receive: a batch of datagrams in, a batch of answers out, nothing that waits.
+//! Next: `tcp`.
+//!
+//! Each thread has a socket of its own on the same port (SO_REUSEPORT); the kernel keeps a client
+//! with one of them. It allocates nothing once it is warm: buffers and headers are its own, and a
+//! client's handle is looked up once in a while.
+
+use super::later::{Job, To};
+use super::turn::{By, From, House, Turn, Wait};
+use super::{Known, Service};
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrLike as _, SockaddrStorage, recvmmsg, sendmmsg};
+use socket2::Socket;
+use std::collections::HashMap;
+use std::io::{IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// One receiving thread.
+pub(super) struct Receiver<S: Service> {
+    pub(super) socket: Arc<Socket>,
+    pub(super) listener: SocketAddr,
+    pub(super) house: Arc<House<S>>,
+    pub(super) later: mpsc::Sender<Job<S>>,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+/// Handles of clients, looked up again after a while so that a change of who they are is seen.
+struct Clients<C> {
+    known: HashMap<IpAddr, Option<Known<C>>>,
+    since: Instant,
+}
+
+impl<S: Service> Receiver<S> {
+    /// Receives until `stop`. The socket must give up waiting now and then (SO_RCVTIMEO).
+    pub(super) fn run(&self) {
+        let mut inbox = Box::new([[0u8; LONGEST]; BATCH]);
+        let mut outbox: [Vec<u8>; BATCH] = std::array::from_fn(|_| Vec::with_capacity(4_096));
+        let mut arrivals = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+        let mut departures = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+        let mut clients = Clients { known: HashMap::new(), since: Instant::now() };
+        let mut letters: [Option<Letter>; BATCH] = [None; BATCH];
+        let mut to: [Option<SockaddrStorage>; BATCH] = [None; BATCH];
+        while !self.stop.load(Ordering::Relaxed) {
+            let count = match self.receive(&mut inbox, &mut arrivals, &mut letters) {
+                Ok(count) => count,
+                Err(Errno::EAGAIN | Errno::EINTR) => continue,
+                Err(fault) => {
+                    // An ICMP error of an earlier answer, or no memory for a moment.
+                    tracing::debug!(%fault, "cannot receive");
+                    continue;
+                }
+            };
+            let at = Instant::now();
+            clients.age(at);
+            let mut answers = 0;
+            for (octets, letter) in inbox.iter().zip(&letters).take(count) {
+                let (Some(letter), Some(out)) = (letter, outbox.get_mut(answers)) else { continue };
+                let Some(source) = socket_address(&letter.from) else { continue };
+                let Some(message) = octets.get(..letter.length) else { continue };
+                self.house.stats.datagrams.add(1);
+                let ip = source.ip();
+                let known = clients.known.entry(ip).or_insert_with(|| self.house.service.client(self.listener, ip));
+                match self.house.turn(message, known.as_ref(), From { source, at }, By::Datagram, out) {
+                    Turn::Silence => {}
+                    Turn::Answer => {
+                        if let Some(place) = to.get_mut(answers) {
+                            *place = Some(letter.from);
+                            answers += 1;
+                        }
+                    }
+                    Turn::Wait(wait) => {
+                        if let Some(wait) = self.put_off(wait, source) {
+                            *out = wait.turned_away();
+                            if let Some(place) = to.get_mut(answers) {
+                                *place = Some(letter.from);
+                                answers += 1;
+                            }
+                        }
+                    }
+                }
+            }
+            self.send(&outbox, &to, answers, &mut departures);
+        }
+    }
+
+    fn receive<'a>(
+        &self,
+        inbox: &'a mut [[u8; LONGEST]; BATCH],
+        arrivals: &'a mut MultiHeaders<SockaddrStorage>,
+        letters: &mut [Option<Letter>; BATCH],
+    ) -> Result<usize, Errno> {
+        let mut slices = inbox.each_mut().map(|octets| [IoSliceMut::new(octets)]);
+        let fd = self.socket.as_raw_fd();
+        let mut count = 0;
+        let got = recvmmsg(fd, arrivals, slices.iter_mut(), MsgFlags::MSG_WAITFORONE, None)?;
+        for (message, letter) in got.zip(letters) {
+            // What did not fit is longer than any query we read.
+            let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
+            *letter = message
+                .address
+                .filter(|_| whole)
+                .map(|from| Letter { from, length: message.bytes });
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Hands a question to the runtime; gives it back where no room is left.
+    fn put_off(&self, wait: Box<Wait<S>>, source: SocketAddr) -> Option<Wait<S>> {
+        let to = To::Datagram(Arc::clone(&self.socket), source);
+        self.later.try_send(Job { wait, to }).err().map(|full| {
+            self.house.stats.turned_away.add(1);
+            *full.into_inner().wait
+        })
+    }
+
+    fn send(
+        &self,
+        outbox: &[Vec<u8>; BATCH],
+        to: &[Option<SockaddrStorage>; BATCH],
+        answers: usize,
+        departures: &mut MultiHeaders<SockaddrStorage>,
+    ) {
+        let slices = outbox.each_ref().map(|octets| [IoSlice::new(octets)]);
+        let mut done = 0;
+        while done < answers {
+            let (Some(slices), Some(to)) = (slices.get(done..answers), to.get(done..answers)) else {
+                return;
+            };
+            let fd = self.socket.as_raw_fd();
+            match sendmmsg(fd, departures, slices, to, [], MsgFlags::MSG_DONTWAIT) {
+                Ok(sent) => done += sent.count().max(1),
+                // One that cannot be sent (no route, filtered) holds up nobody else.
+                Err(_) => {
+                    self.house.stats.unsent.add(1);
+                    done += 1;
+                }
+            }
+        }
+    }
+}
+
+/// What the kernel says of a datagram.
+#[derive(Clone, Copy)]
+struct Letter {
+    from: SockaddrStorage,
+    length: usize,
+}
+
+impl<C> Clients<C> {
+    fn age(&mut self, at: Instant) {
+        if self.known.len() >= CLIENTS || at.saturating_duration_since(self.since) > AGE {
+            self.known.clear();
+            self.since = at;
+        }
+    }
+}
+
+fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(four) = address.as_sockaddr_in() {
+        return Some(SocketAddr::V4((*four).into()));
+    }
+    address.as_sockaddr_in6().map(|six| SocketAddr::V6((*six).into()))
+}
+
+/// Datagrams of one system call.
+const BATCH: usize = 64;
+/// LIMIT: the longest query: a header, one question and an OPT record need far less.
+const LONGEST: usize = 1_232;
+/// LIMIT: handles kept by a thread.
+const CLIENTS: usize = 65_536;
+const AGE: Duration = Duration::from_secs(5);

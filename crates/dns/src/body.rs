@@ -7,13 +7,11 @@
 //! [`records_begin`]. A cached answer can so be copied behind any client's own spelling of the
 //! name.
 
-use crate::wire::{HEADER, Rcode};
-
 /// What a message says of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// The response code.
-    pub rcode: Rcode,
+    /// The response code (RFC 6895 §2.3): 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN.
+    pub rcode: u8,
     /// Records in the answer section.
     pub answers: u16,
     /// Records in the authority section (the SOA of a negative answer).
@@ -25,3 +23,6 @@ pub struct Head {
 pub const fn records_begin(name: usize) -> usize {
     HEADER + name + 4
 }
+
+/// Octets of a message's header.
+pub const HEADER: usize = 12;

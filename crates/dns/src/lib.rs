@@ -15,7 +15,7 @@
 
 pub mod wire;
 
-mod refusal;
+pub mod refusal;
 
 pub mod body;
 

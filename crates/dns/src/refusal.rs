@@ -26,6 +26,7 @@ pub enum Scope {
 }
 
 /// Appends the records of a refusal and says what they are.
+#[must_use]
 pub fn records(out: &mut Vec<u8>, manner: &Manner, refusal: &Refusal, scope: Scope) -> Head {
     let rcode = match (code(refusal.control), scope) {
         (Rcode::NxDomain, Scope::Type) => Rcode::NoError,
@@ -35,10 +36,11 @@ pub fn records(out: &mut Vec<u8>, manner: &Manner, refusal: &Refusal, scope: Sco
     if negative {
         answer::soa(out, manner, KEPT);
     }
-    Head { rcode, answers: 0, authorities: u16::from(negative) }
+    Head { rcode: rcode.number(), answers: 0, authorities: u16::from(negative) }
 }
 
 /// What a client that speaks EDNS is told of it.
+#[must_use]
 pub fn error(refusal: &Refusal) -> Extended<'_> {
     let code = match refusal.control {
         Control::Fault | Control::Limit => OTHER,
@@ -129,7 +131,7 @@ mod tests {
         let head = records(&mut out, &manner, &refusal, scope);
         let Extended { code, words } = error(&refusal);
         expected.assert_eq(&format!(
-            "{:?} authorities {} octets {} ede {code} {}",
+            "rcode {} authorities {} octets {} ede {code} {}",
             head.rcode,
             head.authorities,
             out.len(),
@@ -139,11 +141,41 @@ mod tests {
 
     #[test]
     fn a_refusal_shows_control_and_receipt_and_no_way_round() {
-        check(Control::DnsUndeclared, Scope::Name, expect![[r#"NxDomain authorities 1 octets 64 ede 15 dns.undeclared rcp_00000000000000000000000000"#]]);
-        check(Control::DnsUndeclared, Scope::Type, expect![[r#"NoError authorities 1 octets 64 ede 15 dns.undeclared rcp_00000000000000000000000000"#]]);
-        check(Control::SsrfAddress, Scope::Name, expect![[r#"NxDomain authorities 1 octets 64 ede 15 ssrf.address rcp_00000000000000000000000000"#]]);
-        check(Control::Fault, Scope::Type, expect![[r#"ServFail authorities 0 octets 30 ede 0 fault rcp_00000000000000000000000000"#]]);
-        check(Control::Identity, Scope::Name, expect![[r#"Refused authorities 0 octets 30 ede 18 identity rcp_00000000000000000000000000"#]]);
+        check(
+            Control::DnsUndeclared,
+            Scope::Name,
+            expect![[
+                r#"rcode 3 authorities 1 octets 64 ede 15 dns.undeclared rcp_00000000000000000000000000"#
+            ]],
+        );
+        check(
+            Control::DnsUndeclared,
+            Scope::Type,
+            expect![[
+                r#"rcode 0 authorities 1 octets 64 ede 15 dns.undeclared rcp_00000000000000000000000000"#
+            ]],
+        );
+        check(
+            Control::SsrfAddress,
+            Scope::Name,
+            expect![[
+                r#"rcode 3 authorities 1 octets 64 ede 15 ssrf.address rcp_00000000000000000000000000"#
+            ]],
+        );
+        check(
+            Control::Fault,
+            Scope::Type,
+            expect![[
+                r#"rcode 2 authorities 0 octets 30 ede 0 fault rcp_00000000000000000000000000"#
+            ]],
+        );
+        check(
+            Control::Identity,
+            Scope::Name,
+            expect![[
+                r#"rcode 5 authorities 0 octets 30 ede 18 identity rcp_00000000000000000000000000"#
+            ]],
+        );
     }
 
     #[test]
@@ -158,7 +190,7 @@ mod tests {
                 hold: None,
             };
             let head = records(&mut Vec::new(), &manner, &refusal, Scope::Name);
-            assert_ne!(head.rcode, Rcode::NoError, "{control}");
+            assert_ne!(head.rcode, Rcode::NoError.number(), "{control}");
             assert_eq!(head.answers, 0);
         }
     }

@@ -1,6 +1,7 @@
 //! Questions over UDP that wait: so many at once, so many of one source, then none. Next: `turn`.
 
 use super::Service;
+use super::listen::stopped;
 use super::turn::{House, Wait};
 use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto};
 use socket2::Socket;
@@ -50,7 +51,7 @@ pub(super) async fn run<S: Service>(
     loop {
         let job = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
             Some(ended) = waiting.join_next(), if !waiting.is_empty() => {
                 // A task that panicked leaves its place taken; nothing in it may panic.
                 if let Ok(source) = ended

@@ -137,7 +137,8 @@ impl<S: Service> Server<S> {
         ));
         let room = Arc::new(Room::new(&config));
         for (address, stream) in streams {
-            let (house, room, config) = (Arc::clone(&house), Arc::clone(&room), Arc::clone(&config));
+            let (house, room, config) =
+                (Arc::clone(&house), Arc::clone(&room), Arc::clone(&config));
             tasks.spawn(tcp::run(stream, address, house, room, config, stop.clone()));
         }
         while tasks.join_next().await.is_some() {}
@@ -150,6 +151,11 @@ impl<S: Service> Server<S> {
         .await;
         Ok(())
     }
+}
+
+/// Waits until the process stops (or nobody is left who could say so).
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _guard = stop.wait_for(|stop| *stop).await;
 }
 
 /// Stops the threads however the task ends that started them.

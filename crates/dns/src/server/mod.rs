@@ -83,8 +83,19 @@ pub enum Source {
 pub struct Reply {
     /// What was appended.
     pub head: Head,
-    /// The refusal that it shows.
-    pub refusal: Option<Refusal>,
+    /// What a client that speaks EDNS is told of it.
+    pub why: Why,
+}
+
+/// Why an answer is as it is.
+#[derive(Debug)]
+pub enum Why {
+    /// It was found.
+    Answered,
+    /// It is refused.
+    Refused(Refusal),
+    /// An Extended DNS Error (RFC 8914) of this code says it.
+    Noted(u16),
 }
 
 /// What came of a question without waiting.

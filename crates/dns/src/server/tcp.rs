@@ -4,6 +4,7 @@
 //! LIMIT: a connection costs a file. There are so many in all and so many of one source; when all
 //! are taken, the one that has been silent longest goes, so that half-open ones keep nobody out.
 
+use super::listen::stopped;
 use super::turn::{By, From, House, Turn, Wait};
 use super::{Config, Known, Service};
 use std::collections::HashMap;
@@ -79,7 +80,7 @@ pub(super) async fn run<S: Service>(
     let mut connections = JoinSet::new();
     loop {
         let (stream, source) = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -146,6 +147,7 @@ impl Connection {
                     biased;
                     Some(done) = waiting.join_next(), if !waiting.is_empty() => {
                         self.write(&mut to, &done.unwrap_or_default()).await?;
+                        reading.answered();
                         continue;
                     }
                     read = reading.message(&mut from, silence, self.config.patience),
@@ -208,6 +210,13 @@ struct Reading {
 }
 
 impl Reading {
+    /// A client that waited for an answer was not silent meanwhile.
+    fn answered(&mut self) {
+        if self.octets.is_empty() {
+            self.since = None;
+        }
+    }
+
     /// The next message; `None` at the end of the stream.
     async fn message(
         &mut self,

@@ -2,7 +2,7 @@
 
 use super::proven::Proven;
 use super::stats::Stats;
-use super::{Known, Now, Reply, Service, Source};
+use super::{Known, Now, Reply, Service, Source, Why};
 use crate::body::Head;
 use crate::refusal;
 use crate::wire::Rcode;
@@ -10,7 +10,7 @@ use crate::wire::answer::{self, Extended, Finish, Limit};
 use crate::wire::cookie::Cookies;
 use crate::wire::query::{self, Manner, Query, Unfit};
 use backstop_model::time::Timestamp;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -99,11 +99,12 @@ impl<S: Service> House<S> {
         };
         match self.service.now(&known.client, &query, from.at, out) {
             Now::Reply(reply) => {
-                let terms = if terms.limit == Limit::Unknown && out.len() > usize::from(manner.length) {
-                    self.widened(terms, from)
-                } else {
-                    terms
-                };
+                let terms =
+                    if terms.limit == Limit::Unknown && out.len() > usize::from(manner.length) {
+                        self.widened(terms, from)
+                    } else {
+                        terms
+                    };
                 reply.close(out, &manner, terms);
                 Turn::Answer
             }
@@ -125,11 +126,7 @@ impl<S: Service> House<S> {
             By::Datagram => {
                 let named = source == Some(Source::Named) || address.is_loopback();
                 let proves = |cookie| self.cookies.proves(&cookie, address, now);
-                if named || cookie.is_some_and(proves) {
-                    Limit::Known
-                } else {
-                    Limit::Unknown
-                }
+                if named || cookie.is_some_and(proves) { Limit::Known } else { Limit::Unknown }
             }
         };
         Terms { limit, cookie: cookie.map(|cookie| self.cookies.make(cookie.client, address, now)) }
@@ -171,17 +168,28 @@ impl<S: Service> Wait<S> {
 
 impl Reply {
     fn close(&self, out: &mut Vec<u8>, manner: &Manner, terms: Terms) {
-        close(out, manner, self.head, self.refusal.as_ref().map(refusal::error), terms);
+        let error = match &self.why {
+            Why::Answered => None,
+            Why::Refused(refusal) => Some(refusal::error(refusal)),
+            Why::Noted(code) => Some(Extended { code: *code, words: ["", ""] }),
+        };
+        close(out, manner, self.head, error, terms);
     }
 }
 
-fn close(out: &mut Vec<u8>, manner: &Manner, head: Head, error: Option<Extended<'_>>, terms: Terms) {
+fn close(
+    out: &mut Vec<u8>,
+    manner: &Manner,
+    head: Head,
+    error: Option<Extended<'_>>,
+    terms: Terms,
+) {
     let Terms { limit, cookie } = terms;
     answer::finish(out, manner, &Finish { head, error, cookie, limit });
 }
 
 const fn bare(rcode: Rcode) -> Head {
-    Head { rcode, answers: 0, authorities: 0 }
+    Head { rcode: rcode.number(), answers: 0, authorities: 0 }
 }
 
 /// Extended DNS Error "Prohibited": the client is not served here.

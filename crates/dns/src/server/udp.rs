@@ -9,7 +9,7 @@ use super::later::{Job, To};
 use super::turn::{By, From, House, Turn, Wait};
 use super::{Known, Service};
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrLike as _, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::Socket;
 use std::collections::HashMap;
 use std::io::{IoSlice, IoSliceMut};
@@ -64,8 +64,17 @@ impl<S: Service> Receiver<S> {
                 let Some(message) = octets.get(..letter.length) else { continue };
                 self.house.stats.datagrams.add(1);
                 let ip = source.ip();
-                let known = clients.known.entry(ip).or_insert_with(|| self.house.service.client(self.listener, ip));
-                match self.house.turn(message, known.as_ref(), From { source, at }, By::Datagram, out) {
+                let known = clients
+                    .known
+                    .entry(ip)
+                    .or_insert_with(|| self.house.service.client(self.listener, ip));
+                match self.house.turn(
+                    message,
+                    known.as_ref(),
+                    From { source, at },
+                    By::Datagram,
+                    out,
+                ) {
                     Turn::Silence => {}
                     Turn::Answer => {
                         if let Some(place) = to.get_mut(answers) {
@@ -129,7 +138,8 @@ impl<S: Service> Receiver<S> {
         let slices = outbox.each_ref().map(|octets| [IoSlice::new(octets)]);
         let mut done = 0;
         while done < answers {
-            let (Some(slices), Some(to)) = (slices.get(done..answers), to.get(done..answers)) else {
+            let (Some(slices), Some(to)) = (slices.get(done..answers), to.get(done..answers))
+            else {
                 return;
             };
             let fd = self.socket.as_raw_fd();

@@ -7,8 +7,8 @@
 //! INVARIANT: what leaves is never longer than [`Limit`] says, whatever was appended.
 
 use super::query::{COOKIE, Edns, Manner, QR};
-use super::{HEADER, QUESTION, Rcode, UDP_PAYLOAD};
-use crate::body::Head;
+use super::{QUESTION, UDP_PAYLOAD};
+use crate::body::{HEADER, Head};
 use backstop_model::name::QueryType;
 
 /// An Extended DNS Error (RFC 8914): code, and two words of text.
@@ -106,10 +106,17 @@ pub fn finish(out: &mut Vec<u8>, manner: &Manner, finish: &Finish<'_>) {
     }
     let opts = u16::from(manner.edns.is_some());
     if let Some(Edns { payload: _, dnssec_ok, cookie: _ }) = manner.edns {
-        opt(out, head.rcode, dnssec_ok, error.as_ref(), cookie.map(|(theirs, ours)| (theirs.client, ours)));
+        opt(
+            out,
+            head.rcode,
+            dnssec_ok,
+            error.as_ref(),
+            cookie.map(|(theirs, ours)| (theirs.client, ours)),
+        );
     }
     // Recursion is available; authoritative or authenticated data is nothing we have.
-    let flags = QR | RA | manner.flags | (head.rcode.number() & 0xF) | if truncated { TC } else { 0 };
+    let flags =
+        QR | RA | manner.flags | u16::from(head.rcode & 0xF) | if truncated { TC } else { 0 };
     let questions = u16::from(manner.question > 0);
     let words = [manner.id, flags, questions, head.answers, head.authorities, opts];
     for (to, from) in out.iter_mut().zip(words.into_iter().flat_map(u16::to_be_bytes)) {
@@ -119,12 +126,12 @@ pub fn finish(out: &mut Vec<u8>, manner: &Manner, finish: &Finish<'_>) {
 
 fn opt(
     out: &mut Vec<u8>,
-    rcode: Rcode,
+    rcode: u8,
     dnssec_ok: bool,
     error: Option<&Extended<'_>>,
     cookie: Option<([u8; 8], [u8; 16])>,
 ) {
-    let upper = u8::try_from(rcode.number() >> 4).unwrap_or(0);
+    let upper = rcode >> 4;
     let [t0, t1] = QueryType::OPT.0.to_be_bytes();
     let [p0, p1] = UDP_PAYLOAD.to_be_bytes();
     // LIMIT: both options are bounded far below 65,535 octets.

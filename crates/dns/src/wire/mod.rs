@@ -13,9 +13,6 @@ pub mod cookie;
 
 pub mod answer;
 
-/// Octets of a message's header (RFC 1035 §4.1.1).
-pub const HEADER: usize = 12;
-
 /// Where the name of the question stands: right behind the header. Owners are pointers to it.
 pub const QUESTION: u16 = 0xC00C;
 
@@ -42,9 +39,9 @@ pub enum Rcode {
 }
 
 impl Rcode {
-    /// The number, of which the upper eight bits stand in the OPT record.
+    /// The number, of which all but the lower four bits stand in the OPT record.
     #[must_use]
-    pub const fn number(self) -> u16 {
+    pub const fn number(self) -> u8 {
         match self {
             Self::NoError => 0,
             Self::FormErr => 1,

@@ -4,7 +4,8 @@
 //! INVARIANT: nothing of a query is ever sent on as it came. The forwarder builds its own from name
 //! and type; client subnet (RFC 7871), padding and unknown options end here.
 
-use super::{HEADER, Rcode};
+use super::Rcode;
+use crate::body::HEADER;
 use backstop_model::name::{QueryName, QueryType};
 
 /// A query that can be answered.
@@ -97,8 +98,7 @@ pub fn read(message: &[u8]) -> Result<Query, Unfit> {
     if questions == 1 {
         let (name, length) = QueryName::read(rest).ok_or(malformed(manner))?;
         let after = rest.get(length..).ok_or(malformed(manner))?;
-        let ([t0, t1, c0, c1], after) =
-            after.split_first_chunk::<4>().ok_or(malformed(manner))?;
+        let ([t0, t1, c0, c1], after) = after.split_first_chunk::<4>().ok_or(malformed(manner))?;
         let (qtype, class) = (u16::from_be_bytes([*t0, *t1]), u16::from_be_bytes([*c0, *c1]));
         // LIMIT: a name has 255 octets at most.
         manner.question = u16::try_from(length + 4).unwrap_or(0);

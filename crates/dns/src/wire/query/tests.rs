@@ -118,7 +118,9 @@ fn other_opcodes_are_not_implemented() {
 
 #[test]
 fn many_questions_or_other_sections_are_malformed() {
-    for counts in [[2, 0, 0, 0], [65_535, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 2], [0; 4]] {
+    for counts in
+        [[2, 0, 0, 0], [65_535, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 2], [0; 4]]
+    {
         let mut message = header(RD, counts);
         for _ in 0..counts[0].clamp(1, 2) {
             message.extend_from_slice(&query(NAME, 1, 1, &[])[12..]);

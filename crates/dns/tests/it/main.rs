@@ -1,0 +1,12 @@
+//! The listeners from outside, over real sockets. `toy` answers in place of gate and upstreams.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod server;
+mod toy;

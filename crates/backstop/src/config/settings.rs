@@ -65,7 +65,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     one(
         "inspect.body_cap",
         "1MiB",
-        "the largest body that is held and looked at; a larger one is refused (413)",
+        "the largest body that is held and looked at; a larger one is refused (413), or, where its row has `overCap: window`, judged in windows",
     ),
     one("inspect.budget", "64MiB", "bodies that are held at one time; past it 503"),
     one("inspect.session_share", "16MiB", "the share of one session in that"),

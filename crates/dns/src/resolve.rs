@@ -1,1 +1,167 @@
-//! Look-ups of the other planes (`gate::Resolve`), through the same cache and pins.
+//! Look-ups of the other planes, by the same upstreams, cache and readings: `gate::Resolve`.
+//!
+//! Whoever resolves here holds the gate's permit for that very host already: [`Resolve`] is called
+//! by the gate's one dialer alone, and that takes nothing but a permit (`gate/exit`). So the name is
+//! not asked for again, and every address is judged there, by the rules of the row, before one of
+//! them is dialled. What a session was told for a name stays its answer until the pin ends: a name
+//! that flips between two questions flips for nobody who is in the middle of something.
+//! Must not know policy. Next: `wire`.
+
+use crate::answer::Answers;
+use crate::cache::Age;
+use crate::forward::{Asker, Failure, Key, Reach};
+use backstop_gate::{BoxFuture, Resolve, ResolveFault};
+use backstop_model::host::HostName;
+use backstop_model::id::SessionId;
+use backstop_model::name::{CLASS_IN, QueryName, QueryType};
+use backstop_model::standing::Subject;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a session's answer for a name stays.
+#[derive(Debug, Clone)]
+pub struct PinConfig {
+    /// At least that long, whatever the answer says.
+    pub floor: Duration,
+    /// At most that long.
+    pub ceiling: Duration,
+    /// And for so long after that, if no upstream answers.
+    pub grace: Duration,
+}
+
+impl Default for PinConfig {
+    fn default() -> Self {
+        Self {
+            floor: Duration::from_secs(10),
+            ceiling: Duration::from_secs(3_600),
+            grace: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Resolves for the other planes.
+pub struct Resolver {
+    answers: Arc<Answers>,
+    config: PinConfig,
+    pins: Mutex<Pins>,
+}
+
+impl Resolver {
+    /// Over these answers.
+    pub fn new(answers: Arc<Answers>, config: PinConfig) -> Self {
+        Self { answers, config, pins: Mutex::default() }
+    }
+
+    async fn look_up(&self, name: &HostName, who: &Subject) -> Result<Vec<IpAddr>, ResolveFault> {
+        let pin = (who.session.clone(), name.clone());
+        let before = self.lock().find(&pin);
+        let now = Instant::now();
+        if let Some(pinned) = &before
+            && now < pinned.until
+        {
+            return Ok(pinned.addresses.to_vec());
+        }
+        let ask = |qtype| {
+            let key = Key { name: QueryName::of_host(name), qtype, class: CLASS_IN };
+            self.answers.look_up(key, Reach::Any, Asker::Session(who.session.clone()))
+        };
+        let (six, four) = tokio::join!(ask(QueryType::AAAA), ask(QueryType::A));
+        let mut addresses = Vec::new();
+        let mut left = self.config.ceiling;
+        let mut failed = None;
+        for found in [six, four] {
+            match found {
+                Ok((entry, age)) => {
+                    // A pin must not outlive the answer that it was made of, but for the floor.
+                    if !entry.content().addresses.is_empty() {
+                        left = left.min(match age {
+                            Age::Fresh(left) => left,
+                            Age::Stale | Age::Gone => self.config.floor,
+                        });
+                    }
+                    addresses.extend_from_slice(&entry.content().addresses);
+                }
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        if failed.is_some() {
+            // Half an answer is no reason to do without the other half for long.
+            left = Duration::ZERO;
+        }
+        match (addresses.is_empty(), failed, before) {
+            (false, _, _) => {
+                let until = now + left.max(self.config.floor);
+                let addresses: Arc<[IpAddr]> = addresses.into();
+                self.lock().pin(pin, Pinned { addresses: Arc::clone(&addresses), until });
+                Ok(addresses.to_vec())
+            }
+            (true, None, _) => Err(ResolveFault::NoAddress(name.clone())),
+            (true, Some(_), Some(old)) if now < old.until + self.config.grace => {
+                Ok(old.addresses.to_vec())
+            }
+            (true, Some(failure), _) => Err(fault(name, failure)),
+        }
+    }
+
+    /// INVARIANT: under this lock nothing can panic half-way but for want of memory.
+    fn lock(&self) -> MutexGuard<'_, Pins> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve<'a>(
+        &'a self,
+        name: &'a HostName,
+        who: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
+        Box::pin(self.look_up(name, who))
+    }
+}
+
+fn fault(name: &HostName, failure: Failure) -> ResolveFault {
+    match failure {
+        Failure::TimedOut => ResolveFault::TimedOut(name.clone()),
+        Failure::NoUpstream
+        | Failure::Unreachable
+        | Failure::Rcode(_)
+        | Failure::Unacceptable
+        | Failure::Crowded => ResolveFault::Failed(name.clone(), failure.to_string()),
+    }
+}
+
+type Pin = (Option<SessionId>, HostName);
+
+#[derive(Debug, Clone)]
+struct Pinned {
+    addresses: Arc<[IpAddr]>,
+    until: Instant,
+}
+
+/// What sessions were told. Forgetting a pin costs one look-up, whose answer is judged as well.
+#[derive(Default)]
+struct Pins {
+    table: HashMap<Pin, Pinned>,
+    oldest_first: VecDeque<Pin>,
+}
+
+impl Pins {
+    fn find(&self, pin: &Pin) -> Option<Pinned> {
+        self.table.get(pin).cloned()
+    }
+    fn pin(&mut self, pin: Pin, pinned: Pinned) {
+        if self.table.insert(pin.clone(), pinned).is_none() {
+            self.oldest_first.push_back(pin);
+        }
+        while self.table.len() > PINS
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            self.table.remove(&oldest);
+        }
+    }
+}
+
+/// LIMIT: names of sessions that are remembered.
+const PINS: usize = 16_384;

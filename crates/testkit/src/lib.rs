@@ -5,6 +5,7 @@
 //!  world      a thread's own network and its own /etc/hosts: real names, public-looking addresses
 //!  backstop   the real binary: start, session, stop, kill          client   raw HTTP from a test
 //!  upstream   HTTP and TLS servers that record                     attacker counts what reaches it
+//!  nameserver a name server that lies on order
 //!  load       tunnels, requests, slow clients, refusals            ca       certificates for TLS
 //!  bench      Backstop beside other proxies
 //!  kin        the same servers in processes of their own (`testkit …`)
@@ -31,6 +32,7 @@ pub mod hello;
 pub mod kin;
 pub mod load;
 pub mod message;
+pub mod nameserver;
 mod serving;
 pub mod upstream;
 pub mod world;
@@ -39,5 +41,6 @@ pub use attacker::Attacker;
 pub use backstop::{Backstop, Session, Setup};
 pub use ca::Ca;
 pub use kin::Kin;
+pub use nameserver::NameServer;
 pub use upstream::{Answer, Upstream};
 pub use world::World;

@@ -1,2 +1,262 @@
-//! The layer after policy: what an upstream answered is walked, judged and cut down to what was
-//! asked for. Next: `resolve`.
+//! The layer after policy: what an upstream answered is walked, cut down to what was asked for,
+//! judged by the permit at each telling, and pinned.
+//!
+//! ```text
+//!  permit + question ─▶ Answers ─▶ cache ─ hit ──────────────▶ judge ─▶ pin ─▶ Body
+//!                                    │ miss, or soon to be old    ▲
+//!                                 flights ─▶ forward ─▶ reading ──┘
+//!                                                       └ service, image
+//! ```
+//! A permit for a name is no permit for its addresses: `NamePermit::judge` sees all of them (A,
+//! AAAA, hints of HTTPS and SVCB) each time before they are told, cached or not, so a rule that
+//! changes counts from the next answer on, and what one client may reach says nothing of another.
+//! Must not know sockets or clients' messages. Reading order: `reading`, `service`, `image`,
+//! `told`. Next: `resolve`.
+
+mod image;
+mod reading;
+mod service;
+mod told;
+
+#[cfg(test)]
+mod tests;
+
+pub use told::{Body, Told};
+
+use crate::cache::{self, Age, Cache, Entry};
+use crate::forward::{Asker, Failure, Flights, Forwarder, Key, Landing, Reach};
+use backstop_gate::names::{NamePermit, Question, Route};
+use reading::{Found, Reading, read};
+use service::Ech;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+
+/// How much may be under way.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Questions to upstreams at a time.
+    pub queries: usize,
+    /// Of these, for one client.
+    pub queries_of_one: usize,
+    /// How long a client waits where an old answer could be told instead (RFC 8767 §5).
+    pub patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { queries: 2_048, queries_of_one: 128, patience: Duration::from_millis(1_800) }
+    }
+}
+
+/// Answers permitted questions.
+pub struct Answers {
+    cache: Cache,
+    times: cache::Config,
+    limits: Limits,
+    forwarder: Forwarder,
+    flights: Flights<Outcome>,
+}
+
+type Outcome = Result<Arc<Entry>, Failure>;
+
+impl Answers {
+    /// Asks by `forwarder`; look-ups run on `runtime`.
+    pub fn new(
+        forwarder: Forwarder,
+        times: cache::Config,
+        limits: Limits,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        let flights = Flights::new(runtime, limits.queries, limits.queries_of_one);
+        Arc::new(Self { cache: Cache::new(times.bytes), times, limits, forwarder, flights })
+    }
+
+    /// The answer, if it is there already; may be called from any thread and never waits.
+    pub fn tell_now(
+        self: &Arc<Self>,
+        permit: &NamePermit,
+        question: &Question<'_>,
+        now: Instant,
+    ) -> Option<Told> {
+        if !self.is_reachable(question, reach(permit)) {
+            return Some(Told::Failed(Failure::NoUpstream));
+        }
+        let entry = self.cache.find(question.name, question.qtype, question.class)?;
+        let Age::Fresh(left) = entry.age(now) else { return None };
+        self.refresh_in_time(&entry, left, reach(permit));
+        Some(match entry.failure() {
+            Some(failure) => Told::Failed(failure),
+            None => judged(permit, entry, Age::Fresh(left)),
+        })
+    }
+
+    /// The answer, waited for.
+    pub async fn tell(
+        self: &Arc<Self>,
+        permit: &NamePermit,
+        question: &Question<'_>,
+        source: IpAddr,
+    ) -> Told {
+        let key = Key { name: question.name.clone(), qtype: question.qtype, class: question.class };
+        match self.look_up(key, reach(permit), Asker::Client(source)).await {
+            Ok((entry, age)) => judged(permit, entry, age),
+            Err(failure) => Told::Failed(failure),
+        }
+    }
+
+    /// What the cache or an upstream says to a question that somebody has a permit for.
+    ///
+    /// # Errors
+    /// [`Failure`], if there is not even an old answer.
+    pub(crate) async fn look_up(
+        self: &Arc<Self>,
+        key: Key,
+        reach: Reach,
+        asker: Asker,
+    ) -> Result<(Arc<Entry>, Age), Failure> {
+        if !self.forwarder.is_reachable(&key.name, reach) {
+            return Err(Failure::NoUpstream);
+        }
+        let now = Instant::now();
+        let found = self.cache.find(&key.name, key.qtype, key.class);
+        let mut old = None;
+        if let Some(entry) = found {
+            match (entry.age(now), entry.failure()) {
+                (Age::Fresh(_), Some(failure)) => return Err(failure),
+                (age @ Age::Fresh(left), None) => {
+                    self.refresh_in_time(&entry, left, reach);
+                    return Ok((entry, age));
+                }
+                (Age::Stale, None) if entry.is_put_off(now) => return Ok((entry, Age::Stale)),
+                (Age::Stale, None) => old = Some(entry),
+                (Age::Stale | Age::Gone, _) => {}
+            }
+        }
+        let landed = match self.start(&key, reach, asker) {
+            Ok(landing) if old.is_some() => {
+                // Past that the look-up goes on, for the next one who asks.
+                tokio::time::timeout(self.limits.patience, land(landing))
+                    .await
+                    .unwrap_or(Err(Failure::TimedOut))
+            }
+            Ok(landing) => land(landing).await,
+            Err(failure) => Err(failure),
+        };
+        match (landed, old) {
+            (Ok(entry), _) => {
+                let age = entry.age(Instant::now());
+                Ok((entry, age))
+            }
+            (Err(_), Some(old)) => Ok((old, Age::Stale)),
+            (Err(failure), None) => Err(failure),
+        }
+    }
+
+    /// The cache, for figures.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    fn is_reachable(&self, question: &Question<'_>, reach: Reach) -> bool {
+        self.forwarder.is_reachable(question.name, reach)
+    }
+
+    /// Has an answer fetched anew while the present one still holds, once it is nearly over.
+    fn refresh_in_time(self: &Arc<Self>, entry: &Arc<Entry>, left: Duration, reach: Reach) {
+        if entry.failure().is_none()
+            && entry.should_refresh(left)
+            && self.start(entry.key(), reach, Asker::Own).is_err()
+        {
+            entry.refresh_again();
+        }
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        key: &Key,
+        reach: Reach,
+        asker: Asker,
+    ) -> Result<Landing<Outcome>, Failure> {
+        let work = || {
+            let (this, key) = (Arc::clone(self), key.clone());
+            async move { this.fetch(key, reach).await }
+        };
+        self.flights.join_or_start(key, asker, work).map_err(|_| Failure::Crowded)
+    }
+
+    async fn fetch(&self, key: Key, reach: Reach) -> Outcome {
+        let read = |message: &[u8]| read(message, &key);
+        let asked = self.forwarder.ask(&key, reach, read).await;
+        let now = Instant::now();
+        match asked {
+            Ok(reading) => {
+                let entry = Arc::new(self.entry(key, reading, now));
+                self.cache.keep(Arc::clone(&entry));
+                Ok(entry)
+            }
+            Err(failure) => {
+                match self.cache.find(&key.name, key.qtype, key.class) {
+                    Some(old) if old.failure().is_none() && old.age(now) != Age::Gone => {
+                        old.put_off(now + PUT_OFF);
+                        old.refresh_again();
+                    }
+                    _ => {
+                        let failed = Entry::failed(key, failure, now, self.times.failure);
+                        self.cache.keep(Arc::new(failed));
+                    }
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn entry(&self, key: Key, reading: Reading, now: Instant) -> Entry {
+        let times = &self.times;
+        let (ceiling, stale) = match reading.found {
+            Found::Records => (times.ttl_ceiling, times.stale),
+            Found::Nothing => (times.negative_ceiling, Duration::ZERO),
+        };
+        // A floor over the ceiling would be a mistake of the configuration; the floor counts.
+        let fresh = reading.ttl.unwrap_or_default().min(ceiling).max(times.ttl_floor);
+        Entry::new(key, reading.content, now, fresh, stale)
+    }
+}
+
+async fn land(mut landing: Landing<Outcome>) -> Outcome {
+    match landing.wait_for(Option::is_some).await {
+        Ok(done) => done.clone().unwrap_or(Err(Failure::Unacceptable)),
+        // The look-up broke off.
+        Err(_) => Err(Failure::Unacceptable),
+    }
+}
+
+fn reach(permit: &NamePermit) -> Reach {
+    match permit.route() {
+        Route::Usual => Reach::Any,
+        Route::Cluster => Reach::ZoneAlone,
+    }
+}
+
+fn judged(permit: &NamePermit, entry: Arc<Entry>, age: Age) -> Told {
+    let content = entry.content();
+    if !content.chain.is_empty() {
+        permit.through(&content.chain);
+    }
+    if !content.addresses.is_empty()
+        && let Err(refusal) = permit.judge(&content.addresses)
+    {
+        return Told::Refused(refusal);
+    }
+    let ech = if permit.strips_ech() { Ech::Strip } else { Ech::Keep };
+    let body = Body::new(entry, ech, age);
+    if !body.addresses().is_empty() {
+        permit.pin(body.addresses(), body.ttl());
+    }
+    permit.answered(body.len(), body.exists());
+    Told::Body(body)
+}
+
+/// How long no other try is made after one that failed while an old answer is told.
+const PUT_OFF: Duration = Duration::from_secs(30);

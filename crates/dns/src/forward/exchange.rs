@@ -1,0 +1,149 @@
+//! One question to one upstream: datagram first, TCP for what is cut short or contested.
+//! Must not know which upstream is the best, nor what an answer may hold. Next: `flights`.
+//!
+//! Datagrams that are not the answer are passed over, and waiting goes on: whoever guesses must not
+//! be able to stop the true answer. After some of them the question goes by TCP, where nobody can
+//! guess (RFC 5452 §9.3 asks for no less).
+
+use super::Key;
+use super::query::{Edns, Match, Query};
+use super::upstream::{Transport, Upstream};
+use backstop_gate::{OwnSockets, Random, RandomFault};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Why an upstream gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ExchangeFault {
+    /// Nothing came in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The operating system's words.
+    #[error("{0}")]
+    Io(String),
+    /// Something came by TCP that answers another question.
+    #[error("it answered another question")]
+    Foreign,
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomFault),
+}
+
+impl From<io::Error> for ExchangeFault {
+    fn from(fault: io::Error) -> Self {
+        Self::Io(fault.to_string())
+    }
+}
+
+/// Asks once and gives back the message that answers, checked against the query.
+///
+/// # Errors
+/// [`ExchangeFault`].
+pub(crate) async fn exchange(
+    sockets: &OwnSockets,
+    random: &dyn Random,
+    upstream: &Upstream,
+    key: &Key,
+    until: Instant,
+) -> Result<Vec<u8>, ExchangeFault> {
+    let asked = async {
+        let message = ask(sockets, random, upstream, key, Edns::With).await?;
+        match message.get(3).map(|flags| flags & 0x0f) {
+            // RFC 6891 §7: FORMERR or NOTIMP of somebody who does not know EDNS.
+            Some(1 | 4) => ask(sockets, random, upstream, key, Edns::Without).await,
+            _ => Ok(message),
+        }
+    };
+    match timeout_at(until, asked).await {
+        Ok(done) => done,
+        Err(_) => Err(ExchangeFault::TimedOut),
+    }
+}
+
+async fn ask(
+    sockets: &OwnSockets,
+    random: &dyn Random,
+    upstream: &Upstream,
+    key: &Key,
+    edns: Edns,
+) -> Result<Vec<u8>, ExchangeFault> {
+    match upstream.transport() {
+        Transport::Tcp => {}
+        Transport::UdpThenTcp => {
+            if let Some(message) = by_datagram(sockets, random, upstream, key, edns).await? {
+                return Ok(message);
+            }
+        }
+    }
+    by_stream(sockets, random, upstream, key, edns).await
+}
+
+/// The answer, or `None` if the question should go by TCP.
+async fn by_datagram(
+    sockets: &OwnSockets,
+    random: &dyn Random,
+    upstream: &Upstream,
+    key: &Key,
+    edns: Edns,
+) -> Result<Option<Vec<u8>>, ExchangeFault> {
+    for _ in 0..SENDINGS {
+        // A socket, an id and a spelling for each sending: a late answer to the one before is lost,
+        // and a guess at it is worth nothing.
+        let query = Query::new(key, edns, random)?;
+        let socket = sockets.datagrams(upstream.place())?;
+        socket.send(query.wire()).await?;
+        let answered = async {
+            let mut buffer = vec![0u8; BUFFER];
+            for _ in 0..FOREIGN {
+                let length = socket.receive(&mut buffer).await?;
+                let message = buffer.get(..length).unwrap_or_default();
+                match query.matches(message) {
+                    // More than it was told to send: it does not keep to the protocol.
+                    Match::Answer if length <= usize::from(super::query::UDP_SIZE) => {
+                        return Ok(Some(message.to_vec()));
+                    }
+                    Match::Answer | Match::Truncated | Match::OtherCase => return Ok(None),
+                    Match::Foreign => {}
+                }
+            }
+            Ok::<_, ExchangeFault>(None)
+        };
+        if let Ok(done) = timeout(RESEND, answered).await {
+            return done;
+        }
+    }
+    Err(ExchangeFault::TimedOut)
+}
+
+async fn by_stream(
+    sockets: &OwnSockets,
+    random: &dyn Random,
+    upstream: &Upstream,
+    key: &Key,
+    edns: Edns,
+) -> Result<Vec<u8>, ExchangeFault> {
+    let query = Query::new(key, edns, random)?;
+    let mut stream = sockets.stream(upstream.place()).await?;
+    let length = u16::try_from(query.wire().len()).unwrap_or(u16::MAX);
+    // One write, so that length and message go in one segment (RFC 7766 §8).
+    stream.write_all(&[&length.to_be_bytes(), query.wire()].concat()).await?;
+    let length = stream.read_u16().await?;
+    let mut message = vec![0u8; usize::from(length)];
+    stream.read_exact(&mut message).await?;
+    match query.matches(&message) {
+        // By TCP the spelling proves nothing more, and some upstreams fold.
+        Match::Answer | Match::OtherCase => Ok(message),
+        Match::Truncated | Match::Foreign => Err(ExchangeFault::Foreign),
+    }
+}
+
+/// LIMIT: datagrams that are no answer, for one sending.
+const FOREIGN: usize = 16;
+/// How often a datagram is sent.
+const SENDINGS: usize = 2;
+/// How long the answer to one datagram is waited for.
+const RESEND: Duration = Duration::from_millis(1_200);
+/// Room for a datagram; what is longer than it should be shows as such.
+const BUFFER: usize = 4096;

@@ -347,7 +347,8 @@ fn rules(config: &Config) -> Result<Builder> {
 
 fn compiled(builder: &Builder) -> Result<Inspector> {
     let detectors = builder.clone().build().map_err(|fault| anyhow::anyhow!("{fault}"))?;
-    Ok(Inspector::new(detectors.into()).with_names(Names::GateOnly))
+    let inspector = Inspector::new(detectors.into()).with_names(Names::GateOnly);
+    Ok(inspector.with_opener(Arc::new(backstop_extract::Opener)))
 }
 
 /// LIMIT: a shorter value would stand in innocent texts.

@@ -26,6 +26,7 @@ pub mod inspect;
 mod mailbox;
 pub mod mark;
 pub mod name;
+pub mod open;
 mod options;
 mod pack;
 mod phone;

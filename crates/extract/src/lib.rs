@@ -2,16 +2,24 @@
 //! JSON, plain text; and the rows of tables.
 //!
 //! ```text
+//!  bytes ─ wire (Opener) ─▶ archive · tar · compound · office · pdf ─▶ pieces, for who judges them
 //!  bytes ─ kind ─▶ plain │ markup (HTML) │ JSON │ office (archive ─▶ markup) │ pdf ─▶ text
 //! ```
 //! Alone brings the PDF library. What cannot be read is a fault, never an empty text. Knows no
-//! files. Reading order: `markup`, `archive`, `office`, `pdf`, `rows`.
+//! files. Reading order: `bytes`, `markup`, `archive`, `office`, `pdf`, `rows`; `wire` for what is
+//! told of documents that would leave.
 
 mod archive;
+mod bytes;
+mod compound;
 mod markup;
 mod office;
 mod pdf;
 mod rows;
+mod tar;
+mod wire;
+
+pub use wire::Opener;
 
 pub use rows::{Rows, rows};
 
@@ -34,11 +42,6 @@ pub enum ExtractFault {
     /// A column that a table does not have.
     #[error("the table has no column `{0}`")]
     NoColumn(String),
-}
-
-/// Whether bytes are a document whose text is not simply their own: an office file or a PDF.
-pub fn is_packed(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"%PDF-")
 }
 
 /// The text of a document, at most `most` bytes of it. `name` says what bytes of text are.

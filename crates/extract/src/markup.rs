@@ -11,6 +11,8 @@ pub(crate) enum Piece<'t> {
     Close(&'t str),
     /// Text between tags, its references not undone.
     Text(&'t str),
+    /// What no reader shows: a comment, a declaration, an instruction.
+    Hidden(&'t str),
 }
 
 /// Tells every piece in order.
@@ -21,7 +23,9 @@ pub(crate) fn pieces<'t>(text: &'t str, mut tell: impl FnMut(Piece<'t>)) {
             tell(Piece::Text(before));
         }
         if let Some(comment) = after.strip_prefix("!--") {
-            rest = comment.split_once("-->").map_or("", |(_, rest)| rest);
+            let (comment, next) = comment.split_once("-->").unwrap_or((comment, ""));
+            tell(Piece::Hidden(comment));
+            rest = next;
             continue;
         }
         if let Some(data) = after.strip_prefix("![CDATA[") {
@@ -34,7 +38,9 @@ pub(crate) fn pieces<'t>(text: &'t str, mut tell: impl FnMut(Piece<'t>)) {
         rest = next;
         if let Some(name) = tag.strip_prefix('/') {
             tell(Piece::Close(local(name.trim())));
-        } else if !tag.starts_with(['!', '?']) {
+        } else if tag.starts_with(['!', '?']) {
+            tell(Piece::Hidden(tag));
+        } else {
             let alone = tag.ends_with('/');
             let tag = tag.trim_end_matches('/');
             let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
@@ -158,7 +164,7 @@ pub(crate) fn text(markup: &str) -> String {
             part(name, &mut out);
         }
         Piece::Text(text) if hidden == 0 => undone(text, &mut out),
-        Piece::Text(_) => {}
+        Piece::Text(_) | Piece::Hidden(_) => {}
     });
     out
 }

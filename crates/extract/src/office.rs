@@ -3,6 +3,8 @@
 use crate::ExtractFault;
 use crate::archive::Archive;
 use crate::markup::{Piece, attribute, pieces, undone};
+use crate::wire::{Stop, Teller};
+use backstop_detect::open;
 
 /// The text of an office file, at most `most` bytes.
 pub(crate) fn text(bytes: &[u8], most: usize) -> Result<String, ExtractFault> {
@@ -22,7 +24,7 @@ pub(crate) fn text(bytes: &[u8], most: usize) -> Result<String, ExtractFault> {
     for name in parts {
         let part = part(&archive, name, &mut left)?;
         if name.starts_with("xl/") {
-            sheet(&part, &shared, &mut out)
+            sheet_within(&part, &shared, most, &mut out)
         } else {
             prose(&part, &mut out)
         }
@@ -62,7 +64,7 @@ fn prose(part: &str, out: &mut String) {
         Piece::Close("delText" | "instrText") => deleted = deleted.saturating_sub(1),
         Piece::Close("p" | "h") => out.push('\n'),
         Piece::Text(text) if deleted == 0 => undone(text, out),
-        Piece::Open { .. } | Piece::Close(_) | Piece::Text(_) => {}
+        Piece::Open { .. } | Piece::Close(_) | Piece::Text(_) | Piece::Hidden(_) => {}
     });
     out.push('\n');
 }
@@ -83,13 +85,14 @@ fn shared_strings(part: &str) -> Vec<String> {
                 undone(text, last);
             }
         }
-        Piece::Open { .. } | Piece::Close(_) | Piece::Text(_) => {}
+        Piece::Open { .. } | Piece::Close(_) | Piece::Text(_) | Piece::Hidden(_) => {}
     });
     strings
 }
 
-/// Rows as lines, cells parted by tabs; formulas are left out, their values are not.
-fn sheet(part: &str, shared: &[String], out: &mut String) {
+/// Rows as lines, cells parted by tabs; formulas are left out, their values are not. Past `most` bytes cells say nothing more, so that one long string in a million cells
+/// is no bomb.
+fn sheet_within(part: &str, shared: &[String], most: usize, out: &mut String) {
     let (mut is_shared, mut formula, mut cell) = (false, false, false);
     pieces(part, |piece| match piece {
         Piece::Open { name: "c", rest, alone } => {
@@ -106,10 +109,110 @@ fn sheet(part: &str, shared: &[String], out: &mut String) {
         Piece::Text(text) if cell && !formula => {
             let number = text.trim().parse::<usize>().ok().filter(|_| is_shared);
             match number.and_then(|number| shared.get(number)) {
-                Some(string) => out.push_str(string),
+                Some(string) if out.len().saturating_add(string.len()) <= most => {
+                    out.push_str(string);
+                }
+                Some(_) => out.push('\u{fffd}'),
                 None => undone(text, out),
             }
         }
-        Piece::Open { .. } | Piece::Close(_) | Piece::Text(_) => {}
+        Piece::Open { .. } | Piece::Close(_) | Piece::Text(_) | Piece::Hidden(_) => {}
     });
+}
+
+/// Whether an archive is an office file.
+pub(crate) fn is_office(archive: &Archive<'_>) -> bool {
+    archive.names().any(|name| matches!(name, "[Content_Types].xml" | "content.xml"))
+}
+
+/// Whether a part of an office file is markup.
+pub(crate) fn is_markup(name: &[u8], plain: &[u8]) -> bool {
+    [b".xml".as_slice(), b".rels", b".vml"].iter().any(|end| name.ends_with(end))
+        || plain.trim_ascii_start().starts_with(b"<?xml")
+}
+
+/// Tells a part on the wire: everything that anybody wrote in it, deleted or hidden, then the
+/// markup as it stands.
+pub(crate) fn open_part(
+    name: &[u8],
+    plain: &[u8],
+    teller: &mut Teller<'_, '_>,
+) -> Result<(), Stop> {
+    let Ok(part) = crate::decoded(plain) else {
+        return teller.tell(open::Piece::Bytes(plain));
+    };
+    // In prose a word may stand in several runs; elsewhere each element is a value.
+    let prose = [b"word/".as_slice(), b"ppt/", b"content.xml", b"xl/sharedStrings", b"styles.xml"];
+    let joins = prose.iter().any(|start| name.starts_with(start));
+    let mut text = String::new();
+    pieces(&part, |piece| match piece {
+        Piece::Open { name, rest, .. } => {
+            opening(name, rest, &mut text);
+        }
+        Piece::Close("p" | "h" | "row" | "si" | "table-row") => text.push('\n'),
+        Piece::Close("tc" | "c" | "table-cell") => text.push('\t'),
+        Piece::Close(_) if !joins => text.push('\n'),
+        Piece::Close(_) => {}
+        Piece::Text(piece) => undone(piece, &mut text),
+        Piece::Hidden(piece) => {
+            text.push('\n');
+            text.push_str(piece);
+            text.push('\n');
+        }
+    });
+    teller.tell(open::Piece::Text(&text))?;
+    teller.tell(open::Piece::Aside(&part))
+}
+
+/// Attributes in which people write, or that lead somewhere.
+const WRITTEN: [&str; 9] = [
+    "Target",
+    "author",
+    "creator",
+    "descr",
+    "title",
+    "tooltip",
+    "href",
+    "prompt",
+    "lastModifiedBy",
+];
+
+fn opening(name: &str, rest: &str, text: &mut String) {
+    match name {
+        "tab" | "br" | "cr" | "s" | "line-break" => text.push(' '),
+        // A property is named by an attribute: sensitivity labels are properties.
+        "property" | "user-defined" => {
+            text.push('\n');
+            undone(attribute(rest, "name").unwrap_or_default(), text);
+            text.push_str(": ");
+        }
+        _ => {}
+    }
+    for wanted in WRITTEN {
+        if let Some(value) = attribute(rest, wanted) {
+            text.push('\n');
+            undone(value, text);
+            text.push('\n');
+        }
+    }
+}
+
+/// Tells the rows of a workbook with the strings that its cells refer to.
+pub(crate) fn open_sheets(archive: &Archive<'_>, teller: &mut Teller<'_, '_>) -> Result<(), Stop> {
+    let read = |name: &str, teller: &Teller<'_, '_>| {
+        let bytes = archive.entry(name, teller.left()).unwrap_or_default();
+        // What could not be read was said when the part was told for itself.
+        crate::decoded(&bytes).unwrap_or_default().into_owned()
+    };
+    if !archive.names().any(|name| name == SHARED) {
+        return Ok(());
+    }
+    let shared = shared_strings(&read(SHARED, teller));
+    for name in archive.names().filter(|name| name.starts_with("xl/worksheets/sheet")) {
+        let part = read(name, teller);
+        let mut rows = String::new();
+        sheet_within(&part, &shared, teller.left(), &mut rows);
+        teller.tell(open::Piece::Text(&rows))?;
+    }
+    Ok(())
 }

@@ -36,7 +36,7 @@ fn word_files_give_their_paragraphs() {
         <w:p><w:r><w:t>The qua</w:t></w:r><w:r><w:t xml:space=\"preserve\">rterly plan &amp; more</w:t></w:r></w:p>\
         <w:p><w:r><w:delText>gone</w:delText><w:t>second</w:t><w:tab/><w:t>line</w:t></w:r></w:p></w:body></w:document>";
     let bytes = archive(&[("word/document.xml", document), ("word/styles.xml", "<x>no</x>")]);
-    assert!(is_packed(&bytes));
+    assert!(backstop_detect::open::is_packed(&bytes));
     let text = text("plan.docx", &bytes, MOST).unwrap();
     assert_eq!(text.trim(), "The quarterly plan & more\nsecond line");
 }

@@ -83,7 +83,7 @@ controls! {
     DlpPii "dlp.pii" High "personal data in an outbound field";
     DlpCredential "dlp.credential" High "a credential in an outbound field";
     DlpClassification "dlp.classification" High "data above the ceiling of session, skill and tenant";
-    DlpEncoded "dlp.encoded" High "an encoded run of over 100 characters outside declared fields";
+    DlpEncoded "dlp.encoded" High "an encoded run of over 100 characters, or an archive or document that cannot be opened, outside declared fields";
     VolumeReceived "volume.received" High "the session received over 50,000,000 bytes from outside";
     VolumeCalls "volume.calls" Warning "the 500th external call of the session within 60 minutes";
     SandboxUndeclared "sandbox.undeclared" Critical "a sandboxed skill tried an egress that its manifest does not declare";

@@ -332,7 +332,7 @@ const RECIPIENT: Table = Table {
             "encodedFields",
             Shape::List(&Shape::Text("JSON Pointer")),
             "[]",
-            "where encoded runs may stand in a body; `*` is one step",
+            "where encoded runs, and archives and documents that cannot be opened, may stand in a body; `*` is one step, the empty text the whole body",
         ),
     ],
 };

@@ -133,7 +133,9 @@ fn check(config: &Config, paths: &[PathBuf], format: Format) -> Result<ExitCode>
         ..Limits::default()
     };
     let lens = Lens {
-        inspector: Inspector::new(nothing.into()).with_corpus(Some(Arc::new(corpus))),
+        inspector: Inspector::new(nothing.into())
+            .with_corpus(Some(Arc::new(corpus)))
+            .with_opener(Arc::new(backstop_extract::Opener)),
         looks: Looks {
             limits,
             scan: ScanOptions { families, ..ScanOptions::default() },

@@ -103,7 +103,8 @@ fn known(detectors: &Detectors) -> BTreeSet<&str> {
 }
 
 /// Entities that no pack names.
-const WITHOUT_PACK: [&str; 4] = ["CANARY", "DOCUMENT", "ENCODED_BASE64", "ENCODED_HEX"];
+const WITHOUT_PACK: [&str; 5] =
+    ["CANARY", "DOCUMENT", "ENCODED_BASE64", "ENCODED_HEX", "SEALED_CONTENT"];
 
 /// Names that share a word with this one.
 fn near(name: &str, known: &BTreeSet<&str>) -> String {

@@ -36,12 +36,11 @@ pub(crate) enum Notes {
 impl Lens {
     /// Everything found in a text.
     pub(super) fn report(&self, text: &str, media: &Media, scratch: &mut Scratch) -> Report {
-        let payload = Payload {
-            bytes: text.as_bytes(),
-            media: media.clone(),
-            coding: Coding::Identity,
-            at: "",
-        };
+        self.report_bytes(text.as_bytes(), media, scratch)
+    }
+
+    fn report_bytes(&self, bytes: &[u8], media: &Media, scratch: &mut Scratch) -> Report {
+        let payload = Payload { bytes, media: media.clone(), coding: Coding::Identity, at: "" };
         let mut report = self.inspector.inspect(payload, &self.looks, scratch);
         let shown = |acts| acts == Acts::Block || self.notes == Notes::Shown;
         report.found.retain(|found| shown(found.hit.acts));
@@ -51,6 +50,9 @@ impl Lens {
 
     /// The same; a file that is not what its name says (JSON with comments) is looked at as text.
     pub(super) fn report_file(&self, text: &mut Text, scratch: &mut Scratch) -> Report {
+        if let Some(packed) = &text.packed {
+            return self.report_bytes(packed, &text.media, scratch);
+        }
         let report = self.report(&text.text, &text.media, scratch);
         match report.outcome {
             Outcome::Unreadable(Unreadable::Malformed(_)) if text.media != Media::Text => {
@@ -89,7 +91,7 @@ fn one(name: &str, mut text: Text, lens: &Lens, scratch: &mut Scratch) -> File {
     findings.sort_by_key(|finding| finding.place.map_or((usize::MAX, 0), |p| (p.line, p.column)));
     File {
         name: name.to_owned(),
-        bytes: text.text.len(),
+        bytes: text.packed.as_ref().map_or(text.text.len(), Vec::len),
         findings,
         more,
         passed: passed(&report.outcome),

@@ -3,8 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 use backstop_detect::Media;
-use backstop_extract::ExtractFault;
-use std::borrow::Cow;
+use backstop_detect::open::{Container, container, is_packed};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,6 +29,8 @@ pub(crate) struct Text {
     pub(crate) media: Media,
     /// Whether it stands in the file like this.
     pub(crate) origin: Origin,
+    /// The file itself, where it has to be taken apart; there is no text then.
+    pub(crate) packed: Option<Vec<u8>>,
 }
 
 /// Whether a text stands in its file as it is.
@@ -37,7 +38,7 @@ pub(crate) struct Text {
 pub(crate) enum Origin {
     /// Places in the text are places in the file.
     Itself,
-    /// It was taken out of an office file or a PDF.
+    /// It is taken out of an archive, an office file or a PDF.
     Extracted,
 }
 
@@ -175,8 +176,8 @@ pub(crate) fn read(input: &Input, media: Option<&Media>, most: usize) -> Result<
         return Err(Passed::NoFile);
     }
     let bytes = take(file, most)?;
-    if backstop_extract::is_packed(&bytes) {
-        return extracted(&input.name, &bytes, most, input.named);
+    if is_packed(&bytes) {
+        return packed(&input.name, bytes, most, input.named);
     }
     let media = media.cloned().or_else(|| by_extension(path)).unwrap_or(Media::Text);
     decode(&bytes, media, input.named)
@@ -185,22 +186,34 @@ pub(crate) fn read(input: &Input, media: Option<&Media>, most: usize) -> Result<
 /// Reads standard input.
 fn read_stdin(media: Option<&Media>, most: usize) -> Result<Text, Passed> {
     let bytes = take(io::stdin().lock(), most)?;
-    if backstop_extract::is_packed(&bytes) {
-        return extracted(STDIN, &bytes, most, true);
+    if is_packed(&bytes) {
+        return packed(STDIN, bytes, most, true);
     }
     let text = decode(&bytes, Media::Text, true)?;
     let media = media.cloned().unwrap_or_else(|| guessed(&text.text));
     Ok(Text { media, ..text })
 }
 
-/// The text of an office file or a PDF.
-fn extracted(name: &str, bytes: &[u8], most: usize, named: bool) -> Result<Text, Passed> {
-    match backstop_extract::text(name, bytes, most.saturating_mul(4)).map(Cow::into_owned) {
-        Ok(text) => Ok(Text { text, media: Media::Text, origin: Origin::Extracted }),
-        // Any other archive.
-        Err(ExtractFault::Unknown) => Err(Passed::Binary { named }),
-        Err(fault) => Err(Passed::Unreadable(fault.to_string())),
+/// An archive, an office file or a PDF: taken apart where it is looked at.
+fn packed(name: &str, bytes: Vec<u8>, most: usize, named: bool) -> Result<Text, Passed> {
+    match container(&bytes) {
+        Some(Container::Sealed(_)) => return Err(Passed::Binary { named }),
+        // A PDF of pictures alone has nothing that could be looked at.
+        Some(Container::Pdf) => {
+            backstop_extract::text(name, &bytes, most.saturating_mul(4))
+                .map_err(|fault| Passed::Unreadable(fault.to_string()))?;
+        }
+        Some(
+            Container::Zip
+            | Container::ZipWithin
+            | Container::ZipBeside
+            | Container::Tar
+            | Container::Compound,
+        )
+        | None => {}
     }
+    let text = String::new();
+    Ok(Text { text, media: Media::Sniff, origin: Origin::Extracted, packed: Some(bytes) })
 }
 
 fn take(from: impl Read, most: usize) -> Result<Vec<u8>, Passed> {
@@ -230,7 +243,7 @@ fn decode(bytes: &[u8], media: Media, named: bool) -> Result<Text, Passed> {
             text
         }
     };
-    Ok(Text { text, media, origin: Origin::Itself })
+    Ok(Text { text, media, origin: Origin::Itself, packed: None })
 }
 
 fn wide(bytes: &[u8], join: impl Fn([u8; 2]) -> u16) -> String {

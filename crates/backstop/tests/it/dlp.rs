@@ -381,6 +381,59 @@ fn a_body_whose_coding_nobody_knows_is_refused() {
     });
 }
 
+/// A ZIP archive of one stored file.
+fn zip(name: &str, plain: &[u8], flags: u8) -> Vec<u8> {
+    let four = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+    let length = [u8::try_from(name.len()).unwrap(), 0];
+    let sizes = [four(plain.len()), four(plain.len())].concat();
+    let head =
+        [&[20, 0, flags, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &sizes, &length, &[0, 0]].concat();
+    let entry = [b"PK\x03\x04", &head[..], name.as_bytes(), plain].concat();
+    let directory = [b"PK\x01\x02\x14\0", &head[..], &[0; 14], name.as_bytes()].concat();
+    let end = [&[0, 0, 0, 0, 1, 0, 1, 0][..], &four(directory.len()), &four(entry.len()), &[0, 0]];
+    [&entry[..], &directory, b"PK\x05\x06", &end.concat()].concat()
+}
+
+#[test]
+fn archives_and_documents_are_opened_and_what_cannot_be_is_declared_or_stays() {
+    World::run(|world| {
+        let stage = Stage::new(world);
+        let clean = zip("a.txt", b"rain tomorrow", 0);
+        stage.passes(&clean, || stage.post(OTHER, "application/zip", &clean, &[]));
+        let bad = zip("a.txt", SSN.as_bytes(), 0);
+        for kind in ["application/zip", "application/octet-stream", "image/png", "text/plain"] {
+            stage.refused("dlp.pii", || stage.post(OTHER, kind, &bad, &[]));
+        }
+        let nested = zip("inner.zip", &bad, 0);
+        stage.refused("dlp.pii", || stage.post(OTHER, "application/zip", &nested, &[]));
+        stage.refused("dlp.pii", || stage.json(OTHER, &json!({ "f": encoded(&gzip(&bad)) })));
+        let part = [
+            &b"--B\r\ncontent-disposition: form-data; name=\"f\"; filename=\"a.docx\"\r\n\r\n"[..],
+            &bad,
+            b"\r\n--B--\r\n",
+        ]
+        .concat();
+        stage.refused("dlp.pii", || {
+            stage.post(OTHER, "multipart/form-data; boundary=B", &part, &[])
+        });
+        // Encrypted: refused, but where the recipient declares the field.
+        let sealed = zip("a.txt", &[0x9d; 40], 1);
+        stage.refused("dlp.encoded", || stage.post(OTHER, "application/zip", &sealed, &[]));
+        let data =
+            json!({ "messages": [{ "content": [{ "source": { "data": encoded(&sealed) } }] }] });
+        stage.passes(data.to_string().as_bytes(), || stage.json(MODEL, &data));
+        stage.refused("dlp.encoded", || stage.json(OTHER, &data));
+        // What is found in a declared field is found all the same.
+        let data =
+            json!({ "messages": [{ "content": [{ "source": { "data": encoded(&bad) } }] }] });
+        stage.refused("dlp.pii", || stage.json(MODEL, &data));
+    });
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     out.write_all(bytes).unwrap();

@@ -5,6 +5,8 @@
 //! does not hold, a cut stream. Several gzip members or Zstandard frames in a row are read as one
 //! (RFC 1952 §2.2, RFC 8878 §3.1). Next: `nature`.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "this is the one door")]
+
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -54,6 +56,14 @@ pub fn inflate(codec: Codec, bytes: &[u8], cap: usize) -> Result<Vec<u8>, Inflat
     let mut out = Vec::new();
     let rest = inflate_into(codec, bytes, cap, &mut out)?;
     if rest.is_empty() { Ok(out) } else { Err(InflateFault::Trailing) }
+}
+
+/// The same as far as it goes: what came before a fault, and the fault. What follows the stream is
+/// left out.
+pub fn inflate_some(codec: Codec, bytes: &[u8], cap: usize) -> (Vec<u8>, Option<InflateFault>) {
+    let mut out = Vec::new();
+    let fault = inflate_into(codec, bytes, cap, &mut out).err();
+    (out, fault)
 }
 
 /// The same into a buffer, which on a fault holds what came before it. Answers what follows the

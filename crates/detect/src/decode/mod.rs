@@ -82,6 +82,14 @@ impl Transform {
     pub const FORM: Self = Self("form");
     /// Multipart within text.
     pub const MULTIPART: Self = Self("multipart");
+    /// An archive or an office file taken apart.
+    pub const ZIP: Self = Self("zip");
+    /// A tape archive taken apart.
+    pub const TAR: Self = Self("tar");
+    /// A PDF taken apart.
+    pub const PDF: Self = Self("pdf");
+    /// A compound file taken apart.
+    pub const COMPOUND: Self = Self("compound");
 
     /// A decompression.
     pub const fn of(codec: inflate::Codec) -> Self {

@@ -7,6 +7,7 @@ use super::bytes::{ALNUM, BLANK, CONTROL, DIGIT, HEX, LOWER, RUN, UPPER, is};
 use super::nature::{Nature, nature, said, stretches};
 use super::{base32, base58, base64, hex};
 use crate::decode::Transform;
+use crate::open::{begins, container};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -120,7 +121,7 @@ pub(crate) struct Decoded {
 
 /// Decoded bytes that are worth another look.
 pub(crate) enum Content {
-    /// Text, or a compressed stream.
+    /// Text, a compressed stream, or a container.
     Whole(Vec<u8>),
     /// The readable stretches of something else, with the whole, which may be compressed.
     Stretches(Option<String>, Vec<u8>),
@@ -162,7 +163,7 @@ pub(crate) fn decodings(run: &[u8]) -> Vec<Decoded> {
 
 fn whole(by: Transform, bytes: Option<Vec<u8>>, out: &mut Vec<Decoded>) {
     if let Some(bytes) = bytes
-        && nature(&bytes) != Nature::Noise
+        && (nature(&bytes) != Nature::Noise || container(&bytes).is_some())
     {
         out.push(Decoded { by, to: Content::Whole(bytes) });
     }
@@ -194,7 +195,7 @@ fn in_base64(run: &[u8], shape: &Shape, out: &mut Vec<Decoded>) {
     // Three quanta tell most words from encoded text.
     if worth_a_look(run)
         && let Some(bytes) = base64::decode(run)
-        && nature(&bytes) != Nature::Noise
+        && (nature(&bytes) != Nature::Noise || container(&bytes).is_some())
     {
         out.push(Decoded { by: Transform::BASE64, to: Content::Whole(bytes) });
         return;
@@ -206,7 +207,7 @@ fn in_base64(run: &[u8], shape: &Shape, out: &mut Vec<Decoded>) {
     let mut noise = None;
     for skip in 0..4 {
         let Some(bytes) = run.get(skip..).and_then(base64::decode) else { continue };
-        if skip > 0 && nature(&bytes) != Nature::Noise {
+        if (skip > 0 && nature(&bytes) != Nature::Noise) || container(&bytes).is_some() {
             out.push(Decoded { by: Transform::BASE64, to: Content::Whole(bytes) });
             return;
         }
@@ -231,6 +232,7 @@ fn worth_a_look(run: &[u8]) -> bool {
     // Nine bytes of noise are hardly ever free of both.
     odd + high <= 1
         || said(&probe).is_some()
+        || begins(&probe)
         || matches!(probe, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0xef, 0xbb, 0xbf, ..])
         || matches!(probe, [0x78 | 0x68 | 0x58 | 0x48, ..])
         || matches!(probe, [0, _, 0, _, 0, ..] | [_, 0, _, 0, _, 0, ..])

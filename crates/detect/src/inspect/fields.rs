@@ -1,6 +1,7 @@
 //! The walk: a payload is uncompressed, taken for what it is, and each of its fields looked at.
 //! Next: `look`.
 
+use super::containers::Rest;
 use super::documents::Role;
 use super::inspection::{Inspection, Site, Taste};
 use super::media::sniffed;
@@ -60,11 +61,17 @@ impl Inspection<'_> {
             self.parts(bytes, boundary, deep);
             return;
         }
+        let path = Path::default();
+        let whole = Site { path: &path, field: 0, content: true, key: None };
+        // What a text says of itself is no reason not to open it.
+        let opened = self.opened(bytes, &whole);
+        if opened != Rest::Itself {
+            self.look_at_rest(opened, bytes, &whole);
+            return;
+        }
         let Some(text) = self.text(bytes, media) else {
-            let path = Path::default();
             let field = self.next_field();
-            let site = Site { path: &path, field, content: true, key: None };
-            self.look_at_bytes(bytes, &site);
+            self.look_into(bytes, &Site { field, ..whole });
             return;
         };
         let depth = self.looks.limits.depth.min(MAX_DEPTH);

@@ -1,5 +1,5 @@
 //! A text looked at: scanned as it is, with its escapes and disguises undone, and whatever in it
-//! decodes to something, looked at in its turn. Next: `neighbours`.
+//! decodes to something, looked at in its turn. Next: `containers`.
 //!
 //! One level undoes every kind of escape once, in a fixed order; the next level begins where a
 //! decoder gave new text. Levels are bounded by `Limits::chain`, bytes by `Limits::decoded` and
@@ -43,8 +43,8 @@ const LAYERS: [Layer; 8] = [
 ];
 
 /// The most that a compressed stream within a text may grow, and what it may reach in any case.
-const RATIO: usize = 256;
-const SMALL: usize = 64 << 10;
+pub(super) const RATIO: usize = 256;
+pub(super) const SMALL: usize = 64 << 10;
 /// The longest bytes that are tried as a compressed stream without a signature.
 const MAX_GUESSED: usize = 256 << 10;
 /// The shortest.
@@ -92,6 +92,10 @@ impl Inspection<'_> {
                 continue;
             }
             let Some(rewrite) = undo(current.as_deref().unwrap_or(text)) else { continue };
+            if let Some(before) = current.as_deref().filter(|_| taste == Taste::Usual) {
+                // JSON that an escape hid: the next one would spoil its strings.
+                self.structured(before, &survey, site);
+            }
             let plain = rewrite.excerpt();
             if !self.first_time(Sight::Decoded, plain.as_bytes(), site) {
                 continue;
@@ -151,7 +155,7 @@ impl Inspection<'_> {
     }
 
     /// Whether one more level may be looked at.
-    fn deeper(&mut self) -> bool {
+    pub(super) fn deeper(&mut self) -> bool {
         if self.chain.len() < self.looks.limits.chain {
             return true;
         }
@@ -276,6 +280,12 @@ impl Inspection<'_> {
         if self.spent() || !self.first_time(Sight::Decoded, bytes, site) {
             return;
         }
+        let rest = self.opened(bytes, site);
+        self.look_at_rest(rest, bytes, site);
+    }
+
+    /// Looks at bytes that are no container, or are more than that.
+    pub(super) fn look_into(&mut self, bytes: &[u8], site: &Site<'_>) {
         match nature(bytes) {
             Nature::Text(text) => self.look(&text, site),
             Nature::Wide(text) => {

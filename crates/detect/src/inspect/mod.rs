@@ -12,9 +12,10 @@
 //!
 //! Reading order: `payload`, `media`, `report`, `inspection` (one inspection's state), `alike`
 //! (which of many findings are kept), `fields` (the walk), `look` (a text, decoded and looked at
-//! again), `neighbours` (values split over fields).
+//! again), `containers` (archives and documents opened), `neighbours` (values split over fields).
 
 mod alike;
+mod containers;
 mod documents;
 mod fields;
 mod inspection;
@@ -35,6 +36,7 @@ use crate::corpus::Corpus;
 use crate::detectors::Detectors;
 use crate::engine::Scratch;
 use crate::name::Names;
+use crate::open::Open;
 use inspection::Inspection;
 use std::sync::Arc;
 
@@ -47,12 +49,14 @@ pub struct Inspector {
     pub names: Names,
     /// Registered documents.
     pub corpus: Option<Arc<Corpus>>,
+    /// What takes archives and documents apart; without it each of them is a finding.
+    pub opener: Option<Arc<dyn Open>>,
 }
 
 impl Inspector {
     /// An inspector without names.
     pub fn new(detectors: Arc<Detectors>) -> Self {
-        Self { detectors, names: Names::Off, corpus: None }
+        Self { detectors, names: Names::Off, corpus: None, opener: None }
     }
     /// The same with names.
     #[must_use]
@@ -64,6 +68,12 @@ impl Inspector {
     #[must_use]
     pub fn with_corpus(mut self, corpus: Option<Arc<Corpus>>) -> Self {
         self.corpus = corpus;
+        self
+    }
+    /// The same with what takes archives and documents apart.
+    #[must_use]
+    pub fn with_opener(mut self, opener: Arc<dyn Open>) -> Self {
+        self.opener = Some(opener);
         self
     }
     /// Everything found in a payload.

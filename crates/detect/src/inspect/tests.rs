@@ -687,6 +687,22 @@ fn a_stored_zlib_stream_is_a_stream() {
     );
 }
 
+/// Undoing the escapes of a JSON text as a whole spoils its strings.
+#[test]
+fn json_that_an_escape_hid_is_read_before_the_next_escape_is_undone() {
+    for count in 0..60 {
+        let before: String =
+            (0..count).map(|n| char::from(b'a' + u8::try_from(n * 7 % 26).unwrap())).collect();
+        let mut text = format!("{before} {KEY} {}", &before[count / 2..]).into_bytes();
+        for wrap in [Wrap::Hex, Wrap::Base85, Wrap::Json, Wrap::Html] {
+            text = wrap.wrap(&text);
+        }
+        let report = inspect(Media::Text, &text);
+        let found = report.found.iter().any(|found| &*found.hit.entity == "TEST_KEY");
+        assert!(found, "{count}: {:?} {:?}", lines(&report), report.outcome);
+    }
+}
+
 #[test]
 fn a_banner_at_the_head_of_a_field_is_one() {
     let inspector = Inspector::new(crate::Detectors::builtin());

@@ -7,6 +7,7 @@ use super::evidence::Gathered;
 use super::windows;
 use backstop_detect::{
     Coding, Inspector, Limits, Looks, Media, Outcome, Payload, Report, ScanOptions, Score, Scratch,
+    Unreadable,
 };
 use backstop_model::finding::{Evidence, Look, Part};
 use backstop_policy::DlpTerms;
@@ -126,7 +127,10 @@ impl Job {
                 at: piece.at,
             };
             let Report { found, outcome, .. } = self.inspector.inspect(payload, &looks, scratch);
-            if effort == Effort::Little && matches!(outcome, Outcome::OverLimit(_)) {
+            // What is a bomb within a little may be no bomb within the limits.
+            let little =
+                matches!(outcome, Outcome::OverLimit(_) | Outcome::Unreadable(Unreadable::Bomb));
+            if effort == Effort::Little && little {
                 return None;
             }
             gathered.end(look(outcome, piece.at));

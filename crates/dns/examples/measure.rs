@@ -1,0 +1,129 @@
+//! What `cargo xtask bench dns` runs beside other resolvers: the floor (a loop that receives a batch
+//! and sends it back), our listeners with a service that answers at once, and an authority for
+//! everybody to ask.
+//!
+//! `measure bare|front|authority ADDRESS THREADS`
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a tool for benchmarks"
+)]
+
+use backstop_dns::body::Head;
+use backstop_dns::server::{Config, Known, Now, Reply, Service, Source, Why, start};
+use backstop_dns::wire::answer::{self, Finish, Limit};
+use backstop_dns::wire::query::{self, Query};
+use backstop_gate::{OsRandom, SystemClock};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use socket2::{Domain, Socket, Type};
+use std::io::{IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd as _;
+use std::time::Instant;
+use tokio::sync::watch;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let address: SocketAddr = arguments[2].parse().unwrap();
+    let threads: usize = arguments[3].parse().unwrap();
+    match arguments[1].as_str() {
+        "bare" => in_threads(address, threads, bare),
+        "authority" => in_threads(address, threads, authority),
+        "front" => front(address, threads),
+        other => panic!("no mode `{other}`"),
+    }
+}
+
+fn in_threads(address: SocketAddr, threads: usize, work: fn(&UdpSocket)) {
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None).unwrap();
+            socket.set_reuse_port(true).unwrap();
+            let _best_effort = socket.set_recv_buffer_size(4 << 20);
+            socket.bind(&address.into()).unwrap();
+            scope.spawn(move || work(&UdpSocket::from(socket)));
+        }
+    });
+}
+
+/// The floor: 64 datagrams in, the same 64 out with QR set, nothing read.
+fn bare(socket: &UdpSocket) {
+    const BATCH: usize = 64;
+    let mut octets = Box::new([[0u8; 1_232]; BATCH]);
+    let mut arrivals = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+    let mut departures = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+    let fd = socket.as_raw_fd();
+    loop {
+        let mut to = [None; BATCH];
+        let mut lengths = [0; BATCH];
+        let mut count = 0;
+        {
+            let mut slices = octets.each_mut().map(|octets| [IoSliceMut::new(octets)]);
+            let flags = MsgFlags::MSG_WAITFORONE;
+            let Ok(got) = recvmmsg(fd, &mut arrivals, slices.iter_mut(), flags, None) else { continue };
+            for message in got {
+                (to[count], lengths[count]) = (message.address, message.bytes);
+                count += 1;
+            }
+        }
+        for octets in octets.iter_mut().take(count) {
+            octets[2] |= 0x80;
+        }
+        let slices: [[IoSlice<'_>; 1]; BATCH] =
+            std::array::from_fn(|number| [IoSlice::new(&octets[number][..lengths[number]])]);
+        let _sent = sendmmsg(fd, &mut departures, &slices[..count], &to[..count], [], MsgFlags::MSG_DONTWAIT);
+    }
+}
+
+/// One address for every name, to be kept for an hour.
+fn authority(socket: &UdpSocket) {
+    let mut octets = [0; 4_096];
+    let mut out = Vec::new();
+    loop {
+        let Ok((length, source)) = socket.recv_from(&mut octets) else { continue };
+        let message = &octets[..length];
+        let Ok(Query { manner, .. }) = query::read(message) else { continue };
+        answer::begin(&mut out, &manner, message);
+        let head = address(&mut out);
+        answer::finish(&mut out, &manner, &Finish { head, error: None, cookie: None, limit: Limit::Known });
+        let _sent = socket.send_to(&out, source);
+    }
+}
+
+fn address(out: &mut Vec<u8>) -> Head {
+    out.extend_from_slice(&[0xC0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4, 93, 184, 215, 14]);
+    Head { rcode: 0, answers: 1, authorities: 0 }
+}
+
+/// The listeners as they are, before a service that costs nothing.
+fn front(address: SocketAddr, threads: usize) {
+    let config = Config { listen: vec![address], threads, ..Config::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = start(config, Constant, &SystemClock, &OsRandom).unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        server.run(stopped).await.unwrap();
+    });
+}
+
+struct Constant;
+
+impl Service for Constant {
+    type Client = ();
+    type Waiting = ();
+
+    fn client(&self, _: SocketAddr, _: IpAddr) -> Option<Known<()>> {
+        Some(Known { client: (), source: Source::Named })
+    }
+
+    fn now(&self, (): &(), _: &Query, _: Instant, out: &mut Vec<u8>) -> Now<()> {
+        Now::Reply(Reply { head: address(out), why: Why::Answered })
+    }
+
+    async fn later(&self, (): (), (): (), _: Query, mut out: Vec<u8>) -> (Reply, Vec<u8>) {
+        (Reply { head: address(&mut out), why: Why::Answered }, out)
+    }
+}

@@ -63,7 +63,9 @@ fn bare(socket: &UdpSocket) {
         {
             let mut slices = octets.each_mut().map(|octets| [IoSliceMut::new(octets)]);
             let flags = MsgFlags::MSG_WAITFORONE;
-            let Ok(got) = recvmmsg(fd, &mut arrivals, slices.iter_mut(), flags, None) else { continue };
+            let Ok(got) = recvmmsg(fd, &mut arrivals, slices.iter_mut(), flags, None) else {
+                continue;
+            };
             for message in got {
                 (to[count], lengths[count]) = (message.address, message.bytes);
                 count += 1;
@@ -74,7 +76,14 @@ fn bare(socket: &UdpSocket) {
         }
         let slices: [[IoSlice<'_>; 1]; BATCH] =
             std::array::from_fn(|number| [IoSlice::new(&octets[number][..lengths[number]])]);
-        let _sent = sendmmsg(fd, &mut departures, &slices[..count], &to[..count], [], MsgFlags::MSG_DONTWAIT);
+        let _sent = sendmmsg(
+            fd,
+            &mut departures,
+            &slices[..count],
+            &to[..count],
+            [],
+            MsgFlags::MSG_DONTWAIT,
+        );
     }
 }
 
@@ -88,7 +97,11 @@ fn authority(socket: &UdpSocket) {
         let Ok(Query { manner, .. }) = query::read(message) else { continue };
         answer::begin(&mut out, &manner, message);
         let head = address(&mut out);
-        answer::finish(&mut out, &manner, &Finish { head, error: None, cookie: None, limit: Limit::Known });
+        answer::finish(
+            &mut out,
+            &manner,
+            &Finish { head, error: None, cookie: None, limit: Limit::Known },
+        );
         let _sent = socket.send_to(&out, source);
     }
 }

@@ -82,7 +82,13 @@ impl Service for Names {
         Some(Known { client, source })
     }
 
-    fn now(&self, client: &NameClient, query: &Query, at: Instant, out: &mut Vec<u8>) -> Now<Waiting> {
+    fn now(
+        &self,
+        client: &NameClient,
+        query: &Query,
+        at: Instant,
+        out: &mut Vec<u8>,
+    ) -> Now<Waiting> {
         match self.gate.ask_name_now(client, &question(query)) {
             None => Now::Later(Waiting::Unasked),
             Some(NameAnswer::Permit(permit)) => self.permitted(permit, query, at, out),

@@ -32,6 +32,7 @@ const TESTS: &[Package] = &[
     Package { program: "git", name: "git", why: "a client to test with, and tidy" },
     Package { program: "python3", name: "python3", why: "a client to test with" },
     Package { program: "npm", name: "npm", why: "brings Node 24" },
+    Package { program: "nsd", name: "nsd", why: "a name server to test with" },
     Package { program: "tinyproxy", name: "tinyproxy-bin", why: "an upstream proxy to test with" },
 ];
 

@@ -5,7 +5,7 @@
 //!  world      a thread's own network and its own /etc/hosts: real names, public-looking addresses
 //!  backstop   the real binary: start, session, stop, kill          client   raw HTTP from a test
 //!  upstream   HTTP and TLS servers that record                     attacker counts what reaches it
-//!  nameserver a name server that lies on order
+//!  nameserver a name server that lies on order          nsd      an honest one
 //!  load       tunnels, requests, slow clients, refusals            ca       certificates for TLS
 //!  bench      Backstop beside other proxies
 //!  kin        the same servers in processes of their own (`testkit …`)
@@ -33,6 +33,7 @@ pub mod kin;
 pub mod load;
 pub mod message;
 pub mod nameserver;
+pub mod nsd;
 mod serving;
 pub mod upstream;
 pub mod world;
@@ -42,5 +43,6 @@ pub use backstop::{Backstop, Session, Setup};
 pub use ca::Ca;
 pub use kin::Kin;
 pub use nameserver::NameServer;
+pub use nsd::Nsd;
 pub use upstream::{Answer, Upstream};
 pub use world::World;

@@ -264,7 +264,8 @@ impl<'k> Walk<'k> {
                 self.addresses.push(address.into());
                 data.extend(address.octets());
             }
-            // Names in it are written out: they were compressed against another message.
+            // Names in it are written out, in lower case: they were compressed against another
+            // message, whose question had a case of its own.
             _ => compose(record, &mut data)?,
         }
         Ok(data)
@@ -285,7 +286,7 @@ impl<'k> Walk<'k> {
             let record = parsed.to_record::<Soa<ParsedName<&[u8]>>>();
             let soa = record.ok().flatten().ok_or(Failure::Unacceptable)?;
             let mut data = Vec::new();
-            soa.data().compose_rdata(&mut data).map_err(|_| Failure::Unacceptable)?;
+            soa.data().compose_canonical_rdata(&mut data).map_err(|_| Failure::Unacceptable)?;
             self.plain.authority(&zone, QueryType::SOA, &data)?;
             // RFC 2308 §5: the lesser of the two.
             let ttl = read_ttl(soa.ttl().as_secs()).min(read_ttl(soa.data().minimum().as_secs()));
@@ -324,7 +325,7 @@ const fn read_ttl(seconds: u32) -> u32 {
 fn compose(record: &Record<'_>, into: &mut Vec<u8>) -> Result<(), Failure> {
     type Any<'m> = AllRecordData<&'m [u8], ParsedName<&'m [u8]>>;
     let record = record.parsed.to_any_record::<Any<'_>>().map_err(|_| Failure::Unacceptable)?;
-    record.data().compose_rdata(into).map_err(|_| Failure::Unacceptable)
+    record.data().compose_canonical_rdata(into).map_err(|_| Failure::Unacceptable)
 }
 
 const NOERROR: u8 = 0;

@@ -34,6 +34,7 @@ mod tests {
     #[test]
     #[expect(
         clippy::disallowed_methods,
+        clippy::string_slice,
         reason = "the test starts itself once more, to see what a panic prints"
     )]
     fn a_panic_says_where_and_quotes_nothing() {

@@ -82,7 +82,7 @@ fn prose(dice: &mut Dice, vocabulary: &[String], bytes: usize) -> String {
         let word = &vocabulary[rank.min(vocabulary.len() - 1)];
         text.push_str(word);
         (sentence, line) = (sentence + 1, line + word.len() + 1);
-        if sentence > 6 && dice.roll() % 12 == 0 {
+        if sentence > 6 && dice.roll().is_multiple_of(12) {
             text.push('.');
             sentence = 0;
         }

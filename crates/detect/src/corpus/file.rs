@@ -33,10 +33,8 @@ pub enum CorpusFault {
 
 impl From<io::Error> for CorpusFault {
     fn from(fault: io::Error) -> Self {
-        match fault.kind() {
-            io::ErrorKind::UnexpectedEof => Self::Damaged,
-            kind => Self::Unreadable(kind),
-        }
+        let kind = fault.kind();
+        if kind == io::ErrorKind::UnexpectedEof { Self::Damaged } else { Self::Unreadable(kind) }
     }
 }
 

@@ -200,7 +200,7 @@ fn archives_are_opened_and_what_they_hold_is_found() {
     }
     finds(&tar("notes.txt", secret));
     finds(&gzip(&tar("notes.txt", &zip(&[packed_file("y", secret)]))));
-    finds(&zip_behind(b"", &[clean.clone()], secret));
+    finds(&zip_behind(b"", std::slice::from_ref(&clean), secret));
     assert!(
         found(&zip(&[clean.clone(), packed_file("b.txt", b"nor here, for that matter")]))
             .is_empty()
@@ -272,7 +272,7 @@ fn archives_with_two_readings_are_refused() {
     sealed(&zip(&[File { local_name: "b.txt", ..harmless.clone() }]));
     sealed(&zip(&[File { local_method: 0, ..harmless.clone() }]));
     sealed(&zip(&[File { size: 7, ..harmless.clone() }]));
-    let mut flags = zip(&[harmless.clone()]);
+    let mut flags = zip(std::slice::from_ref(&harmless));
     flags[6] |= 1;
     sealed(&flags);
     // An entry that only its header tells of, another reader's whole archive.
@@ -339,8 +339,8 @@ fn what_is_encrypted_or_packed_in_unknown_ways_is_a_finding() {
 fn bombs_cost_their_limit_and_are_refused() {
     let zeros = vec![0; 64 << 20];
     let bomb = File { size: zeros.len(), ..packed_file("zeros", &zeros) };
-    let layer = zip(&[packed_file("inner", &zip(&[bomb.clone()]))]);
-    for bytes in [zip(&[bomb.clone()]), layer, gzip(&zip(&[bomb]))] {
+    let layer = zip(&[packed_file("inner", &zip(std::slice::from_ref(&bomb)))]);
+    for bytes in [zip(std::slice::from_ref(&bomb)), layer, gzip(&zip(&[bomb]))] {
         let report = inspect(Media::Sniff, &bytes);
         assert_eq!(report.outcome, Outcome::Unreadable(Unreadable::Bomb));
     }
@@ -492,7 +492,7 @@ fn hostile_pdfs_cost_little_and_are_never_clean() {
     sealed(b"%PDF-1.4\n1 0 obj\nnonsense");
     let zeros = zlib(&vec![b' '; 64 << 20]);
     let bomb = stream("/Filter /FlateDecode", &zeros);
-    let report = inspect(Media::Sniff, &page(b"BT ET", &[bomb.clone()], ""));
+    let report = inspect(Media::Sniff, &page(b"BT ET", std::slice::from_ref(&bomb), ""));
     assert_eq!(report.outcome, Outcome::Unreadable(Unreadable::Bomb));
     // Bombs that only a reader of objects and tables unfolds.
     for dict in [

@@ -68,10 +68,10 @@ impl Resolver {
             self.answers.look_up(key, Reach::Any, Asker::Session(who.session.clone()))
         };
         let (six, four) = tokio::join!(ask(QueryType::AAAA), ask(QueryType::A));
-        let mut addresses = Vec::new();
+        let (mut sixes, mut fours) = (Vec::new(), Vec::new());
         let mut left = self.config.ceiling;
         let mut failed = None;
-        for found in [six, four] {
+        for (found, addresses) in [(six, &mut sixes), (four, &mut fours)] {
             match found {
                 Ok((entry, age)) => {
                     // A pin must not outlive the answer that it was made of, but for the floor.
@@ -86,6 +86,7 @@ impl Resolver {
                 Err(failure) => failed = Some(failure),
             }
         }
+        let addresses = together(&sixes, &fours);
         if failed.is_some() {
             // Half an answer is no reason to do without the other half for long.
             left = Duration::ZERO;
@@ -119,6 +120,15 @@ impl Resolve for Resolver {
     ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
         Box::pin(self.look_up(name, who))
     }
+}
+
+/// At most [`ADDRESSES`], half of them of each family if there are so many. What is left out is not
+/// dialled, so it need not be judged.
+fn together(sixes: &[IpAddr], fours: &[IpAddr]) -> Vec<IpAddr> {
+    let half = ADDRESSES / 2;
+    let six = sixes.len().min(ADDRESSES - fours.len().min(half));
+    let four = fours.len().min(ADDRESSES - six);
+    sixes.iter().take(six).chain(fours.iter().take(four)).copied().collect()
 }
 
 fn fault(name: &HostName, failure: Failure) -> ResolveFault {
@@ -163,5 +173,7 @@ impl Pins {
     }
 }
 
+/// LIMIT: addresses of one name; the dialer takes no more.
+const ADDRESSES: usize = 64;
 /// LIMIT: names of sessions that are remembered.
 const PINS: usize = 16_384;

@@ -50,6 +50,10 @@ impl Service<'_> {
             let (key, value, behind) = split(rest).ok_or(Failure::Unacceptable)?;
             match key {
                 MANDATORY => mandatory = value,
+                ALPN if is_alpn(value) => {}
+                NO_DEFAULT_ALPN if value.is_empty() => {}
+                PORT if value.len() == 2 => {}
+                ALPN | NO_DEFAULT_ALPN | PORT => return Err(Failure::Unacceptable),
                 IPV4_HINT => addresses::<4>(value, hints)?,
                 IPV6_HINT => addresses::<16>(value, hints)?,
                 _ => {}
@@ -81,6 +85,18 @@ fn split(params: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let (length, rest) = rest.split_first_chunk::<2>()?;
     let (value, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
     Some((u16::from_be_bytes(*key), value, rest))
+}
+
+/// RFC 9460 §7.1.1: names, each behind its length, at least one and none of them empty.
+fn is_alpn(value: &[u8]) -> bool {
+    let mut rest = value;
+    while let Some((length, behind)) = rest.split_first() {
+        match behind.split_at_checked(usize::from(*length)) {
+            Some((name, behind)) if !name.is_empty() => rest = behind,
+            Some(_) | None => return false,
+        }
+    }
+    !value.is_empty()
 }
 
 /// RFC 9460 §7.3: one address behind the other, at least one.
@@ -162,6 +178,11 @@ mod tests {
             param(IPV4_HINT, &[10, 0, 0]),
             param(IPV6_HINT, &[0; 17]),
             param(MANDATORY, &[0]),
+            param(PORT, &[1]),
+            param(NO_DEFAULT_ALPN, &[1]),
+            param(ALPN, &[]),
+            param(ALPN, b"\x00"),
+            param(ALPN, b"\x03h2"),
             vec![0, 1, 0],
             vec![0, 1, 0, 9, 1],
         ] {

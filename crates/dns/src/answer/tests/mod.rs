@@ -1,6 +1,7 @@
 //! The resolver's upstream side against a name server that lies on order. Next: `lies`.
 
 mod lies;
+mod mangled;
 mod real;
 mod times;
 mod upstreams;

@@ -149,7 +149,12 @@ async fn an_answer_that_is_asked_for_is_refreshed_before_its_time() {
 async fn rotating_addresses_are_pinned_together() {
     let server = NameServer::start(|asked| {
         let rotating = |n| address(&asked.name, 5, &format!("93.184.{}.{n}", asked.before));
-        told(asked, &if asked.qtype == 1 { (0..60).map(rotating).collect() } else { vec![] })
+        let six = |n| address(&asked.name, 5, &format!("2606:2800::{n:x}"));
+        match (asked.qtype, asked.name.as_str()) {
+            (1, _) => told(asked, &(0..60).map(rotating).collect::<Vec<_>>()),
+            (28, "both.example") => told(asked, &(0..60).map(six).collect::<Vec<_>>()),
+            _ => told(asked, &[]),
+        }
     });
     let resolver = Resolver::new(Stage::new(&[&server]).answers(), PinConfig::default());
     let name = HostName::parse("name.example").unwrap();
@@ -157,6 +162,11 @@ async fn rotating_addresses_are_pinned_together() {
     let first = resolver.resolve(&name, &who).await.unwrap();
     assert_eq!(first.len(), 60);
     assert_eq!(resolver.resolve(&name, &who).await.unwrap(), first);
+    // The dialer takes 64 at most: half of each family.
+    let both = HostName::parse("both.example").unwrap();
+    let both = resolver.resolve(&both, &who).await.unwrap();
+    assert_eq!(both.iter().filter(|address| address.is_ipv6()).count(), 32);
+    assert_eq!(both.len(), 64);
 }
 
 #[tokio::test]

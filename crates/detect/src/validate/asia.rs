@@ -6,9 +6,7 @@
 //! National Tax Agency (corporate number).
 
 use super::Verdict;
-use super::numeral::{
-    bare, digit_count, digits, is_date, looks_like_clock, pair, trade_item, weighted,
-};
+use super::numeral::{bare, digits, is_date, looks_like_clock, pair, trade_item, weighted};
 
 /// NRIC and FIN: S, T, F, G or M, seven digits, check letter.
 pub(crate) fn sg_nric_fin(text: &str) -> Verdict {
@@ -96,12 +94,18 @@ pub(crate) fn th_tnin(text: &str) -> Verdict {
     if verdict == Verdict::Valid && ambiguous { Verdict::Unknown } else { verdict }
 }
 
-/// A Philippine TIN begins with 0 to 5; the branch code is three to five digits.
+/// A Philippine TIN begins with 0 to 5, or holds the check digit (the ninth, mod 11), which older
+/// ones do not; the branch code is three to five digits.
 pub(crate) fn ph_tin(text: &str) -> Verdict {
-    let first = text.bytes().find(u8::is_ascii_digit);
-    let plausible = first.is_some_and(|digit| digit <= b'5')
-        && text.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
-    Verdict::possible(plausible && matches!(digit_count(text), 9 | 12..=14))
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
+    let Some([a, b, c, d, e, f, g, h, check]) = digits.first_chunk() else {
+        return Verdict::Invalid;
+    };
+    let number = [a, b, c, d, e, f, g, h].map(|digit| digit - b'0');
+    let sum = weighted(&number, &[9, 8, 7, 6, 5, 4, 3, 2]);
+    let holds = sum % 11 == u32::from(check - b'0');
+    let plausible = (*a <= b'5' || holds) && digits.iter().any(|digit| *digit != b'0');
+    Verdict::possible(plausible && matches!(digits.len(), 9 | 12..=14))
 }
 
 /// Resident identity number: region, birth date, order, check sign of ISO 7064 mod 11-2.

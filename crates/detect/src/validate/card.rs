@@ -16,10 +16,15 @@ pub(crate) fn card_named(text: &str) -> Verdict {
     Verdict::of((12..=19).contains(&text.len()) && !clock && checks(text))
 }
 
-/// As `card_number`, and fifteen or sixteen digits that begin with 1: what Presidio reports.
+/// As `card_number`, and lengths that the networks do not issue: what Presidio reports.
 pub(crate) fn card_like(text: &str) -> Verdict {
     let length = text.len();
-    let shaped = is_issued(text, length) || (matches!(length, 15 | 16) && text.starts_with('1'));
+    let begins = match text.as_bytes() {
+        [b'1', ..] => (14..=17).contains(&length),
+        [b'3' | b'4' | b'6', ..] | [b'5', b'0'..=b'5', ..] => (13..=17).contains(&length),
+        _ => false,
+    };
+    let shaped = begins || is_issued(text, length);
     Verdict::of((12..=19).contains(&length) && shaped && checks(text))
 }
 
@@ -137,6 +142,8 @@ mod tests {
         assert_eq!(card_like("0000000000000000"), Verdict::Invalid);
         assert_eq!(card_like("1748503543012"), Verdict::Invalid, "a clock");
         assert_eq!(card_like("1234567890123453"), Verdict::Invalid);
+        assert_eq!(card_like("44343864319803"), Verdict::Valid, "Visa issues none of 14");
+        assert_eq!(card_number("44343864319803"), Verdict::Invalid);
         assert_eq!(card_named("9795000000000018"), Verdict::Valid);
         assert_eq!(card_named("1748503543012"), Verdict::Invalid, "a clock");
     }

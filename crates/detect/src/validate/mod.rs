@@ -203,6 +203,7 @@ table! {
     uk_vehicle => uk::uk_vehicle,
     url_password => userinfo::url_password,
     us_aba => us::us_aba,
+    us_aba_like => us::us_aba_like,
     us_bank => us::us_bank,
     us_dea => us::us_dea,
     us_ein => us::us_ein,

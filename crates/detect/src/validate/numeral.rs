@@ -13,11 +13,6 @@ pub(super) fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
     all.next().is_none().then_some(read)
 }
 
-/// How many ASCII digits stand in the text.
-pub(super) fn digit_count(text: &str) -> usize {
-    text.bytes().filter(u8::is_ascii_digit).count()
-}
-
 /// Whether the text is digits only, with no separators.
 pub(super) fn bare(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())

@@ -61,6 +61,13 @@ pub(crate) fn us_aba(text: &str) -> Verdict {
     )
 }
 
+/// The weights alone, without the prefixes: what Presidio reports.
+pub(crate) fn us_aba_like(text: &str) -> Verdict {
+    let Some(digits) = exactly::<9>(text) else { return Verdict::Invalid };
+    let sum = weighted(&digits, &[3, 7, 1, 3, 7, 1, 3, 7, 1]);
+    Verdict::of(sum.is_multiple_of(10) && !uniform(text.as_bytes()))
+}
+
 /// National provider identifier: 1 or 2, Luhn with 80840 in front.
 pub(crate) fn us_npi(text: &str) -> Verdict {
     let Some(digits) = exactly::<10>(text) else { return Verdict::Invalid };

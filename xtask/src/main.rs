@@ -39,6 +39,7 @@ usage: cargo xtask TASK
   codegen           write docs/reference/*.md
   bench proxy       compare with tinyproxy, squid and Envoy; writes docs/bench/
   bench dlp         compare the detectors with Presidio; writes docs/bench/
+  bench dns         compare with unbound, dnsdist and pdns-recursor; writes docs/bench/
   bench corpus      register and check 1 GB of text; writes docs/bench/
   dist              build the binary to ship
   bare [--check]    run the demo and ci on an empty Debian (--check: only make the root)
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         ["codegen"] => codegen::run(&project),
         ["bench", "proxy", rest @ ..] => bench::proxy(&project, rest),
         ["bench", "dlp", rest @ ..] => bench::dlp(&project, rest),
+        ["bench", "dns", rest @ ..] => bench::dns(&project, rest),
         ["bench", "corpus", rest @ ..] => bench::corpus(&project, rest),
         ["dist"] => dist(&project),
         ["bare"] => bare::run(&project, bare::Extent::Everything),

@@ -33,10 +33,16 @@ const TESTS: &[Package] = &[
     Package { program: "python3", name: "python3", why: "a client to test with" },
     Package { program: "npm", name: "npm", why: "brings Node 24" },
     Package { program: "nsd", name: "nsd", why: "a name server to test with" },
+    Package { program: "dig", name: "bind9-dnsutils", why: "a DNS client to test with" },
+    Package { program: "kdig", name: "knot-dnsutils", why: "a DNS client to test with" },
+    Package { program: "dnsperf", name: "dnsperf", why: "a DNS client to test with, and load" },
     Package { program: "tinyproxy", name: "tinyproxy-bin", why: "an upstream proxy to test with" },
 ];
 
 const BENCHMARKS: &[Package] = &[
+    Package { program: "unbound", name: "unbound", why: "a resolver to compare with" },
+    Package { program: "dnsdist", name: "dnsdist", why: "a resolver to compare with" },
+    Package { program: "pdns_recursor", name: "pdns-recursor", why: "a resolver to compare with" },
     Package { program: "squid", name: "squid", why: "a peer to compare with" },
     Package { program: "taskset", name: "util-linux", why: "processors for each side" },
 ];

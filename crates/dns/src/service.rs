@@ -91,8 +91,10 @@ impl Service for Names {
     ) -> Now<Waiting> {
         match self.gate.ask_name_now(client, &question(query)) {
             None => Now::Later(Waiting::Unasked),
-            Some(NameAnswer::Permit(permit)) => self.permitted(permit, query, at, out),
-            Some(answer) => Now::Reply(unpermitted(answer, query, out)),
+            Some(answer) => match settle(answer, query, out) {
+                Ok(permit) => self.permitted(permit, query, at, out),
+                Err(reply) => Now::Reply(reply),
+            },
         }
     }
 
@@ -106,10 +108,13 @@ impl Service for Names {
         let question = question(&query);
         let permit = match waiting {
             Waiting::Permitted(permit) => permit,
-            Waiting::Unasked => match self.gate.ask_name(&client, &question).await {
-                NameAnswer::Permit(permit) => permit,
-                answer => return (unpermitted(answer, &query, &mut out), out),
-            },
+            Waiting::Unasked => {
+                let answer = self.gate.ask_name(&client, &question).await;
+                match settle(answer, &query, &mut out) {
+                    Ok(permit) => permit,
+                    Err(reply) => return (reply, out),
+                }
+            }
         };
         let told = self.answers.tell(&permit, &question, client.source()).await;
         (reply(told, &query, &mut out), out)
@@ -120,24 +125,20 @@ fn question(query: &Query) -> Question<'_> {
     Question { name: &query.name, qtype: query.qtype, class: query.class }
 }
 
-/// What is answered without a permit.
-fn unpermitted(answer: NameAnswer, query: &Query, out: &mut Vec<u8>) -> Reply {
+/// The permit, or what is answered without one.
+fn settle(answer: NameAnswer, query: &Query, out: &mut Vec<u8>) -> Result<NamePermit, Reply> {
     let (refused, scope) = match answer {
+        NameAnswer::Permit(permit) => return Ok(permit),
         NameAnswer::Refusal(refusal) => (refusal, Scope::Name),
         NameAnswer::Empty(refusal) => (refusal, Scope::Type),
         NameAnswer::Suffixed => {
             answer::soa(out, &query.manner, SUFFIXED);
-            let rcode = Rcode::NxDomain.number();
-            return Reply { head: Head { rcode, answers: 0, authorities: 1 }, why: Why::Answered };
-        }
-        // Whoever calls this has handled it; it would be no answer, and no permission either.
-        NameAnswer::Permit(_) => {
-            let rcode = Rcode::ServFail.number();
-            return Reply { head: Head { rcode, answers: 0, authorities: 0 }, why: Why::Answered };
+            let head = Head { rcode: Rcode::NxDomain.number(), answers: 0, authorities: 1 };
+            return Err(Reply { head, why: Why::Answered });
         }
     };
     let head = refusal::records(out, &query.manner, &refused, scope);
-    Reply { head, why: Why::Refused(refused) }
+    Err(Reply { head, why: Why::Refused(refused) })
 }
 
 fn reply(told: Told, query: &Query, out: &mut Vec<u8>) -> Reply {

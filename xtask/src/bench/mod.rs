@@ -1,10 +1,13 @@
-//! Benchmarks: builds what is compared in release, and lets `testkit` compare it. Next: `dlp`, `corpus`.
+//! Benchmarks: builds what is compared in release, and lets `testkit` compare it. Next: `dlp`,
+//! `corpus`, `dns`.
 
 mod corpus;
 mod dlp;
+mod dns;
 
 pub(crate) use corpus::corpus;
 pub(crate) use dlp::dlp;
+pub(crate) use dns::dns;
 
 use std::process::Command;
 

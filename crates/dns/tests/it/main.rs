@@ -8,5 +8,6 @@
     reason = "tests"
 )]
 
+mod clients;
 mod server;
 mod toy;

@@ -15,15 +15,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-struct World {
-    address: SocketAddr,
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
     stats: Arc<Stats>,
     stop: watch::Sender<bool>,
     server: JoinHandle<Result<(), ServerFault>>,
 }
 
 impl World {
-    fn new(toy: Toy, config: Config) -> Self {
+    pub(crate) fn new(toy: Toy, config: Config) -> Self {
         let config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], threads: 2, ..config };
         let server = start(config, toy, &SystemClock, &OsRandom).unwrap();
         let (stop, stopped) = watch::channel(false);
@@ -33,7 +33,7 @@ impl World {
         Self { address, stats, stop, server }
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.send_replace(true);
         timeout(SOON, self.server).await.expect("the server stops").unwrap().unwrap();
     }

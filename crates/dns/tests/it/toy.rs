@@ -1,13 +1,18 @@
 //! A service without a gate: the first label of a name says what becomes of it.
 
 use backstop_dns::body::Head;
+use backstop_dns::refusal::{self, Scope};
 use backstop_dns::server::{Known, Now, Reply, Service, Source, Why};
 use backstop_dns::wire::Rcode;
 use backstop_dns::wire::query::Query;
+use backstop_model::control::Control;
+use backstop_model::id::ReceiptId;
+use backstop_model::refusal::Refusal;
+use backstop_model::time::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// `slow.…` waits, `many.…` has thirty addresses, anything else has one.
+/// `refused.…` is refused, `slow.…` waits, `many.…` has thirty addresses, anything else has one.
 pub(crate) struct Toy {
     pub(crate) source: Source,
     pub(crate) stranger: Option<IpAddr>,
@@ -22,6 +27,17 @@ impl Default for Toy {
 
 impl Toy {
     fn answer(query: &Query, out: &mut Vec<u8>) -> Reply {
+        if query.name.labels().next() == Some(b"refused") {
+            let refusal = Refusal {
+                receipt: ReceiptId::draw(Timestamp::from_unix_micros(0), [0; 10]),
+                control: Control::DnsUndeclared,
+                host: Some(query.name.to_string()),
+                reason: "for the operator alone".to_owned(),
+                hold: None,
+            };
+            let head = refusal::records(out, &query.manner, &refusal, Scope::Name);
+            return Reply { head, why: Why::Refused(refusal) };
+        }
         let many = query.name.labels().next() == Some(b"many");
         let answers = if many { 30 } else { 1 };
         for number in 0..answers {

@@ -22,6 +22,7 @@ pub mod decode;
 mod detectors;
 mod engine;
 mod hit;
+pub mod hostname;
 pub mod inspect;
 mod mailbox;
 pub mod mark;

@@ -3,6 +3,7 @@
 
 use crate::exit;
 use crate::inspect::InspectConfig;
+use crate::names::NamesConfig;
 use std::time::Duration;
 
 /// How the gate runs.
@@ -10,6 +11,8 @@ use std::time::Duration;
 pub struct Config {
     /// How connections to the outside are made.
     pub network: exit::Config,
+    /// How questions for names are judged.
+    pub names: NamesConfig,
     /// How payloads are looked at.
     pub inspect: InspectConfig,
     /// LIMIT: live flows and permits in all.
@@ -55,6 +58,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             network: exit::Config::default(),
+            names: NamesConfig::default(),
             inspect: InspectConfig::default(),
             // The hard limit of open files is often 20,000: two for each flow.
             flows: 9_000,

@@ -240,6 +240,7 @@ pub fn explain_event(policy: &Policy, event: Event) -> Result<Explanation, Expla
         | Fact::SessionClosed
         | Fact::RefusalsCounted { .. }
         | Fact::FlowEnded { .. }
+        | Fact::NameResolved { .. }
         | Fact::HoldPlaced { .. }
         | Fact::HoldResolved { .. }
         | Fact::QuarantineImposed { .. }

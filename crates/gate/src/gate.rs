@@ -12,6 +12,7 @@ use crate::identity::Session;
 use crate::inspect::{Inspected, Room};
 use crate::judge::{Judged, Seen};
 use crate::live::{Entry, Live, Registration, Ties};
+use crate::names::Names;
 use crate::permit::Answer;
 use crate::readiness::Readiness;
 use crate::record::{Recorder, Refused};
@@ -79,6 +80,7 @@ pub(crate) struct Inner {
     pub(crate) claims: Claims,
     pub(crate) counters: Counters,
     pub(crate) readiness: Readiness,
+    pub(crate) names: Names,
     drawn: AtomicU64,
 }
 
@@ -106,6 +108,7 @@ impl Gate {
             claims: Claims::default(),
             counters: Counters::default(),
             readiness: Readiness::default(),
+            names: Names::default(),
             drawn: AtomicU64::new(0),
             config,
             ledger,

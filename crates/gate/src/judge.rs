@@ -110,7 +110,7 @@ impl Inner {
     }
 
     /// Whether the session may act at all.
-    fn stands(&self, session: &Session, now: Timestamp) -> Result<(), String> {
+    pub(crate) fn stands(&self, session: &Session, now: Timestamp) -> Result<(), String> {
         if session.expires.is_some_and(|end| end <= now) {
             return Err("the session has ended".to_owned());
         }

@@ -302,6 +302,7 @@ impl Inner {
         for (subject, fact) in self.alerts.due(self.now(), Duration::ZERO) {
             self.owe(subject, fact);
         }
+        self.retire_names(Timestamp::from_unix_micros(i64::MAX));
         self.flush(None);
     }
 }

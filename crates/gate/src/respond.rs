@@ -74,7 +74,7 @@ impl Alerts {
             session = None;
         }
         let kinds = open.entry(session).or_default();
-        let mut kind = (refused.control, group(&refused.asked.host));
+        let mut kind = (refused.control, group(&refused.asked.host).to_owned());
         if kinds.len() >= KINDS && !kinds.contains_key(&kind) {
             kind.1 = OTHERS.to_owned();
         }
@@ -136,26 +136,24 @@ impl Window {
             id: self.id.clone(),
             control: *control,
             severity: control.severity(),
-            summary: format!("{whom} {came}{place}: {}", control.rule()),
+            summary: format!("{}{whom} {came}{place}: {}", prefix(*control), control.rule()),
             cause: Some(self.cause.clone()),
             count: self.count,
         }
     }
 }
 
-/// Hosts of one kind: for names the last two labels (three where the second is as short as in
-/// `co.uk`), so that a name which carries data in its labels does not raise an alert for each.
-fn group(host: &str) -> String {
-    if host.is_empty() || host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
-        return host.to_owned();
+/// The name by which others know an alert.
+fn prefix(control: Control) -> &'static str {
+    if control == Control::DnsUndeclared { "agent-dns-undeclared: " } else { "" }
+}
+
+/// Hosts of one kind: for names their registered domain, so that a name which carries data in its labels does not raise an alert for each.
+fn group(host: &str) -> &str {
+    if host.parse::<IpAddr>().is_ok() || host.ends_with(']') {
+        return host;
     }
-    let labels: Vec<&str> = host.rsplit('.').take(3).collect();
-    let keep = match labels.get(1) {
-        Some(second) if second.len() <= 3 => 3,
-        Some(_) | None => 2,
-    };
-    let kept: Vec<&str> = labels.into_iter().take(keep).rev().collect();
-    kept.join(".")
+    backstop_detect::hostname::registered_text(host)
 }
 
 #[cfg(test)]

@@ -43,7 +43,10 @@ impl Gate {
                         inner.owe(subject, fact);
                     }
                 }
-                _ = flush.tick() => inner.flush(None),
+                _ = flush.tick() => {
+                    inner.retire_names(inner.now());
+                    inner.flush(None);
+                }
             }
             sleep_until(rested).await;
         }

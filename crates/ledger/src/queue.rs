@@ -26,9 +26,10 @@ pub(crate) struct Entry {
 type Lane = Option<SessionId>;
 
 impl Entry {
-    /// Whether it is written at once: all but the end of a flow, which nobody waits for.
+    /// Whether it is written at once: all but ends and counts, for which nobody waits.
     fn presses(&self) -> bool {
-        self.answer.is_some() || !matches!(self.event.fact, Fact::FlowEnded { .. })
+        self.answer.is_some()
+            || !matches!(self.event.fact, Fact::FlowEnded { .. } | Fact::NameResolved { .. })
     }
 }
 

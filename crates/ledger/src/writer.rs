@@ -437,6 +437,7 @@ fn opens(fact: &Fact) -> bool {
         | Fact::AttemptRefused { .. }
         | Fact::RefusalsCounted { .. }
         | Fact::FlowEnded { .. }
+        | Fact::NameResolved { .. }
         | Fact::QuarantineImposed { .. }
         | Fact::AlertRaised { .. }
         | Fact::GrantRevoked { .. } => false,

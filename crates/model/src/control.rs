@@ -80,6 +80,10 @@ controls! {
     EgressSkill "egress.skill" High "the acting skill does not declare this host";
     EgressUninspected "egress.uninspected" High "the row asks for an inspection that this path cannot give";
     DnsUndeclared "dns.undeclared" Warning "the queried name is not among the client's allowed names";
+    DnsLabelLength "dns.label_length" Warning "a label of the queried name is longer than 40 characters";
+    DnsUniqueRate "dns.unique_rate" Warning "the 100th unique name of one registered domain within a minute";
+    DnsEntropy "dns.entropy" Warning "a label of the queried name has over 4.0 bits of entropy a character";
+    DnsPayload "dns.payload" High "the names that a client asks carry data";
     DlpPii "dlp.pii" High "personal data in an outbound field";
     DlpCredential "dlp.credential" High "a credential in an outbound field";
     DlpClassification "dlp.classification" High "data above the ceiling of session, skill and tenant";

@@ -49,6 +49,9 @@ pub struct Asked {
 /// LIMIT: findings that one event keeps; its reasons count the rest.
 pub const FINDINGS_KEPT: usize = 16;
 
+/// LIMIT: names of a CNAME chain that one event keeps.
+pub const CHAIN_KEPT: usize = 16;
+
 /// Why a flow ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
@@ -190,6 +193,17 @@ pub enum Fact {
         lasted: Duration,
         /// Why it ended.
         ending: Ending,
+    },
+    /// What came of a name's permit, by the time the next one was due.
+    NameResolved {
+        /// The permit: the counter row of session, name and minute.
+        permit: ReceiptId,
+        /// How often it was asked.
+        queries: u64,
+        /// Octets of the answers.
+        answered: ByteCount,
+        /// The names that it led through (CNAME), in order; at most [`CHAIN_KEPT`].
+        through: Vec<String>,
     },
     /// A person must decide about something.
     HoldPlaced {

@@ -4,6 +4,8 @@
 //! Sources: RFC 1035 §3.1 (labels and lengths), §5.1 (escapes), RFC 4343 (case), the IANA registry
 //! of resource record types.
 
+use crate::control::Control;
+use crate::finding::Acts;
 use crate::host::HostName;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -374,6 +376,27 @@ impl fmt::Debug for QueryType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Whose names a client may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NameScope {
+    /// Those that both the tenant and the acting skill declare.
+    Skill,
+    /// Those of the tenant: several skills stand behind one address, and a resolver cannot tell
+    /// them apart. Connections are judged by skill all the same.
+    Tenant,
+}
+
+/// What was seen in a name, or in the names of one client: never the octets themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameSign {
+    /// The control that it belongs to.
+    pub control: Control,
+    /// What was seen, in one line.
+    pub text: String,
+    /// Whether it refuses by itself.
+    pub acts: Acts,
 }
 
 #[cfg(test)]

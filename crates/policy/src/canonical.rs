@@ -9,8 +9,8 @@
 //! Must not know YAML. Next: `library`.
 
 use crate::document::{
-    Classification, Dlp, Document, Ech, Effect, Names, OverCap, Role, Row, Skill, Target, Tenant,
-    TestCase, TestSubject,
+    Classification, Dlp, Document, Ech, Effect, NameEch, Names, OverCap, Role, Row, RowDns, Skill,
+    Target, Tenant, TenantDns, TestCase, TestSubject,
 };
 use backstop_model::attempt::Act;
 use backstop_model::id::Digest;
@@ -64,6 +64,7 @@ fn tenant(tenant: &Tenant) -> Form {
         ("ceiling", maybe(tenant.ceiling.as_ref().map(|(l, _)| l))),
         ("classification", maybe(tenant.classification.as_ref().map(|(c, _)| c))),
         ("dlp", dlp(tenant.dlp)),
+        ("dns", tenant_dns(&tenant.dns)),
         ("egress", Form::Set(tenant.egress.iter().map(row).collect())),
         ("form", text("backstop.dev/v1alpha1/Tenant")),
         ("name", text(&tenant.name)),
@@ -89,6 +90,7 @@ fn row(row: &Row) -> Form {
         ("allowPrivate", Form::Set(row.allow_private.iter().map(|(c, _)| text(c)).collect())),
         ("credential", maybe(row.credential.as_ref().map(|c| c.canary()).as_ref())),
         ("dlp", dlp(row.dlp)),
+        ("dns", row_dns(&row.dns)),
         ("ech", text(ech)),
         ("idle", row.idle.map_or(Form::Null, |i| Form::Number(i.as_secs()))),
         ("inspect", text("tunnel")),
@@ -97,6 +99,22 @@ fn row(row: &Row) -> Form {
         ("recipient", recipient),
         ("reviewBy", maybe(row.review_by.as_ref())),
         ("target", target(&row.target)),
+    ])
+}
+
+fn row_dns(dns: &RowDns) -> Form {
+    let ech = match dns.ech {
+        NameEch::Strip => "strip",
+        NameEch::Keep => "keep",
+    };
+    map([("ech", text(ech)), ("types", set(&dns.types))])
+}
+
+fn tenant_dns(dns: &TenantDns) -> Form {
+    map([
+        ("clusterCidrs", set(&dns.cidrs)),
+        ("clusterZone", maybe(dns.zone.as_ref())),
+        ("searchSuffixes", set(&dns.search)),
     ])
 }
 

@@ -11,8 +11,11 @@
 
 mod dlp;
 mod egress;
+mod name;
 mod volume;
 mod wire;
+
+pub use name::{NameAsked, NameDecision, NameRow, NameTerms, NameTold, decide_name};
 
 use crate::policy::Policy;
 use backstop_model::addr::{AddressRules, judge_literal};

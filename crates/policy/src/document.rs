@@ -13,6 +13,7 @@ use backstop_model::host::HostName;
 use backstop_model::id::{
     ClassificationName, Digest, LevelName, RoleName, SkillName, SkillVersion, TenantName,
 };
+use backstop_model::name::QueryType;
 use backstop_model::time::{Date, Timestamp};
 use backstop_model::verdict::Verdict;
 use std::collections::BTreeMap;
@@ -74,7 +75,34 @@ pub(crate) struct Tenant {
     pub(crate) skills: Vec<ListedSkill>,
     pub(crate) egress: Vec<Row>,
     pub(crate) dlp: Dlp,
+    pub(crate) dns: TenantDns,
     pub(crate) tests: Vec<TestCase>,
+}
+
+/// What a tenant says of its clients' resolvers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TenantDns {
+    /// What its clients append to names, `svc.cluster.local` and its kin among them.
+    pub(crate) search: Vec<HostName>,
+    /// The zone of its Kubernetes cluster.
+    pub(crate) zone: Option<HostName>,
+    /// Where the services of its own namespace live.
+    pub(crate) cidrs: Vec<Cidr>,
+}
+
+/// What a row says of look-ups of its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowDns {
+    /// Sorted, without duplicates, never empty.
+    pub(crate) types: Vec<QueryType>,
+    pub(crate) ech: NameEch,
+}
+
+/// What happens to the ECH keys in HTTPS and SVCB records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameEch {
+    Strip,
+    Keep,
 }
 
 #[derive(Debug, Clone)]
@@ -128,6 +156,7 @@ pub(crate) struct Row {
     pub(crate) allow_private: Vec<(Cidr, String)>,
     pub(crate) ech: Ech,
     pub(crate) idle: Option<Duration>,
+    pub(crate) dns: RowDns,
     pub(crate) owner: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) review_by: Option<Date>,

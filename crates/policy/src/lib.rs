@@ -30,7 +30,9 @@ mod reference;
 mod schema;
 mod yaml;
 
-pub use decide::{decide, decide_unparsable};
+pub use decide::{
+    NameAsked, NameDecision, NameRow, NameTerms, NameTold, decide, decide_name, decide_unparsable,
+};
 pub use diagnostic::{Diagnostic, Level, LoadContext, NamesModel, Source};
 pub use document::{CredentialSource, Names, OverCap};
 pub use exam::{PolicyTest, TestOutcome};

@@ -12,9 +12,11 @@ use crate::library::Library;
 use backstop_model::addr::Cidr;
 use backstop_model::destination::Destination;
 use backstop_model::finding::PerMille;
+use backstop_model::host::{Host, HostName};
 use backstop_model::id::{
     Digest, LevelName, RoleName, SkillId, SkillName, SkillVersion, TenantName,
 };
+use backstop_model::name::QueryName;
 use backstop_model::standing::Subject;
 use backstop_model::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -39,6 +41,10 @@ pub(crate) struct TenantRules {
     pub(crate) document: Arc<Tenant>,
     pub(crate) scheme: Option<Arc<Classification>>,
     index: TargetIndex,
+    /// What its clients append to names, the longest first.
+    search: Vec<QueryName>,
+    /// `NAMESPACE.svc.ZONE`.
+    namespace: Option<QueryName>,
 }
 
 /// A skill and the look-up over its requirements.
@@ -96,7 +102,10 @@ impl Policy {
         for stored in library.documents() {
             let place = match &stored.document {
                 Document::Tenant(tenant) => {
+                    let (search, namespace) = suffixes(tenant);
                     let rules = TenantRules {
+                        search,
+                        namespace,
                         document: Arc::clone(tenant),
                         scheme: stored.scheme.clone(),
                         index: TargetIndex::of(tenant.egress.iter().map(|row| &row.target)),
@@ -305,7 +314,37 @@ impl Policy {
     }
 }
 
+/// The search suffixes of a tenant's clients, those of its cluster among them, the longest first;
+/// and the zone of its own namespace.
+fn suffixes(tenant: &Tenant) -> (Vec<QueryName>, Option<QueryName>) {
+    let below = |labels: &[&str], zone: &HostName| {
+        let labels = labels.iter().map(|label| label.as_bytes());
+        QueryName::of_labels(labels.chain(zone.labels().map(str::as_bytes)))
+    };
+    let mut search: Vec<QueryName> = tenant.dns.search.iter().map(QueryName::of_host).collect();
+    let zone = tenant.dns.zone.as_ref();
+    let namespace = zone.and_then(|zone| below(&[tenant.name.as_str(), "svc"], zone));
+    search.extend(namespace.clone());
+    search.extend(zone.and_then(|zone| below(&["svc"], zone)));
+    search.extend(zone.map(QueryName::of_host));
+    search.sort_by_key(|suffix| std::cmp::Reverse(suffix.depth()));
+    search.dedup();
+    (search, namespace)
+}
+
 impl TenantRules {
+    /// What its clients append to names, the longest first.
+    pub(crate) fn search_suffixes(&self) -> &[QueryName] {
+        &self.search
+    }
+    /// `NAMESPACE.svc.ZONE`, where there is a cluster.
+    pub(crate) fn namespace(&self) -> Option<&QueryName> {
+        self.namespace.as_ref()
+    }
+    /// All rows that name the host, whatever its port, the most specific first.
+    pub(crate) fn rows_of(&self, host: &Host) -> impl Iterator<Item = &Row> {
+        self.index.find(host).filter_map(|number| self.document.egress.get(number))
+    }
     /// All rows that name the destination, the most specific first.
     pub(crate) fn rows<'r>(&'r self, destination: &Destination) -> impl Iterator<Item = &'r Row> {
         self.index
@@ -316,6 +355,10 @@ impl TenantRules {
 }
 
 impl SkillRules {
+    /// Whether a requirement names the host, whatever its port.
+    pub(crate) fn names(&self, host: &Host) -> bool {
+        self.index.find(host).next().is_some()
+    }
     /// All requirements that name the destination.
     pub(crate) fn requirements<'r>(
         &'r self,

@@ -148,6 +148,12 @@ const TENANT_SPEC: Table = Table {
             "which destinations may be reached; rows only add, none takes away",
         ),
         may("dlp", Shape::Map(&DLP), "{}", "how hard payloads are looked at"),
+        may(
+            "dns",
+            Shape::Map(&TENANT_DNS),
+            "{}",
+            "what the clients' own resolvers append to names, and the cluster's zone",
+        ),
         may("tests", Shape::List(&Shape::Map(&TENANT_TEST)), "[]", "what `backstop check` tries"),
     ],
 };
@@ -245,6 +251,7 @@ const ROW: Table = Table {
             "the proxy's own (15m)",
             "how long a connection may be idle: `90s`, `15m`, `2h`; at most 24h",
         ),
+        may("dns", Shape::Map(&ROW_DNS), "{}", "what may be asked of a resolver about this host"),
         may("owner", WORD, "none", "who answers for the row"),
         may("reason", WORD, "none", "why it is needed"),
         may(
@@ -309,6 +316,48 @@ const ROW_DLP: Table = Table {
             Shape::Text("`refuse` or `window`"),
             "refuse",
             "what happens to a body that is larger than is held (`inspect.body_cap`): it is refused, or judged in overlapping windows of text while it leaves, which is weaker: what came before a finding has left",
+        ),
+    ],
+};
+
+const ROW_DNS: Table = Table {
+    name: "Tenant.spec.egress[].dns",
+    keys: &[
+        may(
+            "types",
+            Shape::List(&Shape::Text("record type")),
+            "[A, AAAA, HTTPS, SVCB, CNAME]",
+            "the record types that may be asked for (`TXT`, `MX`, `TYPE65`); others get an empty answer",
+        ),
+        may(
+            "ech",
+            Shape::Text("`strip` or `keep`"),
+            "strip",
+            "whether the keys for an Encrypted ClientHello are taken out of HTTPS and SVCB records, so that the server name stays visible",
+        ),
+    ],
+};
+
+const TENANT_DNS: Table = Table {
+    name: "Tenant.spec.dns",
+    keys: &[
+        may(
+            "searchSuffixes",
+            Shape::List(&Shape::Text("domain")),
+            "[]",
+            "what the clients' resolvers append to names (`search` in `resolv.conf`): an allowed name with one of them is answered NXDOMAIN here and raises no alert",
+        ),
+        may(
+            "clusterZone",
+            Shape::Text("domain"),
+            "none",
+            "the zone of the Kubernetes cluster (`cluster.local`): its usual search suffixes are known by it",
+        ),
+        may(
+            "clusterCidrs",
+            Shape::List(&Shape::Text("CIDR")),
+            "[] (no service may be asked for)",
+            "where the services of the own namespace live: with it, `SERVICE.NAMESPACE.svc.ZONE` may be asked of the cluster's own DNS; never loopback, link-local or metadata",
         ),
     ],
 };

@@ -129,6 +129,10 @@ fn status(control: Control) -> StatusCode {
         | Control::EgressSkill
         | Control::EgressUninspected
         | Control::DnsUndeclared
+        | Control::DnsLabelLength
+        | Control::DnsUniqueRate
+        | Control::DnsEntropy
+        | Control::DnsPayload
         | Control::DlpPii
         | Control::DlpCredential
         | Control::DlpClassification

@@ -5,12 +5,30 @@
 //! fn copied<T: Clone>() {}
 //! copied::<backstop_gate::names::NamePermit>();
 //! ```
-//! Next: `client`.
+//! ```compile_fail,E0451
+//! fn forge(real: backstop_gate::names::NamePermit) -> backstop_gate::names::NamePermit {
+//!     backstop_gate::names::NamePermit { qtype: todo!(), ..real }
+//! }
+//! ```
+//! Next: the parent.
 
+use super::Question;
+use super::client::NameClient;
+use super::signs::shown;
+use super::table::Entry;
+use crate::fault::Faulted;
+use crate::gate::Inner;
+use crate::live::lock;
+use backstop_model::addr::{AddressRules, judge_resolved};
+use backstop_model::control::Control;
+use backstop_model::event::CHAIN_KEPT;
 use backstop_model::id::ReceiptId;
-use backstop_model::name::QueryName;
+use backstop_model::name::{CLASS_IN, QueryName, QueryType};
 use backstop_model::refusal::Refusal;
+use backstop_policy::NameRow;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The answer to a question. Never a `Result`: a refusal is a value, not an error.
@@ -41,50 +59,125 @@ pub enum Route {
 /// The proof that a name may be asked, and that this is on record.
 #[must_use]
 pub struct NamePermit {
-    receipt: ReceiptId,
-    route: Route,
-    strips_ech: bool,
+    gate: Arc<Inner>,
+    client: NameClient,
+    entry: Arc<Entry>,
+    name: QueryName,
+    qtype: QueryType,
 }
 
 impl NamePermit {
+    pub(super) fn new(
+        gate: Arc<Inner>,
+        client: NameClient,
+        entry: Arc<Entry>,
+        question: &Question<'_>,
+    ) -> Self {
+        Self { gate, client, entry, name: question.name.clone(), qtype: question.qtype }
+    }
     /// The id of the counter row under which it is recorded.
     pub fn receipt(&self) -> &ReceiptId {
-        &self.receipt
+        &self.entry.receipt
     }
     /// Which upstreams it goes to.
     pub fn route(&self) -> Route {
-        self.route
+        match self.entry.row {
+            NameRow::Cluster => Route::Cluster,
+            NameRow::Exact | NameRow::Wildcard(_) | NameRow::SearchSuffix | NameRow::None => {
+                Route::Usual
+            }
+        }
     }
     /// Whether `ech` is to be taken out of HTTPS and SVCB records.
     pub fn strips_ech(&self) -> bool {
-        self.strips_ech
+        !self.entry.terms.keeps_ech
     }
-    /// Judges the addresses of an answer, hints and additional ones included.
+
+    /// Judges the addresses of an answer, hints included, and whether the name may still be asked.
+    /// Call it for each answer that is passed on, from the cache too.
     ///
     /// # Errors
-    /// The refusal (`ssrf.address`, `ssrf.rebind`), recorded and alerted: the whole answer is
-    /// refused.
+    /// The refusal (`ssrf.address`, `ssrf.rebind`, or what has changed meanwhile), recorded and
+    /// alerted: the whole answer is refused.
     pub fn judge(&self, addresses: &[IpAddr]) -> Result<(), Refusal> {
-        let _ = addresses;
+        let question = self.question();
+        let now = self.gate.now();
+        // RACE: policy or standing may have changed since the permit was given.
+        if !self.gate.entry_stands(&self.client, &self.entry, &question, now) {
+            let reason = "it is permitted no more: policy or standing has changed".to_owned();
+            return self.refuse(Faulted { control: Control::DnsUndeclared, reason });
+        }
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let rules = AddressRules {
+            allow_private: self.entry.terms.allow_private.clone(),
+            nat64: Vec::new(),
+        };
+        for address in addresses {
+            let Err(class) = judge_resolved(*address, &rules) else { continue };
+            let told = format!(
+                "`{}` resolves to `{address}`, which is {}",
+                shown(&self.name),
+                class.describe()
+            );
+            let was_good = lock(&self.client.inner.book).was_told(self.name.as_wire());
+            return self.refuse(if was_good {
+                let reason = format!("{told}; it had good addresses before");
+                Faulted { control: Control::SsrfRebind, reason }
+            } else {
+                Faulted { control: Control::SsrfAddress, reason: told }
+            });
+        }
         Ok(())
     }
     /// Notes the CNAME chain of an answer, for the record.
     pub fn through(&self, chain: &[QueryName]) {
-        let _ = chain;
+        if !chain.is_empty() {
+            self.entry.pass_through(chain.iter().take(CHAIN_KEPT).map(shown));
+        }
     }
-    /// Remembers what the client is told, for as long as it may use it; for the proxy's look-up
-    /// (see [`NameClient::pinned`](super::NameClient::pinned)).
+    /// Remembers what the client is told, for as long as it may use it: the TTL within a floor and
+    /// a ceiling, and some grace (see [`NameClient::pinned`]).
     pub fn pin(&self, addresses: &[IpAddr], ttl: Duration) {
-        let _ = (addresses, ttl);
+        if addresses.is_empty() {
+            return;
+        }
+        let config = &self.gate.config.names;
+        let life = ttl.clamp(config.pin_floor, config.pin_ceiling.max(config.pin_floor));
+        let now = self.gate.now();
+        lock(&self.client.inner.book).pin(
+            self.name.as_wire(),
+            addresses,
+            now,
+            life + config.pin_grace,
+        );
     }
     /// Counts what was answered: so many octets, and whether the name exists.
     pub fn answered(&self, octets: usize, exists: bool) {
-        let _ = (octets, exists);
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        self.entry.answered.fetch_add(octets, Ordering::Relaxed);
+        if let NameRow::Wildcard(base) = &self.entry.row {
+            let now = self.gate.now();
+            let mut book = lock(&self.client.inner.book);
+            let row = book.row(base.as_str(), now);
+            row.answers += 1;
+            row.absent += u64::from(!exists);
+            row.answered = row.answered.saturating_add(octets);
+        }
+    }
+
+    fn question(&self) -> Question<'_> {
+        Question { name: &self.name, qtype: self.qtype, class: CLASS_IN }
+    }
+    fn refuse(&self, fault: Faulted) -> Result<(), Refusal> {
+        let receipt = Some(self.entry.receipt.clone());
+        Err(self.gate.name_refusal(&self.entry.session, &self.question(), fault, receipt))
     }
 }
 
 impl std::fmt::Debug for NamePermit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NamePermit").field("receipt", &self.receipt).finish_non_exhaustive()
+        f.debug_struct("NamePermit").field("receipt", &self.entry.receipt).finish_non_exhaustive()
     }
 }

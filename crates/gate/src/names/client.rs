@@ -1,36 +1,93 @@
-//! One source address of a session: a cheap handle. Next: `identity`.
+//! One source address of a session: a cheap handle on what it was told and what it has asked.
+//! Next: `book`.
 
-use crate::identity::Session;
+use super::book::{Book, Pinned};
+use super::identity::Standing;
+use super::table;
+use crate::live::lock;
 use backstop_model::name::QueryName;
-use std::net::IpAddr;
-use std::sync::Arc;
+use backstop_model::time::Timestamp;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// One source address of a standing session. Clones are the same client.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NameClient {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Client>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    session: Session,
-    source: IpAddr,
+pub(super) struct Client {
+    pub(super) standing: Arc<Standing>,
+    pub(super) source: IpAddr,
+    pub(super) book: Mutex<Book>,
+    /// The minute of its last question.
+    seen: AtomicI64,
 }
 
 impl NameClient {
-    pub(crate) fn new(session: Session, source: IpAddr) -> Self {
-        Self { inner: Arc::new(Inner { session, source }) }
-    }
-    pub(crate) fn session(&self) -> &Session {
-        &self.inner.session
-    }
-    /// Its address.
+    /// Its address; `::` for all those beyond the limit, who share one book.
     pub fn source(&self) -> IpAddr {
         self.inner.source
     }
     /// What this client was told for `name` and may still use, the newest first.
-    pub fn pinned(&self, name: &QueryName) -> Vec<IpAddr> {
-        let _ = name;
-        Vec::new()
+    pub fn pinned(&self, name: &QueryName, now: Timestamp) -> Vec<IpAddr> {
+        lock(&self.inner.book)
+            .pinned(name.as_wire(), now)
+            .map(Pinned::addresses)
+            .unwrap_or_default()
+    }
+    pub(super) fn standing(&self) -> &Arc<Standing> {
+        &self.inner.standing
+    }
+    pub(super) fn asks(&self, now: Timestamp) {
+        self.inner.seen.store(table::minute(now), Ordering::Relaxed);
     }
 }
+
+impl std::fmt::Debug for NameClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NameClient").field("source", &self.inner.source).finish_non_exhaustive()
+    }
+}
+
+/// The clients of one session.
+///
+/// Who has asked within a day is not forgotten, since its budgets would begin anew: whoever owns
+/// many addresses must not win by their number. Beyond the limit newcomers share one book.
+#[derive(Default)]
+pub(super) struct Clients(Mutex<HashMap<IpAddr, NameClient>>);
+
+impl Clients {
+    pub(super) fn client(
+        &self,
+        standing: &Arc<Standing>,
+        source: IpAddr,
+        now: Timestamp,
+        most: usize,
+    ) -> NameClient {
+        let mut all = lock(&self.0);
+        if let Some(known) = all.get(&source) {
+            return known.clone();
+        }
+        if all.len() >= most {
+            let since = table::minute(now) - DAY;
+            all.retain(|_, client| client.inner.seen.load(Ordering::Relaxed) >= since);
+        }
+        let crowded = all.len() >= most;
+        let source = if crowded { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { source };
+        let new = || NameClient {
+            inner: Arc::new(Client {
+                standing: Arc::clone(standing),
+                source,
+                book: Mutex::default(),
+                seen: AtomicI64::new(table::minute(now)),
+            }),
+        };
+        all.entry(source).or_insert_with(new).clone()
+    }
+}
+
+/// Minutes of a day.
+const DAY: i64 = 24 * 60;

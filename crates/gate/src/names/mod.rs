@@ -2,29 +2,39 @@
 //!
 //! ```text
 //!  identity  who asks: the standing session of a configured client
-//!  client    one source address: what it was told, what it has asked
-//!  ask       question ─▶ decide ─▶ (session, name, minute) on record ─▶ permit
-//!  permit    what an answer must pass: addresses judged, chain noted, pins kept
+//!  table     what is on record: one row for each session, name and minute
+//!  client    one source address         book   what it was told, what it has asked
+//!  signs     names that carry data, budgets
+//!  ask       question ─▶ decide ─▶ on record ─▶ answer (permit: addresses, chain, pins)
 //! ```
+//! INVARIANT: a permit exists only after its counter row is committed, and policy is asked for
+//! each question, whatever a cache holds.
 //! Must not know DNS messages. Next: `identity`.
 
 mod answer;
+mod ask;
+mod book;
 mod client;
 mod identity;
+mod signs;
+mod table;
 
 pub use answer::{NameAnswer, NamePermit, Route};
 pub use client::NameClient;
 pub use identity::{NameIdentity, NameSkill};
+pub use signs::NamesConfig;
 
 use crate::fault::GateFault;
 use crate::gate::Gate;
 use crate::identity::Session;
-use crate::record::Refused;
-use backstop_model::attempt::Plane;
-use backstop_model::control::Control;
-use backstop_model::event::Asked;
+use crate::live::lock;
+use backstop_model::id::SessionId;
 use backstop_model::name::{QueryName, QueryType};
+use identity::Standing;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 /// What somebody asks a resolver.
 #[derive(Debug, Clone, Copy)]
@@ -37,44 +47,76 @@ pub struct Question<'a> {
     pub class: u16,
 }
 
+/// LIMIT: sessions that ask names.
+const STANDINGS: usize = 4_096;
+
+/// Who asks names here.
+#[derive(Default)]
+pub(crate) struct Names {
+    /// By each session that they have had.
+    standings: Mutex<HashMap<SessionId, Arc<Standing>>>,
+    /// Keyed anew by each process: nobody can choose names whose hashes meet.
+    hasher: RandomState,
+}
+
+impl Names {
+    fn know(&self, id: SessionId, standing: &Arc<Standing>) {
+        lock(&self.standings).insert(id, Arc::clone(standing));
+    }
+    fn of(&self, session: &Session) -> Arc<Standing> {
+        let mut standings = lock(&self.standings);
+        if let Some(known) = standings.get(&session.id) {
+            return Arc::clone(known);
+        }
+        let new = Standing::new(None, session.clone());
+        if standings.len() < STANDINGS {
+            standings.insert(session.id.clone(), Arc::clone(&new));
+        }
+        new
+    }
+    fn hash(&self, name: &QueryName) -> u64 {
+        self.hasher.hash_one(name.as_wire())
+    }
+    fn standings(&self) -> Vec<Arc<Standing>> {
+        let mut all: Vec<Arc<Standing>> = lock(&self.standings).values().cloned().collect();
+        all.sort_by_key(|standing| Arc::as_ptr(standing).addr());
+        all.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        all
+    }
+}
+
 impl Gate {
     /// The standing session of a configured DNS client: opened on record, renewed by itself.
     ///
     /// # Errors
     /// [`GateFault::Names`] where policy admits no such session or it cannot be recorded.
     pub async fn name_session(&self, who: NameIdentity) -> Result<Session, GateFault> {
-        let _ = who;
-        Err(GateFault::Names("names are not answered yet".to_owned()))
+        let session = self.inner.standing_session(&who).await.map_err(GateFault::Names)?;
+        let standing = Standing::new(Some(who), session.clone());
+        self.inner.names.know(session.id.clone(), &standing);
+        Ok(session)
     }
 
-    /// The state of one source address (pins, budgets, rates): bounded, the least recently used
-    /// goes. Keep the handle for as long as the client's questions come.
+    /// The state of one source address (pins, budgets, rates), bounded. Keep the handle for as
+    /// long as the client's questions come.
     pub fn name_client(&self, session: &Session, source: IpAddr) -> NameClient {
-        NameClient::new(session.clone(), source)
+        let standing = self.inner.names.of(session);
+        let most = self.inner.config.names.clients;
+        standing.clients.client(&standing, source.to_canonical(), self.now(), most)
     }
 
-    /// Answers without waiting and without allocating where this (session, name, minute) is on
-    /// record already, or where the answer is a refusal. `None`: use [`Gate::ask_name`].
+    /// Answers without waiting, and a permit without allocating, where this (session, name,
+    /// minute) is on record already or the answer is a refusal. `None`: use [`Gate::ask_name`].
     pub fn ask_name_now(&self, client: &NameClient, question: &Question<'_>) -> Option<NameAnswer> {
-        Some(self.not_yet(client, question))
+        self.inner.name_now(client, question)
     }
 
     /// The same, waiting for the record: its counter row (session, name, minute) is committed
     /// before this answers with a permit.
     pub async fn ask_name(&self, client: &NameClient, question: &Question<'_>) -> NameAnswer {
-        self.not_yet(client, question)
-    }
-
-    fn not_yet(&self, client: &NameClient, question: &Question<'_>) -> NameAnswer {
-        let asked = Asked {
-            plane: Plane::Dns,
-            host: question.name.to_string(),
-            port: 0,
-            act: question.qtype.to_string(),
-            path: String::new(),
-        };
-        let reason = "names are not answered yet".to_owned();
-        let subject = Some(client.session().subject());
-        NameAnswer::Refusal(self.inner.refuse(Refused::new(subject, asked, Control::Fault, reason)))
+        match self.inner.name_now(client, question) {
+            Some(answer) => answer,
+            None => self.inner.name_recorded(client, question).await,
+        }
     }
 }

@@ -19,5 +19,6 @@ mod disk;
 mod house;
 mod inspecting;
 mod living;
+mod naming;
 mod recording;
 mod standing;

@@ -232,6 +232,12 @@ facts! {
         #[serde(rename = "lasted_us")] lasted: Micros,
         ending: Text<Ending>,
     };
+    NameResolved {
+        permit: Text<ReceiptId>,
+        queries: u64,
+        answered: u64,
+        through: Vec<String>,
+    };
     HoldPlaced { hold: Text<HoldId>, asked: Text<Digest>, summary: String, until: Text<Timestamp> };
     HoldResolved {
         hold: Text<HoldId>,

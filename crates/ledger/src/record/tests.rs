@@ -192,44 +192,51 @@ fn fact() -> impl Strategy<Value = Fact> {
         vec(token(), 0..3).prop_map(|tokens| Fact::SessionOpened { tokens }),
         Just(Fact::SessionClosed),
     ];
-    let two = prop_oneof![
-        permitted.prop_map(
-            |(asked, reasons, duties, inspected, refines, grant, delegated, findings)| {
-                Fact::AttemptPermitted {
-                    asked,
-                    reasons,
-                    duties,
-                    inspected,
-                    refines,
-                    grant,
-                    delegated,
-                    findings,
+    let two =
+        prop_oneof![
+            permitted.prop_map(
+                |(asked, reasons, duties, inspected, refines, grant, delegated, findings)| {
+                    Fact::AttemptPermitted {
+                        asked,
+                        reasons,
+                        duties,
+                        inspected,
+                        refines,
+                        grant,
+                        delegated,
+                        findings,
+                    }
                 }
-            }
-        ),
-        (asked(), control(), text(), of(hold_id()), of(receipt()), vec(finding(), 0..3)).prop_map(
-            |(asked, control, reason, hold, refines, findings)| {
-                Fact::AttemptRefused { asked, control, reason, hold, refines, findings }
-            }
-        ),
-        (control(), any::<u64>(), at()).prop_map(|(control, count, since)| {
-            Fact::RefusalsCounted { control, count, since }
-        }),
-        flow.prop_map(|(permit, address, sent, received, micros, ending)| Fact::FlowEnded {
-            permit,
-            address,
-            sent: ByteCount(sent),
-            received: ByteCount(received),
-            lasted: Duration::from_micros(micros),
-            ending,
-        }),
-        (hold_id(), digest(), text(), at()).prop_map(|(hold, asked, summary, until)| {
-            Fact::HoldPlaced { hold, asked, summary, until }
-        }),
-        (hold_id(), resolution, of(principal()), of(at())).prop_map(
-            |(hold, resolution, by, until)| Fact::HoldResolved { hold, resolution, by, until }
-        ),
-    ];
+            ),
+            (asked(), control(), text(), of(hold_id()), of(receipt()), vec(finding(), 0..3))
+                .prop_map(|(asked, control, reason, hold, refines, findings)| {
+                    Fact::AttemptRefused { asked, control, reason, hold, refines, findings }
+                }),
+            (control(), any::<u64>(), at()).prop_map(|(control, count, since)| {
+                Fact::RefusalsCounted { control, count, since }
+            }),
+            flow.prop_map(|(permit, address, sent, received, micros, ending)| Fact::FlowEnded {
+                permit,
+                address,
+                sent: ByteCount(sent),
+                received: ByteCount(received),
+                lasted: Duration::from_micros(micros),
+                ending,
+            }),
+            (receipt(), any::<u64>(), any::<u64>(), proptest::collection::vec(text(), 0..3))
+                .prop_map(|(permit, queries, answered, through)| Fact::NameResolved {
+                    permit,
+                    queries,
+                    answered: ByteCount(answered),
+                    through,
+                }),
+            (hold_id(), digest(), text(), at()).prop_map(|(hold, asked, summary, until)| {
+                Fact::HoldPlaced { hold, asked, summary, until }
+            }),
+            (hold_id(), resolution, of(principal()), of(at())).prop_map(
+                |(hold, resolution, by, until)| Fact::HoldResolved { hold, resolution, by, until }
+            ),
+        ];
     let three = prop_oneof![
         (quarantine_id(), target(), of(principal()), text()).prop_map(
             |(id, target, by, reason)| Fact::QuarantineImposed { id, target, by, reason }

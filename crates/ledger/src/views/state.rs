@@ -114,6 +114,7 @@ impl State {
                 });
                 false
             }
+            Fact::NameResolved { .. } => false,
             Fact::FlowEnded { sent, received, .. } => {
                 self.count(session, |live| {
                     let view = &mut live.view;

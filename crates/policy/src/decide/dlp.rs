@@ -202,6 +202,10 @@ impl<'p> Receiver<'p> {
             | Control::EgressSkill
             | Control::EgressUninspected
             | Control::DnsUndeclared
+            | Control::DnsLabelLength
+            | Control::DnsUniqueRate
+            | Control::DnsEntropy
+            | Control::DnsPayload
             | Control::VolumeReceived
             | Control::VolumeCalls
             | Control::SandboxUndeclared => objection("", Softness::Observable),

@@ -6,6 +6,7 @@
 
 mod case;
 mod dlp;
+mod dns;
 mod scheme;
 mod skill;
 mod target;

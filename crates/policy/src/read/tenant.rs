@@ -2,7 +2,7 @@
 
 use super::case::{self, Owner};
 use super::target::{self, Wildcards};
-use super::{date, dlp, duration, id, level, texts, word};
+use super::{date, dlp, dns, duration, id, level, texts, word};
 use crate::decode::quote;
 use crate::diagnostic::{Faults, LoadContext, Span};
 use crate::document::{Ech, HostPattern, ListedSkill, Row, Tenant, TestCase, TestSubject};
@@ -35,6 +35,7 @@ pub(super) fn tenant(
     needs_levels(spec, &egress, faults);
     tunnels(name.as_ref(), &egress, faults);
     let dlp = dlp::terms(spec.get("dlp"), ctx, faults);
+    let dns = dns::of_tenant(spec.get("dns"), faults);
     let tests = case::tests(spec.get("tests"), Owner::Tenant, faults);
     actors(&tests, &skills, faults);
     Some(Tenant {
@@ -45,6 +46,7 @@ pub(super) fn tenant(
         skills,
         egress,
         dlp,
+        dns,
         tests,
     })
 }
@@ -107,7 +109,7 @@ fn skills(node: Option<&Node>, faults: &mut Faults) -> Vec<ListedSkill> {
 
 fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
     let target = target::target(node, Wildcards::Tenant, faults);
-    let allow_private = allow_private(node.get("allowPrivate"), faults);
+    let allow_private = private(node.get("allowPrivate"), "allowPrivate", faults);
     let _tunnel = word(node.get("inspect"), "inspect", &[("tunnel", ())], faults);
     let ech = match node.get("ech") {
         None => Some(Ech::Refuse),
@@ -118,6 +120,7 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
     let credential = dlp::credential(node.get("credential"), faults);
     let terms = dlp::terms(node.get("dlp"), ctx, faults);
     let idle = duration(node.get("idle"), faults);
+    let dns = dns::of_row(node.get("dns"), faults);
     let row = Row {
         target: target?,
         recipient,
@@ -126,6 +129,7 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
         allow_private,
         ech: ech?,
         idle,
+        dns,
         owner: node.get("owner").and_then(Node::text).map(str::to_owned),
         reason: node.get("reason").and_then(Node::text).map(str::to_owned),
         review_by: review_by.map(|(day, _)| day),
@@ -149,13 +153,14 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
     Some(row)
 }
 
-fn allow_private(node: Option<&Node>, faults: &mut Faults) -> Vec<(Cidr, String)> {
+/// Private networks that an exception may open, as written under `key`.
+pub(super) fn private(node: Option<&Node>, key: &str, faults: &mut Faults) -> Vec<(Cidr, String)> {
     let mut out = Vec::new();
     for (text, span) in texts(node) {
         let cidr = match Cidr::parse(text) {
             Ok(cidr) => cidr,
             Err(fault) => {
-                let message = format!("`allowPrivate` cannot use this: {fault}");
+                let message = format!("`{key}` cannot use this: {fault}");
                 faults.error("policy.allow_private", span, message, Some("write `10.1.2.0/24`"));
                 continue;
             }
@@ -173,8 +178,7 @@ fn allow_private(node: Option<&Node>, faults: &mut Faults) -> Vec<(Cidr, String)
         };
         match why {
             Some(why) => {
-                let message =
-                    format!("`allowPrivate: {cidr}` can have no effect as it stands: {why}");
+                let message = format!("`{key}: {cidr}` can have no effect as it stands: {why}");
                 let hint = "name the private network itself, as narrow as it is; loopback, link-local and metadata never open";
                 faults.error("policy.allow_private", span, message, Some(hint));
             }

@@ -51,13 +51,13 @@ fn unknown_key() {
         "{ host: a.example.com, knownNoise: true }",
         expect![[r#"
         p.yaml:7:28: error: unknown key `knownNoise` in `Tenant.spec.egress[]` [policy.unknown_key]
-          hint: known keys: host, ports, protocol, methods, paths, recipient, dlp, allowPrivate, inspect, ech, idle, owner, reason, reviewBy, credential"#]],
+          hint: known keys: host, ports, protocol, methods, paths, recipient, dlp, allowPrivate, inspect, ech, idle, dns, owner, reason, reviewBy, credential"#]],
     );
     tenant(
         "  sandbox: {}",
         expect![[r#"
             p.yaml:6:3: error: unknown key `sandbox` in `Tenant.spec` [policy.unknown_key]
-              hint: known keys: classification, maxClassificationLevel, rollout, skills, egress, dlp, tests"#]],
+              hint: known keys: classification, maxClassificationLevel, rollout, skills, egress, dlp, dns, tests"#]],
     );
 }
 

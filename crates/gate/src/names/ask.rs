@@ -1,0 +1,392 @@
+//! From a question to its answer: on record already, decided, or recorded now.
+//! Next: `answer`.
+
+use super::answer::{NameAnswer, NamePermit};
+use super::client::NameClient;
+use super::table::{Entry, minute};
+use super::{Question, signs};
+use crate::fault::Faulted;
+use crate::gate::Inner;
+use crate::identity::Session;
+use crate::live::lock;
+use crate::record::Refused;
+use crate::respond::Outcome;
+use backstop_model::attempt::{Inspection, Plane};
+use backstop_model::control::Control;
+use backstop_model::event::{Asked, Event, Fact};
+use backstop_model::id::{ByteCount, ReceiptId};
+use backstop_model::name::{CLASS_IN, NameSign};
+use backstop_model::refusal::Refusal;
+use backstop_model::time::Timestamp;
+use backstop_model::verdict::{Duty, Obligation, Reason, Ruling, Verdict};
+use backstop_policy::{NameAsked, NameDecision, NameRow, NameTold, Policy, decide_name};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// LIMIT: records of one answer: each after the first is for a change that came during the last.
+const ROUNDS: usize = 4;
+
+/// What was decided, and under what.
+struct Judged {
+    decision: NameDecision,
+    policy: Arc<Policy>,
+    changes: u64,
+    /// In microseconds; `i64::MAX` for never.
+    until: i64,
+}
+
+impl Inner {
+    /// The answer that needs no record: on record already, or refused. `None`: it must be recorded.
+    pub(super) fn name_now(
+        self: &Arc<Self>,
+        client: &NameClient,
+        question: &Question<'_>,
+    ) -> Option<NameAnswer> {
+        let now = self.now();
+        client.asks(now);
+        let standing = client.standing();
+        if let Some(entry) = standing.table.current(question.name.as_wire(), minute(now))
+            && question.class == CLASS_IN
+            && entry.terms_allow(question)
+            && self.entry_stands(client, &entry, question, now)
+        {
+            return Some(self.on_record(client, entry, question, now));
+        }
+        let session = standing.session.load();
+        let judged = self.judge_name(client, &session, question, &[], now);
+        match judged.decision.told {
+            NameTold::Ask => None,
+            NameTold::Nothing => {
+                self.counters.answer(Plane::Dns, None, Verdict::Allow);
+                Some(NameAnswer::Suffixed)
+            }
+            NameTold::Empty | NameTold::Refused => {
+                Some(self.refuse_name(client, &session, question, &judged.decision, now))
+            }
+        }
+    }
+
+    /// The same, once there is a record.
+    pub(super) async fn name_recorded(
+        self: &Arc<Self>,
+        client: &NameClient,
+        question: &Question<'_>,
+    ) -> NameAnswer {
+        let standing = client.standing();
+        // One row for each session, name and minute: who comes second finds it.
+        let _turn = standing.table.turn(question.name.as_wire()).await;
+        for _ in 0..ROUNDS {
+            let session = match self.current_session(standing).await {
+                Ok(session) => session,
+                Err(fault) => return self.name_fault(client, question, fault),
+            };
+            if let Some(answer) = self.name_now(client, question) {
+                return answer;
+            }
+            let now = self.now();
+            let mut judged = self.judge_name(client, &session, question, &[], now);
+            let signs = self.wildcard_signs(client, &judged.decision.row, question, now);
+            if !signs.is_empty() {
+                judged = self.judge_name(client, &session, question, &signs, now);
+            }
+            match judged.decision.told {
+                NameTold::Ask => {}
+                NameTold::Nothing => continue,
+                // What was decided without its signs would be on record as a permit.
+                NameTold::Empty | NameTold::Refused => {
+                    return self.refuse_name(client, &session, question, &judged.decision, now);
+                }
+            }
+            if !standing.table.has_room() {
+                let fault = Faulted::limit("too many names on record within a minute".to_owned());
+                return self.name_fault(client, question, fault);
+            }
+            if let Err(fault) = self.record_name(client, session, question, judged, now).await {
+                return self.name_fault(client, question, fault);
+            }
+        }
+        let reason = "policy changes faster than it can be recorded".to_owned();
+        self.name_fault(client, question, Faulted::limit(reason))
+    }
+
+    /// Commits the counter row, then puts the name on record.
+    async fn record_name(
+        &self,
+        client: &NameClient,
+        session: Arc<Session>,
+        question: &Question<'_>,
+        judged: Judged,
+        now: Timestamp,
+    ) -> Result<(), Faulted> {
+        let Judged { decision, policy, changes, until } = judged;
+        let reasons: Vec<Reason> =
+            decision.reasons.iter().filter(|r| r.ruling == Ruling::WouldDeny).cloned().collect();
+        let fact = Fact::AttemptPermitted {
+            asked: asked(question),
+            reasons: reasons.clone(),
+            duties: vec![Duty { obligation: Obligation::PinAddresses, discharged: true }],
+            inspected: Inspection::None,
+            refines: None,
+            grant: decision.grant.clone(),
+            delegated: false,
+            findings: Vec::new(),
+        };
+        let event = Event {
+            receipt: self.receipt(),
+            at: now,
+            policy: policy.digest(),
+            subject: Some(session.subject.clone()),
+            fact,
+        };
+        let receipt = self.ledger.commit(event).await?;
+        self.flag_name(&session, question, &reasons, &receipt.id, now);
+        let terms = (decision.row, decision.terms);
+        let entry = Entry::new(receipt.id, session, minute(now), policy, terms, changes);
+        entry.until.store(until, Ordering::Relaxed);
+        let standing = client.standing();
+        if let Some(old) = standing.table.put(question.name.as_wire(), Arc::new(entry)) {
+            self.resolved(&old);
+        }
+        Ok(())
+    }
+
+    /// A permit under a row that is committed; under a wildcard, if the client's names still may.
+    fn on_record(
+        self: &Arc<Self>,
+        client: &NameClient,
+        entry: Arc<Entry>,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> NameAnswer {
+        if let NameRow::Wildcard(base) = &entry.row {
+            let signs = self.wildcard_signs(client, &entry.row, question, now);
+            if !signs.is_empty() {
+                let session = Arc::clone(&entry.session);
+                let judged = self.judge_name(client, &session, question, &signs, now);
+                match judged.decision.told {
+                    NameTold::Ask => {
+                        let would = judged.decision.reasons;
+                        self.flag_name(&session, question, &would, &entry.receipt, now);
+                    }
+                    NameTold::Nothing | NameTold::Empty | NameTold::Refused => {
+                        return self.refuse_name(client, &session, question, &judged.decision, now);
+                    }
+                }
+            }
+            signs::count(&mut lock(&client.inner.book), base, question.qtype, now);
+        }
+        entry.queries.fetch_add(1, Ordering::Relaxed);
+        self.counters.answer(Plane::Dns, None, Verdict::Allow);
+        NameAnswer::Permit(NamePermit::new(Arc::clone(self), client.clone(), entry, question))
+    }
+
+    /// What the names of this client under a wildcard row show; nothing for other rows.
+    fn wildcard_signs(
+        &self,
+        client: &NameClient,
+        row: &NameRow,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> Vec<NameSign> {
+        let NameRow::Wildcard(base) = row else { return Vec::new() };
+        let hash = self.names.hash(question.name);
+        let mut book = lock(&client.inner.book);
+        signs::of_wildcard(&self.config.names, &mut book, (base, question.name), hash, now)
+    }
+
+    /// Whether what was recorded still stands: same policy, and nothing that changed since says no.
+    pub(super) fn entry_stands(
+        &self,
+        client: &NameClient,
+        entry: &Entry,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> bool {
+        if !Arc::ptr_eq(&self.policy.borrow(), &entry.policy) {
+            return false;
+        }
+        let changes = *self.changes.borrow();
+        if entry.changes.load(Ordering::Acquire) == changes
+            && now.unix_micros() < entry.until.load(Ordering::Relaxed)
+        {
+            return true;
+        }
+        let judged = self.judge_name(client, &entry.session, question, &[], now);
+        let same = judged.decision.told == NameTold::Ask
+            && judged.decision.row == entry.row
+            && judged.decision.terms == entry.terms
+            && Arc::ptr_eq(&judged.policy, &entry.policy);
+        if same {
+            entry.until.store(judged.until, Ordering::Relaxed);
+            entry.changes.store(judged.changes, Ordering::Release);
+        }
+        same
+    }
+
+    fn judge_name(
+        &self,
+        client: &NameClient,
+        session: &Session,
+        question: &Question<'_>,
+        signs: &[NameSign],
+        now: Timestamp,
+    ) -> Judged {
+        // RACE: the count is read first: a change that comes while we judge makes the entry stale.
+        let changes = *self.changes.borrow();
+        let policy = self.policy();
+        if let Err(text) = self.stands(session, now) {
+            let reasons = vec![Reason { control: Control::Identity, ruling: Ruling::Deny, text }];
+            let decision = NameDecision {
+                told: NameTold::Refused,
+                row: NameRow::None,
+                reasons,
+                terms: backstop_policy::NameTerms::default(),
+                grant: None,
+            };
+            return Judged { decision, policy, changes, until: i64::MAX };
+        }
+        let subject = &session.subject;
+        let standing = self.ledger.views().standing(subject, now);
+        let ends = standing.grants.iter().map(|grant| grant.until);
+        let ends = ends.chain(policy.observes_until(&subject.tenant)).chain(session.expires);
+        let until = ends.filter(|end| now < *end).map(Timestamp::unix_micros).min();
+        let asked = NameAsked { name: question.name, qtype: question.qtype, class: question.class };
+        let scope = client.standing().scope;
+        let decision = decide_name(&policy, subject, scope, &standing, asked, signs, now);
+        Judged { decision, policy, changes, until: until.unwrap_or(i64::MAX) }
+    }
+
+    /// A refusal, with what can be seen of the name; recorded within the rate.
+    fn refuse_name(
+        &self,
+        client: &NameClient,
+        session: &Session,
+        question: &Question<'_>,
+        decision: &NameDecision,
+        now: Timestamp,
+    ) -> NameAnswer {
+        let (control, mut reason) = decision.deciding().map_or_else(
+            || (Control::Fault, "it is refused, and no control says why".to_owned()),
+            |reason| (reason.control, reason.text.clone()),
+        );
+        let asked = asked(question);
+        if decision.row == NameRow::None {
+            let hash = self.names.hash(question.name);
+            let seen =
+                signs::of_undeclared(&mut lock(&client.inner.book), question.name, hash, now);
+            for sign in &seen {
+                reason.push_str("; ");
+                reason.push_str(&sign.text);
+            }
+            self.sign_alerts(session, &asked, &seen, now);
+        }
+        reason.push_str(&format!(" (asked by {})", client.source()));
+        let refused = Refused::new(Some(&session.subject), asked, control, reason);
+        let refusal = self.refuse(refused);
+        match decision.told {
+            NameTold::Empty => NameAnswer::Empty(refusal),
+            NameTold::Ask | NameTold::Nothing | NameTold::Refused => NameAnswer::Refusal(refusal),
+        }
+    }
+
+    /// What a refused name showed beside being refused has alerts of its own.
+    fn sign_alerts(&self, session: &Session, asked: &Asked, seen: &[NameSign], now: Timestamp) {
+        for sign in seen {
+            let subject = Some(&session.subject);
+            let refused = Refused::new(subject, asked.clone(), sign.control, sign.text.clone());
+            let cause = self.receipt();
+            let alert = self.alerts.see(&refused, Outcome::Refused, &cause, now, || self.ten());
+            if let Some(alert) = alert {
+                self.owe(subject.cloned(), alert);
+            }
+        }
+    }
+
+    /// Alerts for what passed and would have been refused, or was flagged.
+    fn flag_name(
+        &self,
+        session: &Session,
+        question: &Question<'_>,
+        reasons: &[Reason],
+        receipt: &ReceiptId,
+        now: Timestamp,
+    ) {
+        for reason in reasons.iter().filter(|reason| reason.ruling == Ruling::WouldDeny) {
+            let subject = Some(&session.subject);
+            let seen = Refused::new(subject, asked(question), reason.control, reason.text.clone());
+            let alert = self.alerts.see(&seen, Outcome::Passed, receipt, now, || self.ten());
+            if let Some(alert) = alert {
+                self.owe(subject.cloned(), alert);
+            }
+        }
+    }
+
+    pub(super) fn name_fault(
+        &self,
+        client: &NameClient,
+        question: &Question<'_>,
+        fault: Faulted,
+    ) -> NameAnswer {
+        let session = client.standing().session.load();
+        NameAnswer::Refusal(self.name_refusal(&session, question, fault, None))
+    }
+
+    pub(super) fn name_refusal(
+        &self,
+        session: &Session,
+        question: &Question<'_>,
+        Faulted { control, reason }: Faulted,
+        refines: Option<ReceiptId>,
+    ) -> Refusal {
+        let mut refused = Refused::new(Some(&session.subject), asked(question), control, reason);
+        refused.refines = refines;
+        self.refuse(refused)
+    }
+
+    /// Writes down what came of a row, where it says more than the row itself.
+    pub(super) fn resolved(&self, entry: &Entry) {
+        let (queries, through) = (entry.queries.load(Ordering::Relaxed), entry.chain());
+        if queries <= 1 && through.is_empty() {
+            return;
+        }
+        let fact = Fact::NameResolved {
+            permit: entry.receipt.clone(),
+            queries,
+            answered: ByteCount(entry.answered.load(Ordering::Relaxed)),
+            through,
+        };
+        self.owe(Some(entry.session.subject.clone()), fact);
+    }
+
+    /// Forgets what is on record of minutes that have passed.
+    pub(crate) fn retire_names(&self, now: Timestamp) {
+        for standing in self.names.standings() {
+            for entry in standing.table.retire(minute(now)) {
+                self.resolved(&entry);
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Whether the type is one that the row allows; an observing tenant's names have none.
+    fn terms_allow(&self, question: &Question<'_>) -> bool {
+        match self.row {
+            NameRow::Exact | NameRow::Wildcard(_) | NameRow::Cluster => {
+                self.terms.types.contains(&question.qtype)
+            }
+            // Decided anew: what an observing tenant would refuse depends on the type.
+            NameRow::None | NameRow::SearchSuffix => true,
+        }
+    }
+}
+
+fn asked(question: &Question<'_>) -> Asked {
+    Asked {
+        plane: Plane::Dns,
+        host: signs::shown(question.name),
+        port: 0,
+        act: question.qtype.to_string(),
+        path: String::new(),
+    }
+}

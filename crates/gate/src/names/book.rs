@@ -1,0 +1,166 @@
+//! What is kept of one client: the addresses it was told, and how much its names could carry.
+//! All of it is bounded. Next: `signs`.
+
+use backstop_detect::hostname::{DistinctVolume, UniqueRate};
+use backstop_model::time::Timestamp;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// LIMIT: names whose addresses are kept for one client.
+const NAMES: usize = 1_024;
+/// LIMIT: addresses of one name; the largest pools that rotate have some 50.
+const ADDRESSES: usize = 64;
+/// LIMIT: registered domains whose rate is counted for one client; the rest is one.
+const DOMAINS: usize = 64;
+/// LIMIT: wildcard rows that are counted apart for one client; the rest is one.
+const ROWS: usize = 64;
+
+/// What is kept of one client.
+#[derive(Default)]
+pub(super) struct Book {
+    pins: HashMap<Box<[u8]>, Pinned>,
+    oldest_first: VecDeque<Box<[u8]>>,
+    rates: HashMap<Box<[u8]>, UniqueRate>,
+    day: i64,
+    rows: HashMap<Box<str>, RowBook>,
+    pub(super) total: DistinctVolume,
+}
+
+/// What one client was told for one name.
+#[derive(Default)]
+pub(super) struct Pinned {
+    /// The newest first, each with the end of its use.
+    told: VecDeque<(IpAddr, Timestamp)>,
+}
+
+impl Pinned {
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.told.iter().map(|(address, _)| *address).collect()
+    }
+}
+
+/// What one client has asked under one wildcard row today.
+#[derive(Default)]
+pub(super) struct RowBook {
+    pub(super) volume: DistinctVolume,
+    /// Distinct names, as far as they are told apart.
+    pub(super) names: u64,
+    /// How many of these read as a code, and their octets.
+    pub(super) coded: u64,
+    pub(super) coded_octets: u64,
+    /// How the last of them read.
+    pub(super) coding: &'static str,
+    pub(super) queries: u64,
+    /// Questions for types that carry text.
+    pub(super) wide: u64,
+    pub(super) answers: u64,
+    pub(super) absent: u64,
+    pub(super) answered: u64,
+}
+
+impl Book {
+    /// What was told for a name and has not ended.
+    pub(super) fn pinned(&mut self, name: &[u8], now: Timestamp) -> Option<&Pinned> {
+        let pinned = self.pins.get_mut(name)?;
+        pinned.told.retain(|(_, until)| now < *until);
+        (!pinned.told.is_empty()).then_some(pinned)
+    }
+    /// Whether this client was ever told an address of a name.
+    pub(super) fn was_told(&self, name: &[u8]) -> bool {
+        self.pins.contains_key(name)
+    }
+    pub(super) fn pin(
+        &mut self,
+        name: &[u8],
+        addresses: &[IpAddr],
+        now: Timestamp,
+        life: Duration,
+    ) {
+        let until = now.plus(life);
+        if !self.pins.contains_key(name) {
+            if self.pins.len() >= NAMES
+                && let Some(oldest) = self.oldest_first.pop_front()
+            {
+                self.pins.remove(&oldest);
+            }
+            self.oldest_first.push_back(Box::from(name));
+        }
+        let pinned = self.pins.entry(Box::from(name)).or_default();
+        pinned.told.retain(|(known, end)| now < *end && !addresses.contains(known));
+        for address in addresses.iter().rev() {
+            pinned.told.push_front((*address, until));
+        }
+        pinned.told.truncate(ADDRESSES);
+    }
+
+    /// How many unique names of a registered domain were asked within the last minute.
+    pub(super) fn rate(&mut self, domain: &[u8], name: u64, now: Timestamp) -> usize {
+        let known = self.rates.contains_key(domain);
+        let key: &[u8] = if known || self.rates.len() < DOMAINS { domain } else { &[] };
+        if self.rates.len() >= DOMAINS && !known {
+            // Those that rest have nothing to tell.
+            self.rates.retain(|_, rate| !rate.rests(now.unix_micros()));
+        }
+        self.rates.entry(Box::from(key)).or_default().add(name, now.unix_micros())
+    }
+
+    /// The book of a wildcard row, begun anew each day (UTC).
+    pub(super) fn row(&mut self, base: &str, now: Timestamp) -> &mut RowBook {
+        let day = now.date().days();
+        if day != self.day {
+            self.day = day;
+            self.rows.clear();
+            self.total = DistinctVolume::default();
+        }
+        let key = if self.rows.contains_key(base) || self.rows.len() < ROWS { base } else { "" };
+        self.rows.entry(Box::from(key)).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_micros(1_700_000_000_000_000 + seconds * 1_000_000)
+    }
+
+    fn address(n: u8) -> IpAddr {
+        IpAddr::from([93, 184, 216, n])
+    }
+
+    #[test]
+    fn fifty_rotating_addresses_stay_pinned_and_end_by_themselves() {
+        let mut book = Book::default();
+        for n in 0..50 {
+            book.pin(b"a", &[address(n)], at(0), Duration::from_secs(60));
+        }
+        assert_eq!(book.pinned(b"a", at(59)).unwrap().addresses().len(), 50);
+        assert_eq!(book.pinned(b"a", at(0)).unwrap().addresses()[0], address(49));
+        book.pin(b"a", &[address(3)], at(30), Duration::from_secs(60));
+        assert_eq!(book.pinned(b"a", at(60)).unwrap().addresses(), [address(3)]);
+        assert!(book.pinned(b"a", at(90)).is_none());
+        assert!(book.was_told(b"a"));
+        for n in 0..=255 {
+            book.pin(b"b", &[address(n)], at(0), Duration::from_secs(60));
+        }
+        assert_eq!(book.pinned(b"b", at(1)).unwrap().addresses().len(), ADDRESSES);
+    }
+
+    #[test]
+    fn a_client_that_asks_much_takes_bounded_memory() {
+        let mut book = Book::default();
+        for n in 0..10_000_u32 {
+            let name = n.to_be_bytes();
+            book.pin(&name, &[address(1)], at(0), Duration::from_secs(60));
+            book.rate(&name, u64::from(n), at(0));
+            book.row(&format!("r{n}"), at(0)).names += 1;
+        }
+        assert_eq!((book.pins.len(), book.oldest_first.len()), (NAMES, NAMES));
+        assert_eq!((book.rates.len(), book.rows.len()), (DOMAINS + 1, ROWS + 1));
+        book.rate(b"late", 1, at(120));
+        assert!(book.rates.len() < DOMAINS, "what rests is forgotten");
+        assert_eq!(book.row("r1", at(86_400)).names, 0, "a new day, a new budget");
+    }
+}

@@ -1,0 +1,138 @@
+//! What is on record: one entry for each name that a session asks, for one minute.
+//!
+//! INVARIANT: an entry stands here only after its row is committed. Next: `client`.
+
+use crate::identity::Session;
+use crate::live::lock;
+use backstop_model::event::CHAIN_KEPT;
+use backstop_model::id::ReceiptId;
+use backstop_model::time::Timestamp;
+use backstop_policy::{NameRow, NameTerms, Policy};
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// LIMIT: names of one session on record within a minute.
+pub(super) const NAMES: usize = 262_144;
+const SHARDS: usize = 64;
+
+/// A name on record.
+pub(super) struct Entry {
+    pub(super) receipt: ReceiptId,
+    pub(super) session: Arc<Session>,
+    pub(super) minute: i64,
+    pub(super) policy: Arc<Policy>,
+    pub(super) row: NameRow,
+    pub(super) terms: NameTerms,
+    /// The count of standing changes under which it was last found to stand.
+    pub(super) changes: AtomicU64,
+    /// When it may turn with nothing but time, in microseconds.
+    pub(super) until: AtomicI64,
+    pub(super) queries: AtomicU64,
+    pub(super) answered: AtomicU64,
+    through: Mutex<Vec<String>>,
+}
+
+impl Entry {
+    pub(super) fn new(
+        receipt: ReceiptId,
+        session: Arc<Session>,
+        minute: i64,
+        policy: Arc<Policy>,
+        (row, terms): (NameRow, NameTerms),
+        changes: u64,
+    ) -> Self {
+        Self {
+            receipt,
+            session,
+            minute,
+            policy,
+            row,
+            terms,
+            changes: AtomicU64::new(changes),
+            until: AtomicI64::new(i64::MIN),
+            queries: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            through: Mutex::default(),
+        }
+    }
+    pub(super) fn pass_through(&self, chain: impl Iterator<Item = String>) {
+        let mut through = lock(&self.through);
+        for name in chain {
+            if through.len() < CHAIN_KEPT && !through.contains(&name) {
+                through.push(name);
+            }
+        }
+    }
+    pub(super) fn chain(&self) -> Vec<String> {
+        lock(&self.through).clone()
+    }
+}
+
+/// The minute of a moment.
+pub(super) fn minute(at: Timestamp) -> i64 {
+    at.unix_seconds().div_euclid(60)
+}
+
+type Shard = HashMap<Box<[u8]>, Arc<Entry>>;
+
+/// All names of one session that are on record for this minute.
+pub(super) struct Table {
+    hasher: RandomState,
+    shards: Vec<RwLock<Shard>>,
+    /// Who records a name of this shard: one at a time, so that a name has one row a minute.
+    turns: Vec<tokio::sync::Mutex<()>>,
+    count: AtomicUsize,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            shards: std::iter::repeat_with(RwLock::default).take(SHARDS).collect(),
+            turns: std::iter::repeat_with(tokio::sync::Mutex::default).take(4 * SHARDS).collect(),
+            count: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Table {
+    fn place<'s, T>(&self, name: &[u8], all: &'s [T]) -> Option<&'s T> {
+        let hash = usize::try_from(self.hasher.hash_one(name) >> 16).unwrap_or(0);
+        all.get(hash % all.len().max(1))
+    }
+    /// What is on record of a name for this minute.
+    pub(super) fn current(&self, name: &[u8], minute: i64) -> Option<Arc<Entry>> {
+        let shard = self.place(name, &self.shards)?.read().unwrap_or_else(PoisonError::into_inner);
+        shard.get(name).filter(|entry| entry.minute == minute).cloned()
+    }
+    /// Waits until nobody else records this name.
+    pub(super) async fn turn(&self, name: &[u8]) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        Some(self.place(name, &self.turns)?.lock().await)
+    }
+    /// Whether one more name may be put on record.
+    pub(super) fn has_room(&self) -> bool {
+        self.count.load(Ordering::Relaxed) < NAMES
+    }
+    /// Puts a name on record; the entry that it takes the place of.
+    pub(super) fn put(&self, name: &[u8], entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        let shard = self.place(name, &self.shards)?;
+        let old =
+            shard.write().unwrap_or_else(PoisonError::into_inner).insert(Box::from(name), entry);
+        if old.is_none() {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+        old
+    }
+    /// Takes out what is of minutes before this one.
+    pub(super) fn retire(&self, minute: i64) -> Vec<Arc<Entry>> {
+        let mut gone = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            gone.extend(shard.extract_if(|_, entry| entry.minute < minute).map(|(_, old)| old));
+        }
+        self.count.fetch_sub(gone.len(), Ordering::Relaxed);
+        gone
+    }
+}

@@ -1,0 +1,455 @@
+//! Questions for names: on record before they are permitted, refused at once, judged again.
+
+use crate::house::{House, POLICY};
+use backstop_gate::Config;
+use backstop_gate::names::{
+    NameAnswer, NameClient, NameIdentity, NamePermit, NameSkill, Question, Route,
+};
+use backstop_ledger::Recorded;
+use backstop_model::attempt::Plane;
+use backstop_model::control::Control;
+use backstop_model::event::Fact;
+use backstop_model::id::{ReceiptId, SkillName, SkillVersion, TenantName};
+use backstop_model::name::{CLASS_IN, QueryName, QueryType};
+use backstop_model::refusal::Refusal;
+use backstop_model::standing::Quarantined;
+use std::net::IpAddr;
+use std::time::Duration;
+
+fn who(skill: bool) -> NameIdentity {
+    NameIdentity {
+        place: "10.1.0.0/16".to_owned(),
+        tenant: TenantName::parse("research").unwrap(),
+        skill: if skill {
+            NameSkill::One(
+                SkillName::parse("weather").unwrap(),
+                SkillVersion::parse("1.2.0").unwrap(),
+            )
+        } else {
+            NameSkill::Any
+        },
+        role: None,
+    }
+}
+
+fn wild() -> String {
+    POLICY.replace(
+        "  egress:\n  - { host: api",
+        "  egress:\n  - { host: \"*.t.example\", owner: t, reason: r, reviewBy: \"2027-02-01\" }\n  - { host: api",
+    )
+}
+
+fn name(text: &str) -> QueryName {
+    QueryName::from_text(text).unwrap()
+}
+
+async fn client(house: &House, skill: bool) -> NameClient {
+    let session = house.gate.name_session(who(skill)).await.unwrap();
+    house.gate.name_client(&session, "10.1.0.7".parse().unwrap())
+}
+
+async fn ask(house: &House, client: &NameClient, text: &str) -> NameAnswer {
+    let name = name(text);
+    let question = Question { name: &name, qtype: QueryType::A, class: CLASS_IN };
+    house.gate.ask_name(client, &question).await
+}
+
+fn now(house: &House, client: &NameClient, text: &str) -> Option<NameAnswer> {
+    let name = name(text);
+    let question = Question { name: &name, qtype: QueryType::A, class: CLASS_IN };
+    house.gate.ask_name_now(client, &question)
+}
+
+fn permit(answer: NameAnswer) -> NamePermit {
+    match answer {
+        NameAnswer::Permit(permit) => permit,
+        other => panic!("it should be permitted: {other:?}"),
+    }
+}
+
+fn refusal(answer: NameAnswer) -> Refusal {
+    match answer {
+        NameAnswer::Refusal(refusal) => refusal,
+        other => panic!("it should be refused: {other:?}"),
+    }
+}
+
+fn permits(events: &[Recorded]) -> Vec<(&ReceiptId, &str)> {
+    let of = |row: &'_ Recorded| match &row.event.fact {
+        Fact::AttemptPermitted { asked, .. } => Some(asked.plane == Plane::Dns),
+        _ => None,
+    };
+    events
+        .iter()
+        .filter(|row| of(row) == Some(true))
+        .filter_map(|row| match &row.event.fact {
+            Fact::AttemptPermitted { asked, .. } => Some((&row.event.receipt, asked.host.as_str())),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_name_is_on_record_before_it_is_permitted_and_once_a_minute() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    assert!(now(&house, &client, "api.weather.example").is_none(), "not on record yet");
+    let first = permit(ask(&house, &client, "api.weather.example").await);
+    let found = house.ledger.find(first.receipt()).unwrap().unwrap();
+    assert!(
+        matches!(&found.event.fact, Fact::AttemptPermitted { asked, .. } if asked.host == "api.weather.example")
+    );
+    assert!(found.event.subject.unwrap().skill.is_some());
+    for text in ["api.weather.example", "API.Weather.Example"] {
+        let again = permit(now(&house, &client, text).unwrap());
+        assert_eq!(again.receipt(), first.receipt(), "{text}");
+    }
+    house.clock.advance(Duration::from_secs(60));
+    assert!(now(&house, &client, "api.weather.example").is_none(), "a new minute, a new row");
+    let next = permit(ask(&house, &client, "api.weather.example").await);
+    assert_ne!(next.receipt(), first.receipt());
+    assert_eq!((next.route(), next.strips_ech()), (Route::Usual, true));
+    house.gate.drain(Duration::ZERO).await;
+    let events = house.events().await;
+    assert_eq!(permits(&events).len(), 2);
+    let resolved = events.iter().find_map(|row| match &row.event.fact {
+        Fact::NameResolved { permit, queries, .. } => Some((permit.clone(), *queries)),
+        _ => None,
+    });
+    assert_eq!(resolved, Some((first.receipt().clone(), 3)));
+    let reader = backstop_ledger::Reader::open(&house.dir.join("ledger")).unwrap();
+    let report = reader.verify(&backstop_ledger::VerifyOptions::default());
+    assert!(report.is_ok(), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_share_one_row() {
+    let house = std::sync::Arc::new(House::new().await);
+    let client = client(&house, true).await;
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let (house, client) = (std::sync::Arc::clone(&house), client.clone());
+        all.spawn(async move {
+            permit(ask(&house, &client, "api.weather.example").await).receipt().clone()
+        });
+    }
+    let receipts: std::collections::HashSet<_> = all.join_all().await.into_iter().collect();
+    assert_eq!(receipts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_waits_for_nothing_and_alerts_once() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    for n in 0..50 {
+        let refused = refusal(now(&house, &client, &format!("x{n}.evil.example")).unwrap());
+        assert_eq!(refused.control, Control::DnsUndeclared);
+    }
+    let events = house.events().await;
+    let alerts: Vec<_> = events
+        .iter()
+        .filter_map(|row| match &row.event.fact {
+            Fact::AlertRaised { control: Control::DnsUndeclared, summary, .. } => Some(summary),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(alerts.len(), 1, "one for the registered domain");
+    assert!(alerts[0].starts_with("agent-dns-undeclared: "), "{}", alerts[0]);
+    assert!(alerts[0].contains("evil.example"));
+    assert!(permits(&events).is_empty());
+}
+
+#[tokio::test]
+async fn names_that_carry_data_are_not_kept() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    let secret = "mzxw6ytboi4dgmbqgeydambqgiztgnbvgy3tqojqgezdgnbvgy3tqoi";
+    let refused = refusal(now(&house, &client, &format!("{secret}.evil.example")).unwrap());
+    assert!(refused.reason.contains("characters, over 40"), "{}", refused.reason);
+    assert!(refused.reason.contains("asked by 10.1.0.7"), "{}", refused.reason);
+    let events = house.events().await;
+    let kept = format!("{events:?}");
+    assert!(!kept.contains(secret), "the name's labels are the data");
+    assert!(kept.contains("octets].evil.example"));
+    for control in [Control::DnsLabelLength, Control::DnsEntropy] {
+        let raised = events.iter().any(
+            |row| matches!(&row.event.fact, Fact::AlertRaised { control: c, .. } if *c == control),
+        );
+        assert!(raised, "{control}");
+    }
+}
+
+#[tokio::test]
+async fn an_undeclared_type_is_empty_and_nothing_is_recorded_as_permitted() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    let name = name("api.weather.example");
+    let question = Question { name: &name, qtype: QueryType::TXT, class: CLASS_IN };
+    let _ = permit(ask(&house, &client, "api.weather.example").await);
+    match house.gate.ask_name_now(&client, &question) {
+        Some(NameAnswer::Empty(refusal)) => assert_eq!(refusal.control, Control::DnsUndeclared),
+        other => panic!("{other:?}"),
+    }
+    let chaos = Question { name: &name, qtype: QueryType::A, class: 3 };
+    assert!(matches!(house.gate.ask_name_now(&client, &chaos), Some(NameAnswer::Refusal(_))));
+}
+
+#[tokio::test]
+async fn a_policy_change_counts_at_once_for_names_on_record_and_permits_in_hand() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    let held = permit(ask(&house, &client, "api.weather.example").await);
+    assert!(held.judge(&["93.184.215.14".parse().unwrap()]).is_ok());
+    house.put_policy(&crate::house::without_api());
+    let refused = refusal(now(&house, &client, "api.weather.example").unwrap());
+    assert_eq!(refused.control, Control::DnsUndeclared);
+    assert!(held.judge(&["93.184.215.14".parse().unwrap()]).is_err(), "what comes back too late");
+    house.put_policy(POLICY);
+    let _ = permit(ask(&house, &client, "api.weather.example").await);
+}
+
+#[tokio::test]
+async fn a_session_that_opens_elsewhere_costs_no_new_row() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    let first = permit(ask(&house, &client, "api.weather.example").await);
+    let _other = house.session().await;
+    let again = permit(now(&house, &client, "api.weather.example").unwrap());
+    assert_eq!(again.receipt(), first.receipt());
+}
+
+#[tokio::test]
+async fn quarantine_refuses_names_and_outlives_renewal_and_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::open(dir.path(), Config::default()).await;
+    let session = house.gate.name_session(who(true)).await.unwrap();
+    let source: IpAddr = "10.1.0.7".parse().unwrap();
+    let client = house.gate.name_client(&session, source);
+    let held = permit(ask(&house, &client, "api.weather.example").await);
+    house
+        .gate
+        .control()
+        .quarantine(&house.operator, Quarantined::Session(session.id().clone()), "test")
+        .await
+        .unwrap();
+    let refused = refusal(now(&house, &client, "api.weather.example").unwrap());
+    assert_eq!(refused.control, Control::Quarantine);
+    assert!(held.judge(&[]).is_err());
+    house.clock.advance(Duration::from_secs(25 * 3_600));
+    let _ = refusal(ask(&house, &client, "api.weather.example").await);
+    house.stop_sweeping().await;
+    house.stop().await;
+    let house = House::open(dir.path(), Config::default()).await;
+    let session = house.gate.name_session(who(true)).await.unwrap();
+    let client = house.gate.name_client(&session, source);
+    let refused = refusal(ask(&house, &client, "api.weather.example").await);
+    assert_eq!(refused.control, Control::Quarantine);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_standing_session_is_renewed_before_it_ends_and_handles_stay_good() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    let _ = permit(ask(&house, &client, "api.weather.example").await);
+    for _ in 0..4 {
+        house.clock.advance(Duration::from_secs(23 * 3_600 + 1_800));
+        let _ = permit(ask(&house, &client, "api.weather.example").await);
+    }
+    let opened = house
+        .events()
+        .await
+        .iter()
+        .filter(|row| matches!(row.event.fact, Fact::SessionOpened { .. }))
+        .count();
+    assert_eq!(opened, 5, "each on record");
+}
+
+#[tokio::test]
+async fn refused_addresses_refuse_the_answer_and_rebinding_is_told() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    let held = permit(ask(&house, &client, "api.weather.example").await);
+    let (good, bad): (IpAddr, Vec<IpAddr>) = (
+        "93.184.215.14".parse().unwrap(),
+        [
+            "10.0.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+        ]
+        .map(|a| a.parse().unwrap())
+        .to_vec(),
+    );
+    for address in &bad {
+        let refused = held.judge(&[good, *address]).unwrap_err();
+        assert_eq!(refused.control, Control::SsrfAddress, "{address}");
+    }
+    held.pin(&[good], Duration::from_secs(1));
+    let refused = held.judge(&[bad[0]]).unwrap_err();
+    assert_eq!(refused.control, Control::SsrfRebind);
+    let (name, at) = (name("api.weather.example"), house.gate.now());
+    assert_eq!(client.pinned(&name, at), [good], "a floor under the TTL");
+    assert!(client.pinned(&name, at.plus(Duration::from_secs(661))).is_empty());
+}
+
+#[tokio::test]
+async fn a_session_without_a_skill_in_policy_is_not_opened() {
+    let house = House::new().await;
+    let mut stranger = who(true);
+    stranger.tenant = TenantName::parse("nobody").unwrap();
+    assert!(house.gate.name_session(stranger).await.is_err());
+}
+
+/// How many names a tunnel got through, and how many octets of its own these carried.
+async fn tunnel(
+    house: &House,
+    client: &NameClient,
+    labels: impl Fn(u32) -> String,
+    names: u32,
+    pause: Duration,
+) -> (u32, usize, Option<u32>) {
+    let (mut through, mut octets) = (0, 0);
+    let mut told = std::collections::HashSet::new();
+    for n in 0..names {
+        house.clock.advance(pause);
+        let data = labels(n);
+        match ask(house, client, &format!("{data}.t.example")).await {
+            NameAnswer::Permit(_) => {
+                through += 1;
+                octets += if told.insert(data.clone()) { data.len() + 1 } else { 0 };
+            }
+            NameAnswer::Refusal(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let flagged = house
+        .ledger
+        .views()
+        .alerts()
+        .iter()
+        .any(|alert| alert.control == Control::DnsPayload)
+        .then_some(through);
+    (through, octets, flagged)
+}
+
+fn pseudo(n: u32, index: u32) -> u32 {
+    let x = (u64::from(n) << 32 | u64::from(index)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (x >> 33) as u32
+}
+
+fn text(n: u32, length: u32, alphabet: &str) -> String {
+    let symbols: Vec<char> = alphabet.chars().collect();
+    (0..length).map(|at| symbols[pseudo(n, at) as usize % symbols.len()]).collect()
+}
+
+fn flagged_after(events: &[Recorded]) -> Option<usize> {
+    let raised = events.iter().position(|row| {
+        matches!(&row.event.fact, Fact::AlertRaised { control: Control::DnsPayload, .. })
+    })?;
+    Some(permits(&events[..raised]).len())
+}
+
+#[tokio::test]
+async fn slow_tunnels_under_a_wildcard_are_flagged_and_cut_at_the_budget() {
+    const BASE32: &str = "abcdefghijklmnopqrstuvwxyz234567";
+    let words = ["apple", "bridge", "candle", "desert", "engine", "forest", "garden", "hammer"];
+    let cases: [(&str, Box<dyn Fn(u32) -> String>); 4] = [
+        (
+            "base32 in 14 short labels, 98 a minute",
+            Box::new(|n| {
+                let label = |at: u32| text(n * 14 + at, 16, BASE32);
+                (0..14).map(label).collect::<Vec<_>>().join(".")
+            }),
+        ),
+        ("16 hexadecimal digits", Box::new(|n| text(n, 16, "0123456789abcdef"))),
+        (
+            "words of a list",
+            Box::new(move |n| {
+                let word = |at| words[pseudo(n, at) as usize % words.len()];
+                (0..4).map(word).collect::<Vec<_>>().join("-")
+            }),
+        ),
+        ("8 base36 symbols", Box::new(|n| text(n, 8, "abcdefghijklmnopqrstuvwxyz0123456789"))),
+    ];
+    for (what, labels) in cases {
+        let house = House::new().await;
+        house.put_policy(&wild());
+        let client = client(&house, false).await;
+        let (through, octets, _) =
+            tunnel(&house, &client, labels, 700, Duration::from_millis(612)).await;
+        let flagged = flagged_after(&house.events().await);
+        println!("{what}: {through} names with {octets} octets passed, flagged at {flagged:?}");
+        assert!(octets < 4_096, "{what}: {octets}");
+        let most = if what.starts_with('8') { 60 } else { 40 };
+        assert!(flagged.is_some_and(|n| n <= most), "{what}: {flagged:?}");
+        let refused = refusal(ask(&house, &client, "more.t.example").await);
+        assert_eq!(refused.control, Control::DnsPayload);
+        assert!(refused.reason.contains("is closed to this client today"), "{}", refused.reason);
+        // Exact names are nobody's tunnel.
+        let _ = permit(ask(&house, &client, "api.weather.example").await);
+        // Another client has its own budget, and tomorrow is another day.
+        let session = house.gate.name_session(who(false)).await.unwrap();
+        let other = house.gate.name_client(&session, "10.1.0.8".parse().unwrap());
+        let _ = permit(ask(&house, &other, "more.t.example").await);
+        house.clock.advance(Duration::from_secs(12 * 3_600));
+        let _ = permit(ask(&house, &client, "more.t.example").await);
+    }
+}
+
+#[tokio::test]
+async fn the_hundredth_unique_name_within_a_minute_alerts() {
+    let house = House::new().await;
+    house.put_policy(&wild());
+    let client = client(&house, false).await;
+    let count = async |house: &House| {
+        house.events().await;
+        let alerts = house.ledger.views().alerts();
+        alerts.iter().filter(|a| a.control == Control::DnsUniqueRate).count()
+    };
+    for n in 0..99 {
+        let _ = permit(ask(&house, &client, &format!("a{n}.t.example")).await);
+    }
+    assert_eq!(count(&house).await, 0);
+    let _ = permit(ask(&house, &client, "a99.t.example").await);
+    assert_eq!(count(&house).await, 1);
+}
+
+#[tokio::test]
+async fn many_source_addresses_share_a_budget_beyond_the_limit() {
+    let mut config = Config::default();
+    config.names.clients = 4;
+    let house = House::with(config).await;
+    house.put_policy(&wild());
+    let session = house.gate.name_session(who(false)).await.unwrap();
+    let mut octets = 0;
+    for n in 0..400_u32 {
+        let source = IpAddr::from([10, 1, (n / 250) as u8, (n % 250) as u8]);
+        let client = house.gate.name_client(&session, source);
+        let data = text(n, 60, "abcdefghijklmnopqrstuvwxyz234567");
+        if let NameAnswer::Permit(_) = ask(&house, &client, &format!("{data}.t.example")).await {
+            octets += data.len() + 1;
+        }
+    }
+    assert!(octets < 5 * 4_096, "{octets}");
+}
+
+#[tokio::test]
+async fn an_observing_tenant_asks_on_record_and_is_told() {
+    let house = House::new().await;
+    house.put_policy(&POLICY.replace(
+        "spec:\n  skills:\n  - { name: weather, version: 1.2.0 }\n  egress",
+        "spec:\n  rollout: { mode: observe, until: \"2026-12-01\" }\n  skills:\n  - { name: weather, version: 1.2.0 }\n  egress",
+    ));
+    let client = client(&house, true).await;
+    let held = permit(ask(&house, &client, "other.example").await);
+    let found = house.ledger.find(held.receipt()).unwrap().unwrap();
+    assert!(
+        matches!(&found.event.fact, Fact::AttemptPermitted { reasons, .. } if reasons.iter().any(|r| r.control == Control::DnsUndeclared))
+    );
+    assert!(held.judge(&["10.0.0.1".parse().unwrap()]).is_err(), "addresses always enforce");
+}

@@ -60,6 +60,10 @@ pub fn error(refusal: &Refusal) -> Extended<'_> {
         | Control::EgressSkill
         | Control::EgressUninspected
         | Control::DnsUndeclared
+        | Control::DnsLabelLength
+        | Control::DnsUniqueRate
+        | Control::DnsEntropy
+        | Control::DnsPayload
         | Control::DlpPii
         | Control::DlpCredential
         | Control::DlpClassification
@@ -91,6 +95,10 @@ fn code(control: Control) -> Rcode {
         | Control::EgressSkill
         | Control::EgressUninspected
         | Control::DnsUndeclared
+        | Control::DnsLabelLength
+        | Control::DnsUniqueRate
+        | Control::DnsEntropy
+        | Control::DnsPayload
         | Control::DlpPii
         | Control::DlpCredential
         | Control::DlpClassification

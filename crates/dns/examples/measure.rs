@@ -3,6 +3,8 @@
 //! everybody to ask.
 //!
 //! `measure bare|front|authority ADDRESS THREADS`
+//! `measure resolver ADDRESS THREADS NAMES UPSTREAM STATE`: the whole of it, gate, ledger and cache,
+//! for the names of a file.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -12,17 +14,31 @@
     reason = "a tool for benchmarks"
 )]
 
+use backstop_dns::answer::{Answers, Limits};
 use backstop_dns::body::Head;
+use backstop_dns::cache;
+use backstop_dns::forward::{self, Forwarder, Upstream};
 use backstop_dns::server::{Config, Known, Now, Reply, Service, Source, Why, start};
+use backstop_dns::service::{Names, Row};
 use backstop_dns::wire::answer::{self, Finish, Limit};
 use backstop_dns::wire::query::{self, Query};
-use backstop_gate::{OsRandom, SystemClock};
+use backstop_gate::names::{NameIdentity, NameSkill};
+use backstop_gate::{
+    Clock as _, Gate, OsRandom, OwnListeners, OwnSockets, Parts, SystemClock, SystemResolver,
+    TcpWire,
+};
+use backstop_ledger::Ledger;
+use backstop_model::addr::Cidr;
+use backstop_model::id::{SkillName, SkillVersion, TenantName};
+use backstop_policy::{Level, Library, LoadContext};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Socket, Type};
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
+use std::sync::Arc;
 use std::time::Instant;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 fn main() {
@@ -32,7 +48,8 @@ fn main() {
     match arguments[1].as_str() {
         "bare" => in_threads(address, threads, bare),
         "authority" => in_threads(address, threads, authority),
-        "front" => front(address, threads),
+        "front" => front(address, threads, Constant),
+        "resolver" => resolver(address, threads, &arguments[4..]),
         other => panic!("no mode `{other}`"),
     }
 }
@@ -112,13 +129,84 @@ fn address(out: &mut Vec<u8>) -> Head {
 }
 
 /// The listeners as they are, before a service that costs nothing.
-fn front(address: SocketAddr, threads: usize) {
+fn front(address: SocketAddr, threads: usize, service: impl Service) {
+    runtime().block_on(serve(address, threads, service));
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+async fn serve(address: SocketAddr, threads: usize, service: impl Service) {
     let config = Config { listen: vec![address], threads, ..Config::default() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let server = start(config, Constant, &SystemClock, &OsRandom).unwrap();
+    let server = start(config, service, &SystemClock, &OsRandom).unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    server.run(stopped).await.unwrap();
+}
+
+/// A tenant and a skill that name each of the hosts.
+fn policy(names: &str) -> String {
+    let mut rows = String::new();
+    let mut needs = String::new();
+    for name in names.lines() {
+        rows.push_str(&format!(
+            "  - {{ host: {name}, owner: o, reason: r, reviewBy: \"2030-01-01\" }}\n"
+        ));
+        needs.push_str(&format!("  - {name}\n"));
+    }
+    format!(
+        "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: {{ name: bench }}\nspec:\n  skills:\n  \
+         - {{ name: asks, version: 1.0.0 }}\n  egress:\n{rows}---\n\
+         apiVersion: backstop.dev/v1alpha1\nkind: Skill\nmetadata: {{ name: asks-1.0.0 }}\nspec:\n  name: asks\n  \
+         version: 1.0.0\n  egressRequirements:\n{needs}"
+    )
+}
+
+fn resolver(address: SocketAddr, threads: usize, rest: &[String]) {
+    let names = std::fs::read_to_string(&rest[0]).unwrap();
+    let source = backstop_policy::Source { name: "bench.yaml".to_owned(), text: policy(&names) };
+    let applied = Library::default().apply(&[source], &LoadContext::at(SystemClock.now()));
+    for diagnostic in applied.diagnostics.iter().filter(|d| matches!(d.level, Level::Error)).take(5)
+    {
+        println!("{diagnostic:?}");
+    }
+    runtime().block_on(async {
+        let directory = std::path::Path::new(&rest[2]).join("ledger");
+        let config = backstop_ledger::Config { directory, ..Default::default() };
+        let ledger = Ledger::open(config, Arc::new(|| SystemClock.now())).unwrap();
+        let (_policy, watched) = watch::channel(applied.policy);
+        let gate = Gate::new(Parts {
+            config: backstop_gate::Config::default(),
+            ledger,
+            policy: watched,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            resolver: Arc::new(SystemResolver::new(std::time::Duration::from_secs(2))),
+            wire: Arc::new(TcpWire::default()),
+        })
+        .unwrap();
         let (_stop, stopped) = watch::channel(false);
-        server.run(stopped).await.unwrap();
+        let running = gate.clone();
+        tokio::spawn(async move { running.run(stopped).await });
+        let upstreams = vec![Upstream::parse(&rest[1]).unwrap()];
+        let forwarding = forward::Config { upstreams, ..forward::Config::default() };
+        let sockets = OwnSockets::new(OwnListeners::default());
+        let forwarder = Forwarder::new(forwarding, sockets, Arc::new(OsRandom));
+        let times = cache::Config::default();
+        let answers = Answers::new(forwarder, times, Limits::default(), Handle::current());
+        let who = NameIdentity {
+            place: "127.0.0.0/8".to_owned(),
+            tenant: TenantName::parse("bench").unwrap(),
+            skill: NameSkill::One(
+                SkillName::parse("asks").unwrap(),
+                SkillVersion::parse("1.0.0").unwrap(),
+            ),
+            role: None,
+        };
+        let session = gate.name_session(who).await.unwrap();
+        let from = Some(Cidr::parse("127.0.0.0/8").unwrap());
+        let rows = vec![Row { listen: None, from, session }];
+        serve(address, threads, Names::new(gate, answers, rows)).await;
     });
 }
 

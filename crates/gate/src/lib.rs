@@ -59,7 +59,7 @@ pub use inspect::{
     Content, Extent, Held, HeldFault, InspectConfig, Inspected, WINDOW, WINDOW_OVERLAP, Windows,
     load_context,
 };
-pub use own::{Datagrams, OwnPlace, OwnSockets};
+pub use own::{Datagrams, OwnPlace, OwnSockets, OwnStream};
 pub use permit::{Answer, Permit};
 pub use readiness::{Readiness, Ready};
 pub use resolve::{Resolve, ResolveFault, StaticResolver, SystemResolver};

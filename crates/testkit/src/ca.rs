@@ -41,6 +41,13 @@ impl Ca {
         server_config(vec![certificate, self.issuer.der().clone()], key)
     }
 
+    /// What a server of DNS over TLS for those names needs.
+    pub fn name_server(&self, names: &[&str]) -> Arc<ServerConfig> {
+        let mut config = (*self.server(names)).clone();
+        config.alpn_protocols = vec![b"dot".to_vec()];
+        Arc::new(config)
+    }
+
     /// A certificate and its key for those names, as PEM.
     pub fn leaf_pem(&self, names: &[&str]) -> (String, String) {
         let (certificate, key) = self.sign(names);

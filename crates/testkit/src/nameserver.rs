@@ -4,9 +4,8 @@
 //! It writes messages by hand, octet by octet: a library would not let it lie.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -159,6 +158,7 @@ pub type Script = dyn Fn(&Asked) -> Vec<Vec<u8>> + Send + Sync;
 pub struct NameServer {
     place: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -169,10 +169,27 @@ impl NameServer {
         Self::at((Ipv4Addr::LOCALHOST, 0).into(), script)
     }
 
+    /// The same; its streams are TLS (RFC 7858).
+    pub fn secured(
+        tls: Arc<rustls::ServerConfig>,
+        script: impl Fn(&Asked) -> Vec<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::open((Ipv4Addr::LOCALHOST, 0).into(), Some(tls), script)
+    }
+
     /// At that place.
     #[track_caller]
     pub fn at(
         place: SocketAddr,
+        script: impl Fn(&Asked) -> Vec<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::open(place, None, script)
+    }
+
+    #[track_caller]
+    fn open(
+        place: SocketAddr,
+        tls: Option<Arc<rustls::ServerConfig>>,
         script: impl Fn(&Asked) -> Vec<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
         // A port that is free for one protocol may be taken for the other.
@@ -191,19 +208,26 @@ impl NameServer {
             asked: Arc::default(),
             counts: Arc::default(),
             stop: Arc::default(),
+            connections: Arc::default(),
+            tls,
         };
+        let connections = Arc::clone(&state.connections);
         let (asked, stop) = (Arc::clone(&state.asked), Arc::clone(&state.stop));
         let other = state.clone();
         let threads = vec![
             std::thread::spawn(move || state.datagrams(&udp)),
             std::thread::spawn(move || other.streams(&tcp)),
         ];
-        Self { place, asked, stop, threads }
+        Self { place, asked, connections, stop, threads }
     }
 
     /// Where it is.
     pub fn place(&self) -> SocketAddr {
         self.place
+    }
+    /// How many connections came.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
     /// Every question that came.
     pub fn asked(&self) -> Vec<Asked> {
@@ -226,6 +250,8 @@ struct State {
     asked: Arc<Mutex<Vec<Asked>>>,
     counts: Arc<Mutex<HashMap<(String, u16), usize>>>,
     stop: Arc<AtomicBool>,
+    connections: Arc<AtomicUsize>,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl State {
@@ -265,16 +291,27 @@ impl State {
             match listener.accept() {
                 Ok((stream, from)) => {
                     let this = self.clone();
-                    std::thread::spawn(move || this.stream(stream, from.port()));
+                    this.connections.fetch_add(1, Ordering::Relaxed);
+                    std::thread::spawn(move || this.connection(stream, from.port()));
                 }
                 Err(_) => std::thread::sleep(TICK / 10),
             }
         }
     }
 
-    fn stream(&self, mut stream: TcpStream, port: u16) {
+    fn connection(&self, stream: TcpStream, port: u16) {
         stream.set_nonblocking(false).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        match &self.tls {
+            None => self.stream(stream, port),
+            Some(tls) => {
+                let tls = rustls::ServerConnection::new(Arc::clone(tls)).unwrap();
+                self.stream(rustls::StreamOwned::new(tls, stream), port);
+            }
+        }
+    }
+
+    fn stream(&self, mut stream: impl std::io::Read + std::io::Write, port: u16) {
         let mut length = [0u8; 2];
         while stream.read_exact(&mut length).is_ok() {
             let mut message = vec![0u8; usize::from(u16::from_be_bytes(length))];
@@ -283,7 +320,8 @@ impl State {
             }
             for reply in self.answer(&message, true, port) {
                 let length = u16::try_from(reply.len()).unwrap().to_be_bytes();
-                if stream.write_all(&[&length[..], &reply].concat()).is_err() {
+                let framed = [&length[..], &reply].concat();
+                if stream.write_all(&framed).and_then(|()| stream.flush()).is_err() {
                     return;
                 }
             }

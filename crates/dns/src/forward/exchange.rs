@@ -8,7 +8,7 @@
 use super::Key;
 use super::query::{Edns, Match, Query};
 use super::upstream::{Transport, Upstream};
-use backstop_gate::{OwnSockets, Random, RandomFault};
+use backstop_gate::{OwnSockets, OwnStream, Random, RandomFault};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -49,7 +49,11 @@ pub(crate) async fn exchange(
     until: Instant,
 ) -> Result<Vec<u8>, ExchangeFault> {
     let asked = async {
-        let message = ask(sockets, random, upstream, key, Edns::With).await?;
+        let edns = match upstream.transport() {
+            Transport::UdpThenTcp | Transport::Tcp => Edns::With,
+            Transport::Tls(_) => Edns::Padded,
+        };
+        let message = ask(sockets, random, upstream, key, edns).await?;
         match message.get(3).map(|flags| flags & 0x0f) {
             // RFC 6891 §7: FORMERR or NOTIMP of somebody who does not know EDNS.
             Some(1 | 4) => ask(sockets, random, upstream, key, Edns::Without).await,
@@ -70,7 +74,7 @@ async fn ask(
     edns: Edns,
 ) -> Result<Vec<u8>, ExchangeFault> {
     match upstream.transport() {
-        Transport::Tcp => {}
+        Transport::Tcp | Transport::Tls(_) => {}
         Transport::UdpThenTcp => {
             if let Some(message) = by_datagram(sockets, random, upstream, key, edns).await? {
                 return Ok(message);
@@ -117,6 +121,7 @@ async fn by_datagram(
     Err(ExchangeFault::TimedOut)
 }
 
+/// By a connection that waits for a question, or by a new one.
 async fn by_stream(
     sockets: &OwnSockets,
     random: &dyn Random,
@@ -125,10 +130,27 @@ async fn by_stream(
     edns: Edns,
 ) -> Result<Vec<u8>, ExchangeFault> {
     let query = Query::new(key, edns, random)?;
-    let mut stream = sockets.stream(upstream.place()).await?;
+    // It may have been closed meanwhile; that is no fault of the upstream.
+    if let Some(mut stream) = upstream.take_idle(std::time::Instant::now())
+        && let Ok(Ok(message)) = timeout(RESEND, converse(&mut stream, &query)).await
+    {
+        upstream.keep_idle(stream, std::time::Instant::now());
+        return Ok(message);
+    }
+    let mut stream = match upstream.transport() {
+        Transport::UdpThenTcp | Transport::Tcp => sockets.stream(upstream.place()).await?,
+        Transport::Tls(host) => sockets.secured(upstream.place(), host).await?,
+    };
+    let message = converse(&mut stream, &query).await?;
+    upstream.keep_idle(stream, std::time::Instant::now());
+    Ok(message)
+}
+
+async fn converse(stream: &mut OwnStream, query: &Query) -> Result<Vec<u8>, ExchangeFault> {
     let length = u16::try_from(query.wire().len()).unwrap_or(u16::MAX);
     // One write, so that length and message go in one segment (RFC 7766 §8).
     stream.write_all(&[&length.to_be_bytes(), query.wire()].concat()).await?;
+    stream.flush().await?;
     let length = stream.read_u16().await?;
     let mut message = vec![0u8; usize::from(length)];
     stream.read_exact(&mut message).await?;

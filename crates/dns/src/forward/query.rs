@@ -27,6 +27,8 @@ pub(crate) struct Query {
 pub(crate) enum Edns {
     /// With one.
     With,
+    /// With one that makes all queries alike in length, for TLS (RFC 7830, RFC 8467 §4.1).
+    Padded,
     /// Without.
     Without,
 }
@@ -57,17 +59,27 @@ impl Query {
         let mut wire = Vec::with_capacity(12 + spelling.len() + 4 + 11);
         wire.extend([high, low, RECURSION_DESIRED, 0, 0, 1, 0, 0, 0, 0, 0]);
         wire.push(match edns {
-            Edns::With => 1,
+            Edns::With | Edns::Padded => 1,
             Edns::Without => 0,
         });
         wire.extend(&spelling);
         wire.extend(key.qtype.0.to_be_bytes());
         wire.extend(key.class.to_be_bytes());
-        if edns == Edns::With {
+        if edns != Edns::Without {
             // RFC 6891 §6.1.2: root, type OPT, payload size, no extended code, version 0, no flags.
             wire.extend([0, 0, 41]);
             wire.extend(UDP_SIZE.to_be_bytes());
-            wire.extend([0; 6]);
+            wire.extend([0; 4]);
+        }
+        match edns {
+            Edns::Without => {}
+            Edns::With => wire.extend([0, 0]),
+            Edns::Padded => {
+                let bare = wire.len() + 2 + 4;
+                let padding = u8::try_from(bare.next_multiple_of(BLOCK) - bare).unwrap_or(0);
+                wire.extend([0, 4 + padding, 0, PADDING, 0, padding]);
+                wire.resize(wire.len() + usize::from(padding), 0);
+            }
         }
         Ok(Self { wire, spelling, key: key.clone() })
     }
@@ -122,6 +134,8 @@ fn spelled(name: &[u8], cases: &[u8; 32]) -> Vec<u8> {
 }
 
 const RECURSION_DESIRED: u8 = 1;
+const PADDING: u8 = 12;
+const BLOCK: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -151,6 +165,20 @@ mod tests {
         assert!(distinct(|query| &query.spelling) > 60, "spellings");
         for query in &queries {
             assert_eq!(QueryName::parse(&query.spelling).unwrap(), query.key.name);
+        }
+    }
+
+    #[test]
+    fn padded_queries_are_alike_in_length() {
+        for length in 1..60 {
+            let key = key(&format!("{}.example", "a".repeat(length)));
+            let query = Query::new(&key, Edns::Padded, &OsRandom).unwrap();
+            assert_eq!(query.wire().len(), 128, "{length}");
+            let read = Message::from_slice(query.wire()).unwrap();
+            let opt = read.opt().unwrap();
+            assert_eq!(opt.udp_payload_size(), UDP_SIZE);
+            let padding = opt.opt().first::<domain::base::opt::Padding<_>>();
+            assert!(padding.is_some(), "{length}");
         }
     }
 

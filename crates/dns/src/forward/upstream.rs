@@ -1,7 +1,8 @@
 //! One upstream of the configuration: where it is, what it speaks and how it has been doing.
 //! Must not know messages. Next: `exchange`.
 
-use backstop_gate::OwnPlace;
+use backstop_gate::{OwnPlace, OwnStream};
+use backstop_model::host::Host;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,20 +13,27 @@ pub struct Upstream {
     place: OwnPlace,
     transport: Transport,
     health: Mutex<Health>,
+    /// Connections that wait for the next question (RFC 7766 §6.2.1).
+    idle: Mutex<Vec<(OwnStream, Instant)>>,
 }
 
 /// What an upstream is spoken to by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transport {
     /// Datagrams, and TCP for what does not fit into one.
     UdpThenTcp,
     /// TCP alone.
     Tcp,
+    /// TLS (RFC 7858), by somebody who proves to be this host (the strict profile of RFC 8310).
+    Tls(Host),
 }
 
 /// Why a text names no upstream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no DNS upstream (write `address`, `address:port` or `tcp://address:port`)")]
+#[error(
+    "`{0}` is no DNS upstream (write `address`, `address:port`, `tcp://address:port` or \
+     `tls://address:port#name-in-its-certificate`)"
+)]
 pub struct UpstreamFault(String);
 
 impl Upstream {
@@ -34,22 +42,50 @@ impl Upstream {
     /// # Errors
     /// [`UpstreamFault`] for a name (who would resolve it?), a port 0, or another scheme.
     pub fn parse(text: &str) -> Result<Self, UpstreamFault> {
-        let (transport, rest) = match text.split_once("://") {
-            None => (Transport::UdpThenTcp, text),
-            Some(("udp", rest)) => (Transport::UdpThenTcp, rest),
-            Some(("tcp", rest)) => (Transport::Tcp, rest),
-            Some(_) => return Err(UpstreamFault(shown(text))),
+        let fault = || UpstreamFault(shown(text));
+        let (scheme, rest) = text.split_once("://").unwrap_or(("udp", text));
+        let (place, transport) = match scheme {
+            "udp" => (OwnPlace::parse(rest, 53), Transport::UdpThenTcp),
+            "tcp" => (OwnPlace::parse(rest, 53), Transport::Tcp),
+            "tls" => {
+                let (place, host) = match rest.split_once('#') {
+                    Some((place, name)) => (place, Some(Host::parse(name).map_err(|_| fault())?)),
+                    None => (rest, None),
+                };
+                let place = OwnPlace::parse(place, 853).ok_or_else(fault)?;
+                let host = host.unwrap_or(Host::Address(place.address().ip()));
+                (Some(place), Transport::Tls(host))
+            }
+            _ => return Err(fault()),
         };
-        let place = OwnPlace::parse(rest, 53).ok_or_else(|| UpstreamFault(shown(text)))?;
-        Ok(Self { place, transport, health: Mutex::default() })
+        let place = place.ok_or_else(fault)?;
+        Ok(Self { place, transport, health: Mutex::default(), idle: Mutex::default() })
+    }
+    /// A connection that waits for a question, if there is one.
+    pub(crate) fn take_idle(&self, now: Instant) -> Option<OwnStream> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // The youngest first: it is the least likely to have been closed.
+        while let Some((stream, since)) = idle.pop() {
+            if now.saturating_duration_since(since) < IDLE {
+                return Some(stream);
+            }
+        }
+        None
+    }
+    /// Keeps a connection for the next question.
+    pub(crate) fn keep_idle(&self, stream: OwnStream, now: Instant) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST_IDLE {
+            idle.push((stream, now));
+        }
     }
     /// Where it is.
     pub const fn place(&self) -> &OwnPlace {
         &self.place
     }
     /// What it is spoken to by.
-    pub const fn transport(&self) -> Transport {
-        self.transport
+    pub const fn transport(&self) -> &Transport {
+        &self.transport
     }
     /// How it has been doing.
     pub(crate) fn standing(&self, now: Instant) -> Standing {
@@ -93,9 +129,10 @@ impl Upstream {
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.transport {
+        match &self.transport {
             Transport::UdpThenTcp => write!(f, "{}", self.place),
             Transport::Tcp => write!(f, "tcp://{}", self.place),
+            Transport::Tls(host) => write!(f, "tls://{}#{host}", self.place),
         }
     }
 }
@@ -121,6 +158,10 @@ fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_default).collect()
 }
 
+/// How long a connection waits for the next question; servers close after some 10 s.
+const IDLE: Duration = Duration::from_secs(8);
+/// LIMIT: connections that wait.
+const MOST_IDLE: usize = 8;
 const FAILURES: u32 = 3;
 const BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
@@ -138,6 +179,11 @@ mod tests {
         check("9.9.9.9", "9.9.9.9:53");
         check("udp://9.9.9.9:5300", "9.9.9.9:5300");
         check("tcp://[2620:fe::fe]:53", "tcp://[2620:fe::fe]:53");
+        check("tls://9.9.9.9#dns.quad9.net", "tls://9.9.9.9:853#dns.quad9.net");
+        check("tls://[2620:fe::fe]:8853", "tls://[2620:fe::fe]:8853#[2620:fe::fe]");
+        for bad in ["tls://dns.quad9.net", "tls://9.9.9.9#", "9.9.9.9#dns.quad9.net"] {
+            assert!(Upstream::parse(bad).is_err(), "{bad}");
+        }
         for bad in ["", "dns.example", "ftp://9.9.9.9", "9.9.9.9:0", "https://dns.example/"] {
             assert!(Upstream::parse(bad).is_err(), "{bad}");
         }

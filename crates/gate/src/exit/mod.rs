@@ -28,6 +28,7 @@ pub use chain::{NoProxy, NoProxyFault, ProxyFault, UpstreamProxy};
 pub use loops::OwnListeners;
 pub use nat64::{Nat64Prefix, Nat64PrefixFault};
 pub(crate) use stream::ExitStream;
+pub(crate) use tls::UpstreamTls;
 pub use tls::{Trust, TrustFault};
 pub use wire::{MappedWire, TcpConfig, TcpWire, Wire};
 
@@ -47,7 +48,6 @@ use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tls::UpstreamTls;
 use tokio::time::Instant;
 
 /// How this process leaves the machine.

@@ -59,6 +59,11 @@ pub(crate) struct UpstreamTls {
 
 impl UpstreamTls {
     pub(super) fn new(trust: &Trust) -> Result<Self, TrustFault> {
+        Self::speaking(trust, b"http/1.1")
+    }
+
+    /// For that application protocol (RFC 7301).
+    pub(crate) fn speaking(trust: &Trust, protocol: &[u8]) -> Result<Self, TrustFault> {
         let mut roots = RootCertStore::empty();
         let files = match trust {
             Trust::Only(files) => files,
@@ -78,7 +83,7 @@ impl UpstreamTls {
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         config.resumption = Resumption::disabled();
         Ok(Self { connector: TlsConnector::from(Arc::new(config)) })
     }

@@ -8,7 +8,7 @@
 
 mod sockets;
 
-pub use sockets::{Datagrams, OwnPlace, OwnSockets};
+pub use sockets::{Datagrams, OwnPlace, OwnSockets, OwnStream};
 
 use crate::exit::{DialFault, OwnListeners, Wire, wire_connect};
 use crate::exit::{interleave, race};

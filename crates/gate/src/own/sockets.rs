@@ -4,11 +4,18 @@
 //! A datagram socket is connected and used for one exchange: the kernel draws its port at random
 //! (RFC 5452 §4.5, §9.2) and drops what comes from any other place than the one it is connected to.
 
-use crate::exit::{OwnListeners, TcpWire, wire_connect};
+use crate::exit::{
+    ExitStream, OwnListeners, TcpWire, Trust, TrustFault, UpstreamTls, wire_connect,
+};
+use backstop_model::host::Host;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use tokio::net::{TcpStream, UdpSocket};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UdpSocket;
 
 /// An address and port that stand in the configuration.
 ///
@@ -44,17 +51,26 @@ impl fmt::Display for OwnPlace {
 }
 
 /// Opens sockets to places of the configuration, and to nothing else.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OwnSockets {
     listeners: OwnListeners,
     tcp: TcpWire,
+    tls: Option<Arc<UpstreamTls>>,
 }
 
 impl OwnSockets {
     /// Sockets that lead to none of these listeners of the process itself: a resolver that asks
     /// itself would never end.
     pub fn new(listeners: OwnListeners) -> Self {
-        Self { listeners, tcp: TcpWire::default() }
+        Self { listeners, tcp: TcpWire::default(), tls: None }
+    }
+
+    /// The same, able to speak DNS over TLS (RFC 7858): whoever answers is judged by these roots.
+    ///
+    /// # Errors
+    /// [`TrustFault`] where a file of roots cannot be read.
+    pub fn with_tls(self, trust: &Trust) -> Result<Self, TrustFault> {
+        Ok(Self { tls: Some(Arc::new(UpstreamTls::speaking(trust, b"dot")?)), ..self })
     }
 
     /// A datagram socket of its own, on a random port, that talks to `place` alone.
@@ -77,9 +93,21 @@ impl OwnSockets {
     ///
     /// # Errors
     /// As `connect(2)`; `AddrInUse` if `place` is a listener of this process.
-    pub async fn stream(&self, place: &OwnPlace) -> io::Result<TcpStream> {
+    pub async fn stream(&self, place: &OwnPlace) -> io::Result<OwnStream> {
         self.refuse_own(place)?;
-        wire_connect(&self.tcp, place.0).await.map_err(|fault| io::Error::other(fault.to_string()))
+        let stream = wire_connect(&self.tcp, place.0).await;
+        Ok(OwnStream(ExitStream::Tcp(stream.map_err(|fault| io::Error::other(fault.to_string()))?)))
+    }
+
+    /// A connection to `place` under TLS, whose far end has proved to be `host`.
+    ///
+    /// # Errors
+    /// As [`OwnSockets::stream`]; `Unsupported` without roots; what is wrong with the certificate.
+    pub async fn secured(&self, place: &OwnPlace, host: &Host) -> io::Result<OwnStream> {
+        let tls = self.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        let OwnStream(stream) = self.stream(place).await?;
+        let stream = tls.verify(stream, host).await;
+        Ok(OwnStream(stream.map_err(|fault| io::Error::other(fault.to_string()))?))
     }
 
     fn refuse_own(&self, place: &OwnPlace) -> io::Result<()> {
@@ -88,6 +116,36 @@ impl OwnSockets {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
         }
         Ok(())
+    }
+}
+
+/// A connection to a place of the configuration.
+#[derive(Debug)]
+pub struct OwnStream(ExitStream);
+
+impl AsyncRead for OwnStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for OwnStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
 

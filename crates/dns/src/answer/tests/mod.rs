@@ -3,13 +3,14 @@
 mod lies;
 mod mangled;
 mod real;
+mod secured;
 mod times;
 mod upstreams;
 
 use super::{Answers, Limits};
 use crate::cache::{self, Age, Entry};
 use crate::forward::{self, Asker, Failure, Forwarder, Key, Reach, Upstream, Zone};
-use backstop_gate::{OsRandom, OwnListeners, OwnSockets};
+use backstop_gate::{OsRandom, OwnListeners, OwnSockets, Trust};
 use backstop_model::name::{CLASS_IN, QueryName, QueryType};
 use backstop_testkit::NameServer;
 use backstop_testkit::nameserver::Asked;
@@ -25,6 +26,8 @@ use tokio::runtime::Handle;
 /// Answers over these upstreams, patient enough for a busy machine.
 struct Stage {
     upstreams: Vec<SocketAddr>,
+    texts: Vec<String>,
+    trust: Option<Trust>,
     zones: Vec<(&'static str, SocketAddr)>,
     times: cache::Config,
     limits: Limits,
@@ -36,6 +39,8 @@ impl Stage {
     fn new(upstreams: &[&NameServer]) -> Self {
         Self {
             upstreams: upstreams.iter().map(|server| server.place()).collect(),
+            texts: Vec::new(),
+            trust: None,
             zones: Vec::new(),
             times: cache::Config::default(),
             limits: Limits::default(),
@@ -50,12 +55,20 @@ impl Stage {
             upstreams: vec![upstream(place)],
         };
         let config = forward::Config {
-            upstreams: self.upstreams.iter().map(upstream).collect(),
+            upstreams: self
+                .upstreams
+                .iter()
+                .map(upstream)
+                .chain(self.texts.iter().map(|text| Upstream::parse(text).unwrap()))
+                .collect(),
             zones: self.zones.iter().map(zone).collect(),
             deadline: self.deadline,
             hedge: self.hedge,
         };
-        let sockets = OwnSockets::new(OwnListeners::default());
+        let mut sockets = OwnSockets::new(OwnListeners::default());
+        if let Some(trust) = &self.trust {
+            sockets = sockets.with_tls(trust).unwrap();
+        }
         let forwarder = Forwarder::new(config, sockets, Arc::new(OsRandom));
         Answers::new(forwarder, self.times, self.limits, Handle::current())
     }

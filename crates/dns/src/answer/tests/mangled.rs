@@ -104,6 +104,7 @@ fn told(key: &Key, image: &Image) -> Vec<IpAddr> {
         if let Some(record) = parsed.to_record::<Https<_, ParsedName<_>>>().unwrap() {
             for value in record.data().params().iter_all() {
                 use domain::rdata::svcb::value::AllValues;
+                #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's open enum")]
                 match value.unwrap() {
                     AllValues::Ipv4Hint(hint) => addresses.extend(hint.iter().map(IpAddr::from)),
                     AllValues::Ipv6Hint(hint) => addresses.extend(hint.iter().map(IpAddr::from)),

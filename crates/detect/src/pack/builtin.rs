@@ -32,6 +32,7 @@ packs! {
     "pii-tr",
     "pii-uk",
     "pii-us",
+    "secret-agent",
     "secret-backstop",
     "secret-chat",
     "secret-ci",

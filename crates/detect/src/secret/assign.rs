@@ -32,7 +32,12 @@ pub(crate) fn assigned_passwords(text: &str, range: Range<usize>, found: &mut Ve
 /// Finder: values that are named a token, key or secret.
 pub(crate) fn assigned_secrets(text: &str, range: Range<usize>, found: &mut Vec<Candidate>) {
     each(text, range, |named, value, span| {
-        if named == Named::Secret && is_secret(value) && (span.quoted || !is_expression(value)) {
+        let secret = match named {
+            Named::Issued => is_secret(value) || is_drawn_uuid(value),
+            Named::Secret => is_secret(value),
+            Named::Password | Named::Other => false,
+        };
+        if secret && (span.quoted || !is_expression(value)) {
             found.push(Candidate { span: span.range, score: Score::new(0.75) });
         }
     });
@@ -130,6 +135,22 @@ fn is_uuid(value: &str) -> bool {
             8 | 13 | 18 | 23 => b == b'-',
             _ => b.is_ascii_hexdigit(),
         })
+}
+
+/// A UUID drawn by chance (version 4), as some services give for a key; none that documents print.
+fn is_drawn_uuid(value: &str) -> bool {
+    const PRINTED: [&str; 3] = [
+        "550e8400-e29b-41d4-a716-446655440000",
+        "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+        "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
+    ];
+    let lower = value.to_ascii_lowercase();
+    is_uuid(&lower)
+        && lower.as_bytes().get(14) == Some(&b'4')
+        && matches!(lower.as_bytes().get(19), Some(b'8' | b'9' | b'a' | b'b'))
+        && !PRINTED.contains(&lower.as_str())
+        && !is_placeholder(&lower)
+        && looks_random(&lower)
 }
 
 /// Calls with each value whose name says secret and whose separator stands in the range.
@@ -391,6 +412,19 @@ mod tests {
     }
 
     #[test]
+    fn a_service_may_give_a_uuid_for_a_key() {
+        for text in [
+            "VAPI_API_KEY=5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95",
+            "export SMITHERY_API_KEY='5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95'",
+            "{\"arkApiKey\": \"5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95\"}",
+            "KEYCLOAK_CLIENT_SECRET: 5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95",
+            "npx server --api-key 5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95",
+        ] {
+            assert_eq!(found(text), ["5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95"], "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_secret_is_left_alone() {
         for text in [
             "password = getpass.getpass()",
@@ -403,6 +437,13 @@ mod tests {
             "api_key: YOUR_API_KEY_GOES_HERE",
             "max_tokens=4096000000000000",
             "token: 123e4567-e89b-12d3-a456-426614174000",
+            "api_key: 123e4567-e89b-12d3-a456-426614174000",
+            "api_key: 550e8400-e29b-41d4-a716-446655440000",
+            "api_key: f47ac10b-58cc-4372-a567-0e02b2c3d479",
+            "request_token=5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95",
+            "api_key_id=5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95",
+            "NEXT_PUBLIC_VAPI_API_KEY=5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95",
+            "API_KEY=00000000-0000-4000-8000-000000000000",
             "password_hash = \"x8FqkL2vZt0pWm5Y\"",
             "public_key = \"x8FqkL2vZt0pWm5Yx8Fq\"",
             "next_page_token=x8FqkL2vZt0pWm5Yx8FqA",

@@ -9,6 +9,8 @@ pub(crate) enum Named {
     Password,
     /// A token or key: long, drawn by chance.
     Secret,
+    /// What a service gave its client as a key, so that even a UUID is one: `vapi_api_key`.
+    Issued,
     /// Anything else.
     Other,
 }
@@ -69,8 +71,17 @@ pub(crate) fn name_of(name: &str) -> Named {
         .any(|tail| ends(tail))
         || either(&["secrets", "bearer", "credential", "credentials", "creds", "skey"])
         || matches!(last, "auth" | "authorization");
-    if key || secret { Named::Secret } else { Named::Other }
+    if !(key || secret) {
+        return Named::Other;
+    }
+    // `VAPI_API_KEY`, `clientSecret`; not `request_token`, `session_key`.
+    let tail = words.get(words.len().saturating_sub(2)..).unwrap_or_default().concat();
+    if ISSUED.iter().any(|issued| tail.ends_with(issued)) { Named::Issued } else { Named::Secret }
 }
+
+/// How names end that a service's key is kept under.
+const ISSUED: &[&str] =
+    &["apikey", "apitoken", "apisecret", "accesskey", "secretkey", "privatekey", "clientsecret"];
 
 /// Last words that make it a statement about a secret.
 const ABOUT: &[&str] = &[
@@ -252,16 +263,12 @@ mod tests {
         {
             assert_eq!(name_of(name), Named::Password, "{name}");
         }
-        for name in [
-            "apiKey",
-            "X-Api-Key",
-            "APIKey",
-            "secret",
-            "clientSecret",
-            "auth_token",
-            "GITHUB_TOKEN",
-            "aws.secretKey",
-        ] {
+        for name in
+            ["apiKey", "X-Api-Key", "APIKey", "clientSecret", "aws.secretKey", "VAPI_API_KEY_2"]
+        {
+            assert_eq!(name_of(name), Named::Issued, "{name}");
+        }
+        for name in ["secret", "auth_token", "GITHUB_TOKEN", "request_token", "session_key"] {
             assert_eq!(name_of(name), Named::Secret, "{name}");
         }
         for name in [
@@ -274,6 +281,7 @@ mod tests {
             "key",
             "monkey",
             "csrf_token",
+            "NEXT_PUBLIC_VAPI_API_KEY",
             "primary_key",
             "nextPageToken",
             "tokenizer",

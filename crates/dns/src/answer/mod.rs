@@ -23,6 +23,7 @@ mod tests;
 
 pub use told::{Body, Told};
 
+use crate::body::Head;
 use crate::cache::{self, Age, Cache, Entry};
 use crate::forward::{Asker, Failure, Flights, Forwarder, Key, Landing, Reach};
 use backstop_gate::names::{NamePermit, Question, Route};
@@ -167,7 +168,7 @@ impl Answers {
     fn refresh_in_time(self: &Arc<Self>, entry: &Arc<Entry>, left: Duration, reach: Reach) {
         if entry.failure().is_none()
             && entry.should_refresh(left)
-            && self.start(entry.key(), reach, Asker::Own).is_err()
+            && self.start(&entry.key(), reach, Asker::Own).is_err()
         {
             entry.refresh_again();
         }
@@ -192,7 +193,7 @@ impl Answers {
         let now = Instant::now();
         match asked {
             Ok(reading) => {
-                let entry = Arc::new(self.entry(key, reading, now));
+                let entry = Arc::new(self.entry(&key, reading, now));
                 self.cache.keep(Arc::clone(&entry));
                 Ok(entry)
             }
@@ -203,7 +204,7 @@ impl Answers {
                         old.refresh_again();
                     }
                     _ => {
-                        let failed = Entry::failed(key, failure, now, self.times.failure);
+                        let failed = Entry::failed(&key, failure, now, self.times.failure);
                         self.cache.keep(Arc::new(failed));
                     }
                 }
@@ -212,7 +213,7 @@ impl Answers {
         }
     }
 
-    fn entry(&self, key: Key, reading: Reading, now: Instant) -> Entry {
+    fn entry(&self, key: &Key, reading: Reading, now: Instant) -> Entry {
         let times = &self.times;
         let (ceiling, stale) = match reading.found {
             Found::Records => (times.ttl_ceiling, times.stale),
@@ -222,6 +223,17 @@ impl Answers {
         let fresh = reading.ttl.unwrap_or_default().min(ceiling).max(times.ttl_floor);
         Entry::new(key, reading.content, now, fresh, stale)
     }
+}
+
+/// What would be told of an upstream's message and what the judge would see, for tools that look at
+/// messages without a network: head and records with `ech` taken out, and all addresses.
+///
+/// # Errors
+/// [`Failure::Rcode`] for what the upstream could not do, [`Failure::Unacceptable`] for a message of
+/// which nothing would be used.
+pub fn look(message: &[u8], key: &Key) -> Result<(Head, Box<[u8]>, Box<[IpAddr]>), Failure> {
+    let content = read(message, key)?.content;
+    Ok((content.image.head, content.image.octets, content.addresses))
 }
 
 async fn land(mut landing: Landing<Outcome>) -> Outcome {

@@ -3,7 +3,7 @@
 
 use crate::body::Head;
 use crate::forward::{Failure, Key};
-use backstop_model::name::QueryName;
+use backstop_model::name::{QueryName, QueryType};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +23,10 @@ pub(crate) struct Image {
 /// What an upstream answered, read, cut down to the question and kept.
 #[derive(Debug)]
 pub struct Entry {
-    key: Key,
+    /// The name's octets alone: a whole [`QueryName`] takes 256, whatever it holds.
+    name: Box<[u8]>,
+    qtype: QueryType,
+    class: u16,
     content: Content,
     failure: Option<Failure>,
     fresh: Duration,
@@ -61,14 +64,16 @@ pub(crate) enum Age {
 impl Entry {
     /// An answer that came just now, is fresh for `fresh` and may be told for `stale` after that.
     pub(crate) fn new(
-        key: Key,
+        key: &Key,
         content: Content,
         now: Instant,
         fresh: Duration,
         stale: Duration,
     ) -> Self {
         Self {
-            key,
+            name: key.name.as_wire().into(),
+            qtype: key.qtype,
+            class: key.class,
             content,
             failure: None,
             fresh,
@@ -80,7 +85,7 @@ impl Entry {
         }
     }
     /// That there was no answer just now, remembered for a while.
-    pub(crate) fn failed(key: Key, failure: Failure, now: Instant, lasts: Duration) -> Self {
+    pub(crate) fn failed(key: &Key, failure: Failure, now: Instant, lasts: Duration) -> Self {
         let head = Head { rcode: SERVFAIL, answers: 0, authorities: 0 };
         let image = Image { head, octets: Box::default(), ttl_at: Box::default() };
         let content =
@@ -92,9 +97,15 @@ impl Entry {
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.failure
     }
+    /// Whether it answers this question.
+    pub(crate) fn answers(&self, name: &QueryName, qtype: QueryType, class: u16) -> bool {
+        self.qtype == qtype && self.class == class && *self.name == *name.as_wire()
+    }
     /// The question.
-    pub(crate) fn key(&self) -> &Key {
-        &self.key
+    pub(crate) fn key(&self) -> Key {
+        // It was taken from a name, so it is one.
+        let name = QueryName::parse(&self.name).unwrap_or(QueryName::ROOT);
+        Key { name, qtype: self.qtype, class: self.class }
     }
     /// What it says.
     pub(crate) fn content(&self) -> &Content {
@@ -143,6 +154,7 @@ impl Entry {
         let image = |image: &Image| image.octets.len() + 2 * image.ttl_at.len();
         size_of::<Self>()
             + OVERHEAD
+            + self.name.len()
             + image(&self.content.image)
             + self.content.with_ech.as_ref().map_or(0, image)
             + size_of_val(&*self.content.addresses)

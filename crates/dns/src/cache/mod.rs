@@ -77,9 +77,8 @@ impl Cache {
     ) -> Option<Arc<Entry>> {
         let hash = self.hash(name, qtype, class);
         let found = self.shard(hash).table.get(&hash).map(Arc::clone)?;
-        let key = found.key();
         // Two questions of one hash are one in 2^64; then the younger has the place.
-        if key.qtype != qtype || key.class != class || key.name != *name {
+        if !found.answers(name, qtype, class) {
             return None;
         }
         found.touch();

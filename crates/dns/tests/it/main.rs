@@ -11,3 +11,4 @@
 mod clients;
 mod server;
 mod toy;
+mod whole;

@@ -1,0 +1,285 @@
+//! The whole resolver: real gate, ledger and forwarder behind the listeners, and a name server that
+//! keeps what it was asked.
+
+use backstop_dns::answer::{Answers, Limits};
+use backstop_dns::cache;
+use backstop_dns::forward::{self, Forwarder, Upstream};
+use backstop_dns::server::{Config, start};
+use backstop_dns::service::{Names, Row};
+use backstop_gate::names::{NameIdentity, NameSkill};
+use backstop_gate::{
+    Clock as _, Gate, OsRandom, OwnListeners, OwnSockets, Parts, SystemClock, SystemResolver,
+    TcpWire,
+};
+use backstop_ledger::Ledger;
+use backstop_model::addr::Cidr;
+use backstop_model::attempt::Plane;
+use backstop_model::event::Fact;
+use backstop_model::id::{SkillName, SkillVersion, TenantName};
+use backstop_policy::{Library, LoadContext, Source};
+use backstop_testkit::nameserver::{NameServer, address, alias};
+use domain::base::Message;
+use domain::base::iana::Rcode;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::UdpSocket;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+struct House {
+    address: SocketAddr,
+    upstream: NameServer,
+    ledger: Ledger,
+    _policy: watch::Sender<Arc<backstop_policy::Policy>>,
+    stop: watch::Sender<bool>,
+    _folder: TempDir,
+}
+
+const GOOD: &str = "93.184.215.14";
+
+impl House {
+    /// A tenant and a skill that name these hosts; `127.0.0.1` is served, nobody else.
+    async fn new(hosts: &[String]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let upstream = NameServer::start(|asked| {
+            let reply = asked.reply();
+            let answered = match asked.name.split('.').next() {
+                Some("inside") => reply.answer(address(&asked.name, 60, "10.1.2.3")),
+                Some("chained") => reply
+                    .answer(alias(&asked.name, 60, "elsewhere.example"))
+                    .answer(address("elsewhere.example", 60, GOOD)),
+                _ => reply.answer(address(&asked.name, 60, GOOD)),
+            };
+            vec![answered.wire()]
+        });
+        let (mut rows, mut needs) = (String::new(), String::new());
+        for host in hosts {
+            writeln!(rows, "  - {{ host: {host}, owner: o, reason: r, reviewBy: \"2030-01-01\" }}")
+                .unwrap();
+            writeln!(needs, "  - {host}").unwrap();
+        }
+        let text = format!(
+            "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: {{ name: research }}\nspec:\n  skills:\n  \
+             - {{ name: asks, version: 1.0.0 }}\n  egress:\n{rows}---\n\
+             apiVersion: backstop.dev/v1alpha1\nkind: Skill\nmetadata: {{ name: asks-1.0.0 }}\nspec:\n  name: asks\n  \
+             version: 1.0.0\n  egressRequirements:\n{needs}"
+        );
+        let source = Source { name: "policy.yaml".to_owned(), text };
+        let applied = Library::default().apply(&[source], &LoadContext::at(SystemClock.now()));
+        let directory = folder.path().join("ledger");
+        let config = backstop_ledger::Config { directory, ..Default::default() };
+        let ledger = Ledger::open(config, Arc::new(|| SystemClock.now())).unwrap();
+        let (policy, watched) = watch::channel(applied.policy);
+        let gate = Gate::new(Parts {
+            config: backstop_gate::Config::default(),
+            ledger: ledger.clone(),
+            policy: watched,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            resolver: Arc::new(SystemResolver::new(Duration::from_secs(2))),
+            wire: Arc::new(TcpWire::default()),
+        })
+        .unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let (running, end) = (gate.clone(), stopped.clone());
+        #[allow(clippy::disallowed_methods, reason = "a test has no task room")]
+        tokio::spawn(async move { running.run(end).await });
+        let upstreams = vec![Upstream::parse(&upstream.place().to_string()).unwrap()];
+        let config = forward::Config { upstreams, ..forward::Config::default() };
+        let sockets = OwnSockets::new(OwnListeners::default());
+        let forwarder = Forwarder::new(config, sockets, Arc::new(OsRandom));
+        let answers =
+            Answers::new(forwarder, cache::Config::default(), Limits::default(), Handle::current());
+        let who = NameIdentity {
+            place: "127.0.0.1/32".to_owned(),
+            tenant: TenantName::parse("research").unwrap(),
+            skill: NameSkill::One(
+                SkillName::parse("asks").unwrap(),
+                SkillVersion::parse("1.0.0").unwrap(),
+            ),
+            role: None,
+        };
+        let session = gate.name_session(who).await.unwrap();
+        let from = Some(Cidr::parse("127.0.0.1/32").unwrap());
+        let rows = vec![Row { listen: None, from, session }];
+        let config = Config {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            threads: 1,
+            ..Config::default()
+        };
+        let server =
+            start(config, Names::new(gate, answers, rows), &SystemClock, &OsRandom).unwrap();
+        let address = server.addresses()[0];
+        #[allow(clippy::disallowed_methods, reason = "a test has no task room")]
+        tokio::spawn(server.run(stopped));
+        Self { address, upstream, ledger, _policy: policy, stop, _folder: folder }
+    }
+
+    async fn ask(&self, message: &[u8]) -> Message<Vec<u8>> {
+        self.ask_from("127.0.0.1", message).await
+    }
+
+    async fn ask_from(&self, source: &str, message: &[u8]) -> Message<Vec<u8>> {
+        let socket = UdpSocket::bind((source, 0)).await.unwrap();
+        socket.connect(self.address).await.unwrap();
+        socket.send(message).await.unwrap();
+        let mut answer = vec![0; 4_096];
+        let wait = timeout(Duration::from_secs(10), socket.recv(&mut answer));
+        let length = wait.await.expect("an answer").unwrap();
+        answer.truncate(length);
+        Message::from_octets(answer).unwrap()
+    }
+
+    /// Names that the upstream was asked, each once.
+    fn leaked(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.upstream.asked().into_iter().map(|asked| asked.name).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+fn query(name: &str, qtype: u16, class: u16, flags: u16, dnssec_ok: bool) -> Vec<u8> {
+    let [f0, f1] = flags.to_be_bytes();
+    let mut message = vec![0xAB, 0xCD, f0, f1, 0, 1, 0, 0, 0, 0, 0, 1];
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        message.push(label.len() as u8);
+        message.extend_from_slice(label.as_bytes());
+    }
+    message.push(0);
+    message.extend_from_slice(&qtype.to_be_bytes());
+    message.extend_from_slice(&class.to_be_bytes());
+    message.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, if dnssec_ok { 0x80 } else { 0 }, 0, 0, 0]);
+    message
+}
+
+fn plain(name: &str) -> Vec<u8> {
+    query(name, 1, 1, 0x0100, false)
+}
+
+fn blocked(answer: &Message<Vec<u8>>) -> Option<String> {
+    let opt = answer.opt()?;
+    let error = opt.opt().iter::<domain::base::opt::ExtendedError<_>>().next()?.ok()?;
+    assert_eq!(error.code().to_int(), 15);
+    Some(error.text()?.ok()?.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allowed_name_is_answered_and_on_record_and_the_rest_never_leaves() {
+    let house = House::new(&[
+        "api.weather.example".to_owned(),
+        "chained.example".to_owned(),
+        "inside.example".to_owned(),
+    ])
+    .await;
+    for _ in 0..3 {
+        let answer = house.ask(&plain("ApI.weather.EXAMPLE")).await;
+        assert_eq!(
+            (answer.header().rcode(), answer.header_counts().ancount()),
+            (Rcode::NOERROR, 1)
+        );
+        assert_eq!(answer.sole_question().unwrap().qname().to_string(), "ApI.weather.EXAMPLE");
+    }
+    let answer = house.ask(&plain("chained.example")).await;
+    assert_eq!(answer.header_counts().ancount(), 2);
+
+    let refused = house.ask(&plain("secret.evil.example")).await;
+    assert_eq!((refused.header().rcode(), refused.header_counts().nscount()), (Rcode::NXDOMAIN, 1));
+    let text = blocked(&refused).unwrap();
+    let (control, receipt) = text.split_once(' ').unwrap();
+    assert_eq!(control, "dns.undeclared");
+
+    // A private address behind an allowed name is refused by what it is, not by its name.
+    let inside = house.ask(&plain("inside.example")).await;
+    assert_eq!((inside.header().rcode(), inside.header_counts().ancount()), (Rcode::NXDOMAIN, 0));
+    assert!(blocked(&inside).unwrap().starts_with("ssrf."));
+
+    assert_eq!(house.leaked(), ["api.weather.example", "chained.example", "inside.example"]);
+    // Refusals are recorded soon, not before they are answered.
+    while house.ledger.health().queued > 0 {
+        tokio::task::yield_now().await;
+    }
+    let events = house.ledger.events_after(0, 1_000).unwrap();
+    let permitted = events.iter().filter(|row| matches!(&row.event.fact,
+        Fact::AttemptPermitted { asked, .. } if asked.plane == Plane::Dns && asked.host == "api.weather.example"));
+    assert!((1..=2).contains(&permitted.count()), "one row a minute");
+    assert!(
+        events.iter().any(|row| row.event.receipt.as_str() == receipt),
+        "{receipt} is on record"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_about_a_query_but_its_name_opens_a_name() {
+    let house = House::new(&["api.weather.example".to_owned()]).await;
+    for dnssec_ok in [false, true] {
+        // RD, CD, AD, the reserved bit, all of them, none.
+        for flags in [0x0100, 0x0010, 0x0020, 0x0040, 0x0170, 0] {
+            for qtype in [1, 28, 65, 64, 5, 16, 10, 255, 252, 15, 33, 12, 65_535] {
+                for class in [1, 3, 254, 255, 0] {
+                    let message = query("leak.evil.example", qtype, class, flags, dnssec_ok);
+                    let answer = house.ask(&message).await;
+                    let said = (answer.header().rcode(), answer.header_counts().ancount());
+                    assert_eq!(said, (Rcode::NXDOMAIN, 0), "{qtype} {class} {flags:x} {dnssec_ok}");
+                }
+            }
+        }
+    }
+    // A type that the row does not name is empty, and leaves the name's addresses alone.
+    for qtype in [16, 10, 255, 15, 252] {
+        let answer = house.ask(&query("api.weather.example", qtype, 1, 0x0100, true)).await;
+        let said = (answer.header().rcode(), answer.header_counts().ancount());
+        assert_eq!(said, (Rcode::NOERROR, 0), "{qtype}");
+        assert!(blocked(&answer).is_some());
+    }
+    assert_eq!(house.leaked(), [""; 0]);
+    // Nobody is configured for this address.
+    let answer = house.ask_from("127.0.0.9", &plain("api.weather.example")).await;
+    assert_eq!(answer.header().rcode(), Rcode::REFUSED);
+    assert_eq!(house.leaked(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sibling_child_parent_or_lookalike_of_a_thousand_allowed_names_passes() {
+    let hosts: Vec<String> =
+        (0..1_000).map(|number| format!("h{number}.zone{}.allowed.example", number % 37)).collect();
+    let house = House::new(&hosts).await;
+    let mut probes = vec!["example".to_owned(), "allowed.example".to_owned(), String::new()];
+    for (number, host) in hosts.iter().enumerate() {
+        probes.push(format!("x.{host}"));
+        probes.push(format!("x{host}"));
+        probes.push(format!("{host}x"));
+        probes.push(format!("{host}.evil.example"));
+        probes.push(host.replacen(&format!("h{number}."), &format!("s{number}."), 1));
+        probes.push(host.split_once('.').unwrap().1.to_owned());
+    }
+    probes.sort();
+    probes.dedup();
+    assert!(probes.len() > 3_799, "{}", probes.len());
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(house.address).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    for probe in &probes {
+        socket.send(&plain(probe)).await.unwrap();
+        let wait = timeout(Duration::from_secs(10), socket.recv(&mut answer));
+        let length = wait.await.expect("an answer").unwrap();
+        let answer = Message::from_octets(&answer[..length]).unwrap();
+        assert_eq!(
+            (answer.header().rcode(), answer.header_counts().ancount()),
+            (Rcode::NXDOMAIN, 0),
+            "{probe}"
+        );
+    }
+    assert_eq!(house.leaked(), [""; 0]);
+}

@@ -142,6 +142,11 @@ pub(crate) fn names_person(text: &str, place: &Range<usize>) -> bool {
     around.structured() || around.in_licence() || around.has_address() && credited()
 }
 
+/// Whether a key opens a structure that holds an author: `author`, `contributors`.
+pub(crate) fn is_author_key(key: &str) -> bool {
+    KEYS.iter().any(|name| key.eq_ignore_ascii_case(name))
+}
+
 /// A comment's line in source code or in a manual page.
 fn in_comment(line: &str) -> bool {
     let line = line.trim_start();

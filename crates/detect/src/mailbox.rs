@@ -12,8 +12,8 @@ use crate::validate::Verdict;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// LIMIT: authors' addresses that one text may hold before they refuse like any other.
-const SPARED: usize = 8;
+/// LIMIT: authors' addresses that one text, or all fields of a payload, may hold before they refuse like any other.
+pub(crate) const SPARED: usize = 8;
 /// RFC 5321 section 4.5.3.1.
 const LONGEST_LOCAL: usize = 64;
 const LONGEST_DOMAIN: usize = 253;

@@ -2,6 +2,7 @@
 //! Next: `fields`.
 
 use super::alike::Alike;
+use super::authors::{Authors, author_above};
 use super::documents::Gathered;
 use super::neighbours::Neighbours;
 use super::payload::{ContentFields, Looks};
@@ -50,7 +51,7 @@ pub(super) struct Inspection<'i> {
     /// What was undone to see what is looked at now.
     pub(super) chain: Vec<Transform>,
     /// Keyed at random: whoever could make two texts hash alike could hide one.
-    hasher: RandomState,
+    pub(super) hasher: RandomState,
     /// Every text and run that was looked at, by hash, field and depth.
     seen: HashSet<u64>,
     reported: HashSet<u64>,
@@ -64,6 +65,8 @@ pub(super) struct Inspection<'i> {
     pub(super) found: Vec<Found>,
     /// How many of each kind were found.
     alike: Alike,
+    /// Whom the payload names as authors.
+    pub(super) authors: Authors,
     outcome: Outcome,
     fields: usize,
     scanned: usize,
@@ -134,6 +137,7 @@ impl<'i> Inspection<'i> {
             gathered: Gathered::default(),
             found: Vec::new(),
             alike: Alike::default(),
+            authors: Authors::default(),
             outcome: Outcome::Complete,
             fields: 0,
             scanned: 0,
@@ -233,6 +237,10 @@ impl<'i> Inspection<'i> {
         let whole = if key.is_empty() {
             text
         } else {
+            if let Some(author) = author_above(text, site) {
+                self.keyed.push_str(author);
+                self.keyed.push_str(": {");
+            }
             self.keyed.push_str(key);
             self.keyed.push_str(": ");
             self.keyed.push_str(text);
@@ -247,6 +255,7 @@ impl<'i> Inspection<'i> {
                 continue;
             }
             hit.span = hit.span.start.saturating_sub(offset)..hit.span.end - offset;
+            self.count_authors(&mut hit, text);
             self.keep(hit, text, site);
         }
         if offset > 0 && taste == Taste::Usual {
@@ -276,7 +285,8 @@ impl<'i> Inspection<'i> {
         let names = &self.inspector.names;
         match names.look(text, site.key, &self.looks.scan, &mut self.budget, &mut self.names) {
             Ok(look) => {
-                for hit in look.hits {
+                for mut hit in look.hits {
+                    self.count_authors(&mut hit, text);
                     self.keep(hit, text, site);
                 }
             }

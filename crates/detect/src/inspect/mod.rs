@@ -11,10 +11,11 @@
 //! said to be anything is scanned as what it looks like.
 //!
 //! Reading order: `payload`, `media`, `report`, `inspection` (one inspection's state), `alike`
-//! (which of many findings are kept), `fields` (the walk), `look` (a text, decoded and looked at
+//! (which of many findings are kept), `authors` (how many a payload may name), `fields` (the walk), `look` (a text, decoded and looked at
 //! again), `containers` (archives and documents opened), `neighbours` (values split over fields).
 
 mod alike;
+mod authors;
 mod containers;
 mod documents;
 mod fields;

@@ -68,7 +68,7 @@ const SUPPORTED: f32 = 0.35;
 /// From here on two words of which the gazetteer knows neither are a person that refuses.
 const STRANGERS: f32 = 0.9;
 /// LIMIT: people of a text that are asked whether software names them as its authors.
-const AUTHORS: usize = 24;
+pub(crate) const AUTHORS: usize = 24;
 
 /// A row of `NAME_DETECTORS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

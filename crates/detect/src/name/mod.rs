@@ -13,7 +13,7 @@
 
 mod body;
 mod gate;
-mod merge;
+pub(crate) mod merge;
 mod passage;
 mod sense;
 mod table;

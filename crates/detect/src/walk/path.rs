@@ -42,6 +42,14 @@ impl<'t> Path<'t> {
             Step::Index(_) => None,
         })
     }
+    /// The nearest key above that one.
+    pub(crate) fn outer_key(&self) -> Option<&str> {
+        let mut keys = self.steps.iter().rev().filter_map(|step| match step {
+            Step::Key(key) => Some(&**key),
+            Step::Index(_) => None,
+        });
+        keys.nth(1)
+    }
     /// The pointer: `/a~1b/0`.
     pub(crate) fn pointer(&self) -> String {
         let mut out = String::new();

@@ -256,9 +256,8 @@ fn judged(permit: &NamePermit, entry: Arc<Entry>, age: Age) -> Told {
     if !content.chain.is_empty() {
         permit.through(&content.chain);
     }
-    if !content.addresses.is_empty()
-        && let Err(refusal) = permit.judge(&content.addresses)
-    {
+    // Also without an address: the permit may stand no longer.
+    if let Err(refusal) = permit.judge(&content.addresses) {
         return Told::Refused(refusal);
     }
     let ech = if permit.strips_ech() { Ech::Strip } else { Ech::Keep };

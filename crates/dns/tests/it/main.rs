@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod judged;
 mod server;
 mod toy;
 mod whole;

@@ -2,7 +2,7 @@
 //! address stands in it that the judge would not see.
 #![no_main]
 
-use backstop_dns::answer::look;
+use backstop_dns::answer::{Look, look};
 use backstop_dns::forward::Key;
 use backstop_model::name::{CLASS_IN, QueryName, QueryType};
 use domain::base::Message;
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
     let Some((qtype, message)) = input.split_first() else { return };
     let name = QueryName::from_text("a.name.example").expect("a name");
     let key = Key { name, qtype: QueryType((*qtype).into()), class: CLASS_IN };
-    let Ok((head, records, judged)) = look(message, &key) else { return };
+    let Ok(Look { head, records, addresses: judged }) = look(message, &key) else { return };
     let mut told = vec![0, 0, 0x81, 0x80 | head.rcode, 0, 1];
     told.extend([head.answers.to_be_bytes(), head.authorities.to_be_bytes(), [0, 0]].concat());
     told.extend(key.name.as_wire());

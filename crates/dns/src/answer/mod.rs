@@ -24,7 +24,7 @@ mod tests;
 pub use told::{Body, Told};
 
 use crate::body::Head;
-use crate::cache::{self, Age, Cache, Entry};
+use crate::cache::{self, Age, Cache, Entry, Image};
 use crate::forward::{Asker, Failure, Flights, Forwarder, Key, Landing, Reach};
 use backstop_gate::names::{NamePermit, Question, Route};
 use reading::{Found, Reading, read};
@@ -225,15 +225,26 @@ impl Answers {
     }
 }
 
-/// What would be told of an upstream's message and what the judge would see, for tools that look at
-/// messages without a network: head and records with `ech` taken out, and all addresses.
+/// What would come of an upstream's message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Response code and counts.
+    pub head: Head,
+    /// The records, with `ech` taken out.
+    pub records: Box<[u8]>,
+    /// The addresses that the judge would see.
+    pub addresses: Box<[IpAddr]>,
+}
+
+/// Looks at a message as one that an upstream sent, for tools without a network.
 ///
 /// # Errors
 /// [`Failure::Rcode`] for what the upstream could not do, [`Failure::Unacceptable`] for a message of
 /// which nothing would be used.
-pub fn look(message: &[u8], key: &Key) -> Result<(Head, Box<[u8]>, Box<[IpAddr]>), Failure> {
+pub fn look(message: &[u8], key: &Key) -> Result<Look, Failure> {
     let content = read(message, key)?.content;
-    Ok((content.image.head, content.image.octets, content.addresses))
+    let Image { head, octets: records, .. } = content.image;
+    Ok(Look { head, records, addresses: content.addresses })
 }
 
 async fn land(mut landing: Landing<Outcome>) -> Outcome {

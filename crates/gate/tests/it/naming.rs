@@ -358,7 +358,8 @@ fn flagged_after(events: &[Recorded]) -> Option<usize> {
 async fn slow_tunnels_under_a_wildcard_are_flagged_and_cut_at_the_budget() {
     const BASE32: &str = "abcdefghijklmnopqrstuvwxyz234567";
     let words = ["apple", "bridge", "candle", "desert", "engine", "forest", "garden", "hammer"];
-    let cases: [(&str, Box<dyn Fn(u32) -> String>); 4] = [
+    type Talker = Box<dyn Fn(u32) -> String>;
+    let cases: [(&str, Talker); 4] = [
         (
             "base32 in 14 short labels, 98 a minute",
             Box::new(|n| {

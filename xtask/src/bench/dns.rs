@@ -42,7 +42,7 @@ pub(crate) fn dns(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
             _ => bail!("usage: cargo xtask bench dns [--seconds N] [--only NAME]"),
         }
     }
-    setup::run(project, setup::For::Benchmarks)?;
+    setup::packages(setup::For::Benchmarks)?;
     let build =
         ["build", "--locked", "--release", "--package", "backstop-dns", "--example", "measure"];
     project::run(project.cargo(&build))?;

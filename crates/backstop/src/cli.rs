@@ -71,6 +71,9 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Says what each control answers to an attempt, or why a receipt was given.
     Explain(Explain),
+    /// The filtering resolver: why a name is answered or not.
+    #[command(subcommand)]
+    Dns(Dns),
     /// Allows a host for a time: recorded, and it ends by itself.
     Allow(Allow),
     /// Sessions: list, open, close.
@@ -185,6 +188,31 @@ pub(crate) struct Explain {
     /// The HTTP method, where the request would be seen; without it HTTPS is asked for as a tunnel.
     #[arg(long)]
     pub(crate) method: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dns {
+    /// Says which row decided about a name, and why. Nothing is asked and nothing recorded.
+    Explain(ExplainName),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainName {
+    /// The name, as a client would ask it.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The acting skill, `name` or `name@version`; without one the tenant's rows decide alone.
+    #[arg(long = "as", value_name = "SKILL")]
+    pub(crate) skill: Option<String>,
+    /// The tenant; without it every tenant that lists the skill.
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// The role.
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+    /// The record type.
+    #[arg(long = "type", value_name = "TYPE", default_value = "A")]
+    pub(crate) qtype: String,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod config;
 mod demo;
 mod descriptors;
 mod detection;
+mod dns;
 mod hardening;
 mod inspect;
 mod policies;
@@ -87,6 +88,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             Command::Holds(holds) => commands::holds::run(&config, holds, format).await,
             Command::Ledger(ledger) => commands::ledger::run(&config, ledger, format),
             Command::Models(models) => commands::models::run(&config, models, format),
+            Command::Dns(cli::Dns::Explain(explain)) => {
+                commands::dns::explain(&config, explain, format)
+            }
             Command::Canary(canary) => commands::canary::run(&config, canary, format),
             Command::Corpus(corpus) => commands::corpus::run(&config, corpus, format),
             Command::Config(_) | Command::Completions { .. } | Command::Inspect(_) => {
@@ -105,6 +109,7 @@ const fn holds_secrets(command: &Command) -> bool {
         | Command::Canary(_)
         | Command::Corpus(_) => true,
         Command::Check(_)
+        | Command::Dns(_)
         | Command::Explain(_)
         | Command::Allow(_)
         | Command::Sessions(_)

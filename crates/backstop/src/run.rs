@@ -5,6 +5,7 @@ use crate::commands::remote::token_file;
 use crate::config::Config;
 use crate::config::typed::Bound;
 use crate::detection::Detection;
+use crate::dns::{self, LateResolver};
 use crate::policies::{Keeper, record};
 use crate::tasks::Tasks;
 use anyhow::{Context, Result, bail};
@@ -30,8 +31,19 @@ use tokio::time::sleep;
 pub(crate) struct Surroundings {
     /// How names become addresses.
     pub(crate) resolver: Arc<dyn Resolve>,
+    /// Who looks up for the proxy where DNS upstreams are configured.
+    pub(crate) look_ups: LookUps,
     /// How addresses become connections.
     pub(crate) wire: Arc<dyn Wire>,
+}
+
+/// Who looks up for the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LookUps {
+    /// The configured DNS upstreams, if there are any.
+    Upstreams,
+    /// The given resolver, always: the demo's world is its own.
+    Given,
 }
 
 /// A running gateway.
@@ -44,6 +56,7 @@ pub(crate) struct Running {
     /// What governs the proxies' live tunnels until the last of them has ended.
     rooms: Tasks,
     proxies: Vec<SocketAddr>,
+    resolvers: Vec<SocketAddr>,
     api: SocketAddr,
     diagnostics: Vec<Diagnostic>,
     /// Rooms stay ready as long as these live.
@@ -86,13 +99,14 @@ impl Running {
         let now = Arc::clone(&*policy.borrow());
         let inspector =
             detection.changed(&now)?.context("detection was in use before its start")?;
+        let resolver = Arc::new(LateResolver::new(around.resolver));
         let gate = Gate::new(Parts {
             config: gate_config(config, inspector),
             ledger: ledger.clone(),
             policy: policy.clone(),
             clock,
             random,
-            resolver: around.resolver,
+            resolver: Arc::clone(&resolver) as _,
             wire: around.wire,
         })?;
         keeper.equips(&gate);
@@ -114,11 +128,36 @@ impl Running {
             doors,
             rooms,
             proxies: Vec::new(),
+            resolvers: Vec::new(),
             diagnostics,
         };
+        running.start_dns(config, around.look_ups, &resolver).await?;
         running.start_proxies(config)?;
         running.start_api(config, policy, detection.analyzer()?)?;
         Ok(running)
+    }
+
+    async fn start_dns(
+        &mut self,
+        config: &Config,
+        look_ups: LookUps,
+        resolver: &LateResolver,
+    ) -> Result<()> {
+        let Some(answers) = dns::answers(&config.dns, &self.gate)? else { return Ok(()) };
+        if look_ups == LookUps::Upstreams {
+            resolver.settle(dns::resolver(&answers));
+        }
+        if config.dns.listen.is_empty() {
+            return Ok(());
+        }
+        let server = dns::server(&config.dns, &self.gate, answers).await?;
+        for address in server.addresses() {
+            self.gate.listeners().add(*address);
+        }
+        self.resolvers = server.addresses().to_vec();
+        let stop = self.doors.stop();
+        self.doors.start("dns", async move { server.run(stop).await.context("DNS stopped") });
+        Ok(())
     }
 
     fn start_proxies(&mut self, config: &Config) -> Result<()> {
@@ -192,6 +231,10 @@ impl Running {
     /// Where the proxy listens.
     pub(crate) fn proxies(&self) -> &[SocketAddr] {
         &self.proxies
+    }
+    /// Where the resolver listens.
+    pub(crate) fn resolvers(&self) -> &[SocketAddr] {
+        &self.resolvers
     }
     /// Where the API listens.
     pub(crate) fn api(&self) -> SocketAddr {
@@ -343,6 +386,12 @@ fn gate_config(config: &Config, inspector: Inspector) -> backstop_gate::Config {
             trust: Trust::PlatformAnd(config.extra_roots.clone()),
             upstream_proxy: config.upstream_proxy.clone(),
             ..NetworkConfig::default()
+        },
+        names: backstop_gate::names::NamesConfig {
+            flag: config.dns.flag,
+            block: config.dns.block,
+            block_all: config.dns.block_all,
+            ..backstop_gate::names::NamesConfig::default()
         },
         flows: config.max_connections,
         flows_per_session: config.max_connections_per_session,

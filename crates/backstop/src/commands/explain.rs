@@ -73,7 +73,7 @@ fn code(verdict: Verdict) -> ExitCode {
 }
 
 /// The policy of the configured files.
-fn policy(config: &Config) -> Result<Arc<Policy>> {
+pub(super) fn policy(config: &Config) -> Result<Arc<Policy>> {
     let sources = policies::read(&config.policy)?;
     let applied =
         Library::default().apply(&sources, &Detection::read(config)?.context(SystemClock.now()));
@@ -115,7 +115,7 @@ fn answer(policy: &Policy, explain: &Explain, text: &str) -> Result<Explanation>
 }
 
 /// `name@version`, or `name` where the policy has one version of it.
-fn skill(policy: &Policy, text: &str) -> Result<(SkillName, Option<SkillVersion>)> {
+pub(super) fn skill(policy: &Policy, text: &str) -> Result<(SkillName, Option<SkillVersion>)> {
     if let Some((name, version)) = text.split_once('@') {
         return Ok((SkillName::parse(name)?, Some(SkillVersion::parse(version)?)));
     }

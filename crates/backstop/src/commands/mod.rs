@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod corpus;
+pub(crate) mod dns;
 pub(crate) mod explain;
 pub(crate) mod holds;
 pub(crate) mod inspect;

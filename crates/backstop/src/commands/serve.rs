@@ -5,7 +5,7 @@ use crate::cli::Format;
 use crate::config::Config;
 use crate::descriptors;
 use crate::policies;
-use crate::run::{Running, Surroundings};
+use crate::run::{LookUps, Running, Surroundings};
 use anyhow::{Context, Result};
 use backstop_gate::{SystemResolver, TcpConfig, TcpWire};
 use backstop_policy::Level;
@@ -25,6 +25,7 @@ pub(crate) async fn run(mut config: Config, format: Format) -> Result<ExitCode> 
     let sources = policies::read(&config.policy).map_err(super::usage)?;
     let around = Surroundings {
         resolver: Arc::new(SystemResolver::new(config.resolve_timeout)),
+        look_ups: LookUps::Upstreams,
         wire: Arc::new(TcpWire::new(TcpConfig {
             connect: config.connect_timeout,
             ..TcpConfig::default()
@@ -85,6 +86,7 @@ fn announce(running: &Running, config: &Config, file: &Path, format: Format) -> 
                 "event": "ready", "api": at.api.to_string(),
                 "proxy": at.proxy.first().map(ToString::to_string),
                 "proxies": at.proxy.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "dns": running.resolvers().iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "pid": at.pid, "policy_faults": faults,
                 "token_file": token_file(&config.state).display().to_string(),
             })
@@ -92,6 +94,9 @@ fn announce(running: &Running, config: &Config, file: &Path, format: Format) -> 
         Format::Text => {
             for proxy in &at.proxy {
                 writeln!(out, "proxy   http://{proxy}")?;
+            }
+            for resolver in running.resolvers() {
+                writeln!(out, "dns     {resolver}")?;
             }
             writeln!(out, "api     http://{}", at.api)?;
             writeln!(out, "token   {}", token_file(&config.state).display())?;

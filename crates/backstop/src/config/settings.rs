@@ -85,6 +85,37 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "",
         "files of values that must never leave, `NAME=VALUE` in each line, readable by nobody else",
     ),
+    many(
+        "dns.listen",
+        "",
+        "addresses of the filtering resolver, UDP and TCP (usually `127.0.0.1:1053`); without one there is none",
+    ),
+    many(
+        "dns.upstreams",
+        "",
+        "resolvers that permitted names are asked of: `ADDR`, `ADDR:PORT` or `tcp://ADDR`; the proxy's look-ups go there too",
+    ),
+    many(
+        "dns.clients",
+        "",
+        "who asks: `FROM=TENANT/SKILL@VERSION` or `FROM=TENANT/SKILL@VERSION:ROLE`; `FROM` is an address, a CIDR, or the `ADDR:PORT` of a listener; `*` as skill stands for the tenant's rows alone. Nobody else is answered",
+    ),
+    many(
+        "dns.zones",
+        "",
+        "zones with upstreams of their own (the cluster's DNS): `cluster.local=10.96.0.10`; several of one zone add up",
+    ),
+    one(
+        "dns.payload.flag",
+        "512B",
+        "octets of distinct names that one client may ask under one wildcard row in a day before they are flagged",
+    ),
+    one("dns.payload.block", "4096B", "and before that row is closed to it for the day"),
+    one(
+        "dns.payload.block_all",
+        "16KiB",
+        "octets over all wildcard rows before all of them are closed to it for the day",
+    ),
     one("api.listen", "127.0.0.1:8480", "address of API and metrics (loopback only)"),
     one(
         "api.analyzer",

@@ -60,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) secret_rules: Vec<PathBuf>,
     /// Files of values that must never leave.
     pub(crate) canaries: Vec<PathBuf>,
+    /// The filtering resolver.
+    pub(crate) dns: crate::dns::Settings,
     /// The API's listener.
     pub(crate) api_listen: SocketAddr,
     /// Who may ask the analyzer.
@@ -117,6 +119,15 @@ impl Config {
             recognizers: get.all("detect.recognizers", |t| Ok(PathBuf::from(t)))?,
             secret_rules: get.all("secrets.rules", |t| Ok(PathBuf::from(t)))?,
             canaries: get.all("secrets.canaries", |t| Ok(PathBuf::from(t)))?,
+            dns: crate::dns::Settings {
+                listen: get.all("dns.listen", socket)?,
+                upstreams: get.all("dns.upstreams", crate::dns::upstream)?,
+                clients: get.all("dns.clients", crate::dns::client)?,
+                zones: get.all("dns.zones", crate::dns::zone)?,
+                flag: get.one("dns.payload.flag", size)?,
+                block: get.one("dns.payload.block", size)?,
+                block_all: get.one("dns.payload.block_all", size)?,
+            },
             api_listen: get.one("api.listen", socket)?,
             api_analyzer: get.one("api.analyzer", |t| match t {
                 "open" => Ok(backstop_api::AnalyzerAccess::Open),

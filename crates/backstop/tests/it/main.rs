@@ -20,6 +20,7 @@ mod corpus;
 mod demo;
 mod disk;
 mod dlp;
+mod dns_explain;
 mod documents;
 mod dumps;
 mod explain;

@@ -212,3 +212,86 @@ pub(super) fn shown(name: &QueryName) -> String {
         None => crate::gate::clean(&name.to_string(), 255),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::hash::{BuildHasher as _, RandomState};
+    use std::path::{Path, PathBuf};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_micros(1_700_000_000_000_000 + seconds * 1_000_000)
+    }
+
+    /// Real names that real clients asked, by their registered domain; beside the project, never in it.
+    fn benign() -> Option<BTreeMap<HostName, Vec<QueryName>>> {
+        let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let file = ["../shared", "../../shared"]
+            .map(|shared| root.join(shared).join("data/hosts/benign_hostnames_dev.txt"));
+        let text = file.iter().find_map(|file| std::fs::read_to_string(file).ok())?;
+        let mut all: BTreeMap<HostName, Vec<QueryName>> = BTreeMap::new();
+        for name in text.lines().filter_map(QueryName::from_text) {
+            let domain = registered_domain(&name);
+            if name.host().is_some()
+                && name != domain
+                && let Some(base) = domain.host()
+            {
+                all.entry(base).or_default().push(name);
+            }
+        }
+        Some(all)
+    }
+
+    /// The controls that one client's names trip, at one name in ten seconds.
+    fn tripped<'n>(names: impl Iterator<Item = (&'n HostName, &'n QueryName)>) -> Vec<Control> {
+        let (config, hasher, mut book) =
+            (NamesConfig::default(), RandomState::new(), Book::default());
+        let mut seen = Vec::new();
+        for (number, (base, name)) in names.enumerate() {
+            let now = at(i64::try_from(number).unwrap() * 10);
+            let hash = hasher.hash_one(name.as_wire());
+            for sign in of_wildcard(&config, &mut book, (base, name), hash, now) {
+                if !seen.contains(&sign.control) {
+                    seen.push(sign.control);
+                }
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn honest_clients_under_wildcard_rows_are_not_flagged_for_data() {
+        let Some(all) = benign() else {
+            eprintln!("SKIPPED: no list of benign names beside the project");
+            return;
+        };
+        let names: Vec<_> = all
+            .iter()
+            .flat_map(|(base, names)| names.iter().map(move |name| (base, name)))
+            .collect();
+        // A client asks 200 names of the list in a day, all of them under wildcard rows.
+        let clients = 2_000_u64;
+        let mut counts = BTreeMap::new();
+        for client in 0..clients {
+            let mut state = client.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            let pick = std::iter::repeat_with(|| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                names[usize::try_from(state % names.len() as u64).unwrap()]
+            });
+            for control in tripped(pick.take(200)) {
+                *counts.entry(control).or_insert(0_u64) += 1;
+            }
+        }
+        println!("{} names; of {clients} clients with 200 names each: {counts:?}", names.len());
+        let flagged = counts.get(&Control::DnsPayload).copied().unwrap_or(0);
+        assert!(flagged * 1_000 < clients, "{flagged} of {clients}");
+        // The worst that one client can honestly do: ask all names that anybody has of a domain.
+        let whole = all.iter().filter(|(base, names)| {
+            tripped(names.iter().map(|name| (*base, name))).contains(&Control::DnsPayload)
+        });
+        println!("{} of {} domains asked whole by one client", whole.count(), all.len());
+    }
+}

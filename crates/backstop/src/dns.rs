@@ -1,0 +1,205 @@
+//! The resolver's settings and wiring: listeners, clients, upstreams, and look-ups for the proxy.
+//! Next: `run`.
+
+use anyhow::{Context, Result, bail};
+use backstop_dns::answer::{Answers, Limits};
+use backstop_dns::cache;
+use backstop_dns::forward::{Config as Forwarding, Forwarder, Upstream, Zone};
+use backstop_dns::resolve::{PinConfig, Resolver};
+use backstop_dns::server::{self, Server};
+use backstop_dns::service::{Names, Row};
+use backstop_gate::names::{NameIdentity, NameSkill};
+use backstop_gate::{BoxFuture, Gate, OsRandom, OwnSockets, Resolve, ResolveFault, SystemClock};
+use backstop_model::addr::Cidr;
+use backstop_model::host::HostName;
+use backstop_model::id::{ByteCount, RoleName, SkillName, SkillVersion, TenantName};
+use backstop_model::name::QueryName;
+use backstop_model::standing::Subject;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+
+/// What the configuration says of the resolver.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Where it listens.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Whom it asks, as texts that parse.
+    pub(crate) upstreams: Vec<String>,
+    /// Who asks.
+    pub(crate) clients: Vec<Client>,
+    /// Zones with an upstream of their own.
+    pub(crate) zones: Vec<(HostName, String)>,
+    /// Octets of distinct names that are flagged.
+    pub(crate) flag: ByteCount,
+    /// Octets that close a wildcard row.
+    pub(crate) block: ByteCount,
+    /// Octets that close all of them.
+    pub(crate) block_all: ByteCount,
+}
+
+/// A client: a listener or a range, and whose names it may ask.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    listen: Option<SocketAddr>,
+    from: Option<Cidr>,
+    who: NameIdentity,
+}
+
+/// A text that names an upstream.
+pub(crate) fn upstream(text: &str) -> Result<String, String> {
+    Upstream::parse(text).map_err(|fault| fault.to_string())?;
+    Ok(text.to_owned())
+}
+
+/// `ZONE=UPSTREAM`.
+pub(crate) fn zone(text: &str) -> Result<(HostName, String), String> {
+    let (zone, rest) =
+        text.split_once('=').ok_or("write `ZONE=ADDR`, as `cluster.local=10.96.0.10`")?;
+    let zone = HostName::parse(zone).map_err(|fault| fault.to_string())?;
+    Ok((zone, upstream(rest)?))
+}
+
+/// `FROM=TENANT/SKILL@VERSION[:ROLE]`.
+pub(crate) fn client(text: &str) -> Result<Client, String> {
+    let form = || {
+        "write `FROM=TENANT/SKILL@VERSION`, as `10.1.0.0/16=research/weather@1.2.0`, or `*` for the skill".to_owned()
+    };
+    let (place, rest) = text.split_once('=').ok_or_else(form)?;
+    let (tenant, rest) = rest.split_once('/').ok_or_else(form)?;
+    let (skill, role) = match rest.split_once(':') {
+        Some((skill, role)) => {
+            (skill, Some(RoleName::parse(role).map_err(|fault| fault.to_string())?))
+        }
+        None => (rest, None),
+    };
+    let skill = match skill.split_once('@') {
+        None if skill == "*" => NameSkill::Any,
+        None => return Err(form()),
+        Some((name, version)) => NameSkill::One(
+            SkillName::parse(name).map_err(|fault| fault.to_string())?,
+            SkillVersion::parse(version).map_err(|fault| fault.to_string())?,
+        ),
+    };
+    let (listen, from) = match (place.parse::<SocketAddr>(), place.parse::<IpAddr>()) {
+        (Ok(listen), _) => (Some(listen), None),
+        (Err(_), Ok(address)) => {
+            let bits = if address.is_ipv4() { 32 } else { 128 };
+            let one = Cidr::parse(&format!("{address}/{bits}")).map_err(|f| f.to_string())?;
+            (None, Some(one))
+        }
+        (Err(_), Err(_)) => (None, Some(Cidr::parse(place).map_err(|fault| fault.to_string())?)),
+    };
+    let tenant = TenantName::parse(tenant).map_err(|fault| fault.to_string())?;
+    Ok(Client { listen, from, who: NameIdentity { place: place.to_owned(), tenant, skill, role } })
+}
+
+/// Cache and forwarder, if there are upstreams.
+///
+/// # Errors
+/// Listeners that have nobody to ask, or nobody to answer.
+pub(crate) fn answers(settings: &Settings, gate: &Gate) -> Result<Option<Arc<Answers>>> {
+    if !settings.listen.is_empty() && settings.clients.is_empty() {
+        bail!("`dns.listen` is set and `dns.clients` is not: nobody would be answered");
+    }
+    if settings.upstreams.is_empty() && settings.zones.is_empty() {
+        if settings.listen.is_empty() {
+            return Ok(None);
+        }
+        bail!("`dns.listen` is set and `dns.upstreams` is not: nobody could be asked");
+    }
+    let parse = |text: &String| Upstream::parse(text).map_err(anyhow::Error::from);
+    let mut zones: BTreeMap<&HostName, Vec<Upstream>> = BTreeMap::new();
+    for (zone, text) in &settings.zones {
+        zones.entry(zone).or_default().push(parse(text)?);
+    }
+    let forwarding = Forwarding {
+        upstreams: settings.upstreams.iter().map(parse).collect::<Result<_>>()?,
+        zones: zones
+            .into_iter()
+            .map(|(name, upstreams)| Zone { name: QueryName::of_host(name), upstreams })
+            .collect(),
+        ..Forwarding::default()
+    };
+    let sockets = OwnSockets::new(gate.listeners().clone());
+    let forwarder = Forwarder::new(forwarding, sockets, Arc::new(OsRandom));
+    let runtime = tokio::runtime::Handle::current();
+    Ok(Some(Answers::new(forwarder, cache::Config::default(), Limits::default(), runtime)))
+}
+
+/// The look-ups of the other planes, by the same upstreams and cache.
+pub(crate) fn resolver(answers: &Arc<Answers>) -> Arc<dyn Resolve> {
+    Arc::new(Resolver::new(Arc::clone(answers), PinConfig::default()))
+}
+
+/// Binds the listeners, with a standing session for each client.
+///
+/// # Errors
+/// A client that policy does not admit, an address that cannot be had.
+pub(crate) async fn server(
+    settings: &Settings,
+    gate: &Gate,
+    answers: Arc<Answers>,
+) -> Result<Server<Names>> {
+    let mut rows = Vec::with_capacity(settings.clients.len());
+    for client in &settings.clients {
+        let session = gate
+            .name_session(client.who.clone())
+            .await
+            .with_context(|| format!("the DNS client `{}`", client.who.place))?;
+        rows.push(Row { listen: client.listen, from: client.from, session });
+    }
+    let names = Names::new(gate.clone(), answers, rows);
+    let config = server::Config { listen: settings.listen.clone(), ..server::Config::default() };
+    Ok(server::start(config, names, &SystemClock, &OsRandom)?)
+}
+
+/// The gate needs a resolver before there are sockets for one: until it is settled, the one that
+/// came with the surroundings answers.
+pub(crate) struct LateResolver {
+    first: Arc<dyn Resolve>,
+    then: OnceLock<Arc<dyn Resolve>>,
+}
+
+impl LateResolver {
+    /// Answers by `first` so far.
+    pub(crate) fn new(first: Arc<dyn Resolve>) -> Self {
+        Self { first, then: OnceLock::new() }
+    }
+    /// Answers by `then` from now on.
+    pub(crate) fn settle(&self, then: Arc<dyn Resolve>) {
+        let _once = self.then.set(then);
+    }
+}
+
+impl Resolve for LateResolver {
+    fn resolve<'a>(
+        &'a self,
+        name: &'a HostName,
+        who: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
+        self.then.get().unwrap_or(&self.first).resolve(name, who)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_ranges_or_listeners_with_a_tenant_and_a_skill() {
+        let range = client("10.1.0.0/16=research/weather@1.2.0:researcher").unwrap();
+        assert!(range.from.is_some() && range.listen.is_none() && range.who.role.is_some());
+        let one = client("10.1.0.7=research/*").unwrap();
+        assert!(one.from.is_some() && one.who.skill == NameSkill::Any);
+        assert!(client("127.0.0.1:1053=research/*").unwrap().listen.is_some());
+        assert!(client("[::1]:1053=research/*").unwrap().listen.is_some());
+        for bad in
+            ["", "10.1.0.0/16", "10.1.0.0/16=research", "10.1.0.0/16=research/weather", "x=y/z@1"]
+        {
+            assert!(client(bad).is_err(), "{bad}");
+        }
+        assert!(zone("cluster.local=10.96.0.10").is_ok());
+        assert!(zone("cluster.local").is_err() && zone("cluster.local=dns.example").is_err());
+    }
+}

@@ -9,7 +9,9 @@ use backstop_dns::resolve::{PinConfig, Resolver};
 use backstop_dns::server::{self, Server};
 use backstop_dns::service::{Names, Row};
 use backstop_gate::names::{NameIdentity, NameSkill};
-use backstop_gate::{BoxFuture, Gate, OsRandom, OwnSockets, Resolve, ResolveFault, SystemClock};
+use backstop_gate::{
+    BoxFuture, Gate, OsRandom, OwnSockets, Resolve, ResolveFault, SystemClock, Trust,
+};
 use backstop_model::addr::Cidr;
 use backstop_model::host::HostName;
 use backstop_model::id::{ByteCount, RoleName, SkillName, SkillVersion, TenantName};
@@ -97,8 +99,12 @@ pub(crate) fn client(text: &str) -> Result<Client, String> {
 /// Cache and forwarder, if there are upstreams.
 ///
 /// # Errors
-/// Listeners that have nobody to ask, or nobody to answer.
-pub(crate) fn answers(settings: &Settings, gate: &Gate) -> Result<Option<Arc<Answers>>> {
+/// Listeners that have nobody to ask, or nobody to answer; trusted roots that cannot be read.
+pub(crate) fn answers(
+    settings: &Settings,
+    gate: &Gate,
+    trust: &Trust,
+) -> Result<Option<Arc<Answers>>> {
     if !settings.listen.is_empty() && settings.clients.is_empty() {
         bail!("`dns.listen` is set and `dns.clients` is not: nobody would be answered");
     }
@@ -121,7 +127,7 @@ pub(crate) fn answers(settings: &Settings, gate: &Gate) -> Result<Option<Arc<Ans
             .collect(),
         ..Forwarding::default()
     };
-    let sockets = OwnSockets::new(gate.listeners().clone());
+    let sockets = OwnSockets::new(gate.listeners().clone()).with_tls(trust)?;
     let forwarder = Forwarder::new(forwarding, sockets, Arc::new(OsRandom));
     let runtime = tokio::runtime::Handle::current();
     Ok(Some(Answers::new(forwarder, cache::Config::default(), Limits::default(), runtime)))

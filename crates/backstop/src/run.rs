@@ -143,7 +143,9 @@ impl Running {
         look_ups: LookUps,
         resolver: &LateResolver,
     ) -> Result<()> {
-        let Some(answers) = dns::answers(&config.dns, &self.gate)? else { return Ok(()) };
+        let Some(answers) = dns::answers(&config.dns, &self.gate, &trust(config))? else {
+            return Ok(());
+        };
         if look_ups == LookUps::Upstreams {
             resolver.settle(dns::resolver(&answers));
         }
@@ -371,6 +373,10 @@ fn ledger_config(config: &Config) -> backstop_ledger::Config {
     }
 }
 
+fn trust(config: &Config) -> Trust {
+    Trust::PlatformAnd(config.extra_roots.clone())
+}
+
 fn gate_config(config: &Config, inspector: Inspector) -> backstop_gate::Config {
     backstop_gate::Config {
         inspect: InspectConfig {
@@ -383,7 +389,7 @@ fn gate_config(config: &Config, inspector: Inspector) -> backstop_gate::Config {
         network: NetworkConfig {
             deadline: config.connect_timeout.max(config.resolve_timeout),
             nat64: config.nat64.clone(),
-            trust: Trust::PlatformAnd(config.extra_roots.clone()),
+            trust: trust(config),
             upstream_proxy: config.upstream_proxy.clone(),
             ..NetworkConfig::default()
         },

@@ -93,7 +93,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     many(
         "dns.upstreams",
         "",
-        "resolvers that permitted names are asked of: `ADDR`, `ADDR:PORT` or `tcp://ADDR`; the proxy's look-ups go there too",
+        "resolvers that permitted names are asked of: `ADDR`, `ADDR:PORT`, `tcp://ADDR` or `tls://ADDR#NAME` (DNS over TLS, the certificate must be of NAME); the proxy's look-ups go there too",
     ),
     many(
         "dns.clients",

@@ -12,9 +12,10 @@ const NAMES: usize = 1_024;
 /// LIMIT: addresses of one name; the largest pools that rotate have some 50.
 const ADDRESSES: usize = 64;
 /// LIMIT: registered domains whose rate is counted for one client; the rest is one.
-const DOMAINS: usize = 64;
-/// LIMIT: wildcard rows that are counted apart for one client; the rest is one.
-const ROWS: usize = 64;
+const DOMAINS: usize = 256;
+/// LIMIT: wildcard rows that are counted apart for one client; the rest is one. Rows come from
+/// policy, so that no client makes them more.
+const ROWS: usize = 1_024;
 
 /// What is kept of one client.
 #[derive(Default)]

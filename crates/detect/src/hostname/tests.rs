@@ -1,3 +1,5 @@
+//! Signs in names: what each sees, what each lets be, and what it holds at most.
+
 use super::*;
 use std::hash::{BuildHasher as _, RandomState};
 

@@ -384,15 +384,10 @@ fn gate_config(config: &Config, inspector: Inspector) -> backstop_gate::Config {
             budget: config.inspect_budget,
             share: config.session_share,
             inspector: Some(inspector),
+            analyzer: config.analyzer.clone(),
             ..InspectConfig::default()
         },
-        network: NetworkConfig {
-            deadline: config.connect_timeout.max(config.resolve_timeout),
-            nat64: config.nat64.clone(),
-            trust: trust(config),
-            upstream_proxy: config.upstream_proxy.clone(),
-            ..NetworkConfig::default()
-        },
+        network: network_config(config),
         names: backstop_gate::names::NamesConfig {
             flag: config.dns.flag,
             block: config.dns.block,
@@ -402,6 +397,17 @@ fn gate_config(config: &Config, inspector: Inspector) -> backstop_gate::Config {
         flows: config.max_connections,
         flows_per_session: config.max_connections_per_session,
         ..backstop_gate::Config::default()
+    }
+}
+
+/// How connections to the outside are made.
+pub(crate) fn network_config(config: &Config) -> NetworkConfig {
+    NetworkConfig {
+        deadline: config.connect_timeout.max(config.resolve_timeout),
+        nat64: config.nat64.clone(),
+        trust: trust(config),
+        upstream_proxy: config.upstream_proxy.clone(),
+        ..NetworkConfig::default()
     }
 }
 

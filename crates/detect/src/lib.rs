@@ -40,8 +40,8 @@ pub use detectors::{Builder, Canary, Detectors, SelfTestFault};
 pub use engine::Scratch;
 pub use hit::{Explanation, Hit};
 pub use inspect::{
-    Codec, Coding, ContentFields, Found, Inspector, Limits, Looks, Media, More, Outcome, Payload,
-    Report, Transform, Unreadable,
+    Codec, Coding, ContentFields, Found, Inspector, Limits, Looks, Media, More, Outcome, Passage,
+    Payload, Report, Transform, Unreadable,
 };
 pub use name::{NameBudget, NameCounts, NameFault, NameModel, NameScratch, NameSpan, Names};
 pub use options::{AllowList, AllowListFault, Families, ScanOptions};

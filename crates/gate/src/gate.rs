@@ -3,6 +3,7 @@
 //! Must not know any wire protocol. Next: `settle`.
 
 use crate::admin::{Claims, Control as Acts};
+use crate::analyzer::Analyzer;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::exit::{Exit, OwnListeners, Wire};
@@ -94,8 +95,13 @@ impl Gate {
         // Keys the digests of findings for as long as this process lives, and is kept nowhere.
         let mut secret = [0u8; 32];
         random.fill(&mut secret)?;
-        let exit = Exit::new(config.network.clone(), resolver, wire, OwnListeners::default())?;
-        let inspection = Room::new(&config.inspect, &secret);
+        let listeners = OwnListeners::default();
+        let analyzer = config.inspect.analyzer.clone().map(|analyzer| {
+            let (wire, listeners) = (Arc::clone(&wire), listeners.clone());
+            Analyzer::new(analyzer, &config.network, wire, listeners, &*random)
+        });
+        let exit = Exit::new(config.network.clone(), resolver, wire, listeners)?;
+        let inspection = Room::new(&config.inspect, analyzer.transpose()?, &secret);
         secret.zeroize();
         let inner = Arc::new(Inner {
             inspection,

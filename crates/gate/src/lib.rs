@@ -15,6 +15,7 @@
 //! Must not know any wire protocol, and never judges by itself: `policy::decide` does.
 
 mod admin;
+pub mod analyzer;
 mod bootstrap;
 pub mod clock;
 mod config;

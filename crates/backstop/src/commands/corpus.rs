@@ -143,6 +143,7 @@ fn check(config: &Config, paths: &[PathBuf], format: Format) -> Result<ExitCode>
         },
         notes: Notes::Hidden,
         media: None,
+        asker: None,
     };
     let inputs = inspect::inputs(paths).map_err(usage)?;
     let summary = inspect::all(&inputs, &lens, MOST, &Progress::for_stderr());

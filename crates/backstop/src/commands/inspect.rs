@@ -28,7 +28,9 @@ pub(crate) fn run(config: &Config, asked: &Inspect, shape: Shape) -> Result<Exit
     let most = size(&asked.max_size)
         .map_err(|why| usage(anyhow!("`--max-size {}` does not do: {why}", asked.max_size)))?;
     let most = usize::try_from(most.0).unwrap_or(usize::MAX);
-    let lens = lens(inspector, asked, most).map_err(usage)?;
+    let mut lens = lens(inspector, asked, most).map_err(usage)?;
+    lens.asker = inspect::Asker::of(config).map_err(usage)?;
+    lens.looks.passages = lens.asker.as_ref().map(|_| lens.looks.limits.decoded);
     let paths = paths(asked)?;
     let inputs = inspect::inputs(&paths).map_err(usage)?;
     if asked.redact {
@@ -88,6 +90,7 @@ fn lens(inspector: Inspector, asked: &Inspect, most: usize) -> Result<Lens> {
         looks: Looks { limits, scan, ..Looks::default() },
         notes: if asked.notes { Notes::Shown } else { Notes::Hidden },
         media: asked.media.as_deref().map(inspect::media).transpose()?,
+        asker: None,
     })
 }
 

@@ -75,6 +75,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "files of further detectors, as those in `crates/detect/packs` (YAML)",
     ),
     many("detect.recognizers", "", "files of further recognizers, as Presidio writes them (YAML)"),
+    one(
+        "detect.analyzer.url",
+        "",
+        "an external analyzer that is asked about each text of a body or query besides, as Presidio's `/analyze`: `https://host[:port][/path]`, or `http` on this machine; if it fails, what it was asked about is refused",
+    ),
+    one(
+        "detect.analyzer.deadline",
+        "5s",
+        "how long all its answers for one payload may take; past it the payload is refused",
+    ),
+    many("detect.analyzer.languages", "en", "the languages that each text is asked in"),
+    one("detect.analyzer.threshold", "0.5", "the score below which its findings do not count"),
     many(
         "secrets.rules",
         "",

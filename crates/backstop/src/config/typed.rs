@@ -2,6 +2,7 @@
 
 use super::resolve::Resolved;
 use anyhow::{Result, anyhow};
+use backstop_gate::analyzer::{AnalyzerConfig, AnalyzerPlace};
 use backstop_gate::{Nat64Prefix, NoProxy, UpstreamProxy};
 use backstop_model::id::{ByteCount, SessionId, SkillName, SkillVersion};
 use std::net::SocketAddr;
@@ -56,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) packs: Vec<PathBuf>,
     /// Files of further recognizers.
     pub(crate) recognizers: Vec<PathBuf>,
+    /// An external analyzer.
+    pub(crate) analyzer: Option<AnalyzerConfig>,
     /// Files of further credential formats.
     pub(crate) secret_rules: Vec<PathBuf>,
     /// Files of values that must never leave.
@@ -117,6 +120,7 @@ impl Config {
             session_share: get.one("inspect.session_share", size)?,
             packs: get.all("detect.packs", |t| Ok(PathBuf::from(t)))?,
             recognizers: get.all("detect.recognizers", |t| Ok(PathBuf::from(t)))?,
+            analyzer: analyzer(&get)?,
             secret_rules: get.all("secrets.rules", |t| Ok(PathBuf::from(t)))?,
             canaries: get.all("secrets.canaries", |t| Ok(PathBuf::from(t)))?,
             dns: crate::dns::Settings {
@@ -201,6 +205,34 @@ fn upstream_proxy(from: &Resolved) -> Result<Option<UpstreamProxy>> {
             )
         }),
     }
+}
+
+/// The external analyzer, if its URL is set; what is set beside it must be right in any case.
+fn analyzer(get: &Get<'_>) -> Result<Option<AnalyzerConfig>> {
+    let deadline = get.one("detect.analyzer.deadline", |text| match duration(text)? {
+        Duration::ZERO => Err("nothing is answered in no time".to_owned()),
+        deadline => Ok(deadline),
+    })?;
+    let languages = get.all("detect.analyzer.languages", |text| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        match text.bytes().all(plain) && !text.is_empty() && text.len() <= 16 {
+            true => Ok(text.to_owned()),
+            false => Err("write a language code, as `en`".to_owned()),
+        }
+    })?;
+    let threshold = get.one("detect.analyzer.threshold", |text| match text.parse() {
+        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
+        Ok(_) | Err(_) => Err("write a number between 0 and 1".to_owned()),
+    })?;
+    let place = get.one("detect.analyzer.url", |url| match url {
+        "" => Ok(None),
+        url => AnalyzerPlace::parse(url).map(Some).map_err(|fault| fault.to_string()),
+    })?;
+    let Some(place) = place else { return Ok(None) };
+    if languages.is_empty() {
+        return Err(anyhow!("`detect.analyzer.languages`: name at least one language"));
+    }
+    Ok(Some(AnalyzerConfig { place, deadline, languages, threshold }))
 }
 
 fn socket(text: &str) -> Result<SocketAddr, String> {

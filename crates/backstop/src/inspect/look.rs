@@ -1,5 +1,6 @@
 //! One text looked through, and many on all processors. Next: `tokens`.
 
+use super::asking::Asker;
 use super::place::{self, Lines};
 use super::progress::Progress;
 use super::redact::standing_alone;
@@ -24,6 +25,8 @@ pub(crate) struct Lens {
     pub(crate) notes: Notes,
     /// What every file is made of; `None`: what its name says.
     pub(crate) media: Option<Media>,
+    /// Who is asked besides.
+    pub(crate) asker: Option<Asker>,
 }
 
 /// Whether findings that refuse nothing by themselves are shown.
@@ -42,6 +45,9 @@ impl Lens {
     fn report_bytes(&self, bytes: &[u8], media: &Media, scratch: &mut Scratch) -> Report {
         let payload = Payload { bytes, media: media.clone(), coding: Coding::Identity, at: "" };
         let mut report = self.inspector.inspect(payload, &self.looks, scratch);
+        if let Some(asker) = &self.asker {
+            asker.add_to(&mut report, &self.inspector.detectors);
+        }
         let shown = |acts| acts == Acts::Block || self.notes == Notes::Shown;
         report.found.retain(|found| shown(found.hit.acts));
         report.more.retain(|more| shown(more.acts));

@@ -5,8 +5,9 @@
 //!                       └─ redact: replaced, looked at again, written only when nothing is left
 //! ```
 //! INVARIANT: no finding, note or fault of this room repeats a matched byte. Must not know what is
-//! looked for. Reading order: `sources`, `look`, `tokens`, `place`, `redact`, `show`, `sarif`.
+//! looked for. Reading order: `sources`, `look`, `asking`, `tokens`, `place`, `redact`, `show`, `sarif`.
 
+mod asking;
 mod look;
 mod place;
 mod progress;
@@ -16,6 +17,7 @@ mod show;
 mod sources;
 mod tokens;
 
+pub(crate) use asking::Asker;
 pub(crate) use look::{Lens, Notes, all};
 pub(crate) use progress::Progress;
 pub(crate) use redact::redact;

@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod analyzer;
 mod attacks;
 mod canary;
 mod check;

@@ -5,6 +5,7 @@ use super::alike::Alike;
 use super::authors::{Authors, author_above};
 use super::documents::Gathered;
 use super::neighbours::Neighbours;
+use super::passages::Passage;
 use super::payload::{ContentFields, Looks};
 use super::report::{Found, Outcome, Report, Unreadable};
 use super::{Inspector, Transform};
@@ -67,6 +68,9 @@ pub(super) struct Inspection<'i> {
     alike: Alike,
     /// Whom the payload names as authors.
     pub(super) authors: Authors,
+    /// Content for a detector elsewhere, and how many bytes of it.
+    pub(super) passages: Vec<Passage>,
+    pub(super) kept: usize,
     outcome: Outcome,
     fields: usize,
     scanned: usize,
@@ -138,6 +142,8 @@ impl<'i> Inspection<'i> {
             found: Vec::new(),
             alike: Alike::default(),
             authors: Authors::default(),
+            passages: Vec::new(),
+            kept: 0,
             outcome: Outcome::Complete,
             fields: 0,
             scanned: 0,
@@ -148,7 +154,8 @@ impl<'i> Inspection<'i> {
     /// The report, when all is done.
     pub(super) fn report(self) -> Report {
         let (found, more) = (self.found, self.alike.more());
-        Report { found, more, outcome: self.outcome, scanned: self.scanned }
+        let (passages, outcome) = (self.passages, self.outcome);
+        Report { found, more, passages, outcome, scanned: self.scanned }
     }
 
     /// Notes that something could not be looked at. The first reason stands.
@@ -257,6 +264,11 @@ impl<'i> Inspection<'i> {
             hit.span = hit.span.start.saturating_sub(offset)..hit.span.end - offset;
             self.count_authors(&mut hit, text);
             self.keep(hit, text, site);
+        }
+        if site.content && taste == Taste::Usual {
+            let keyed = std::mem::take(&mut self.keyed);
+            self.keep_passage(if offset > 0 { &keyed } else { text }, offset, site);
+            self.keyed = keyed;
         }
         if offset > 0 && taste == Taste::Usual {
             self.head(text, site);

@@ -11,8 +11,9 @@
 //! said to be anything is scanned as what it looks like.
 //!
 //! Reading order: `payload`, `media`, `report`, `inspection` (one inspection's state), `alike`
-//! (which of many findings are kept), `authors` (how many a payload may name), `fields` (the walk), `look` (a text, decoded and looked at
-//! again), `containers` (archives and documents opened), `neighbours` (values split over fields).
+//! (which of many findings are kept), `authors` (how many a payload may name), `fields` (the walk),
+//! `look` (a text, decoded and looked at again), `containers` (archives and documents opened),
+//! `neighbours` (values split over fields), `passages` (content kept for a detector elsewhere).
 
 mod alike;
 mod authors;
@@ -23,6 +24,7 @@ mod inspection;
 mod look;
 mod media;
 mod neighbours;
+mod passages;
 mod payload;
 mod report;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod tests;
 
 pub use crate::decode::Transform;
 pub use crate::decode::inflate::Codec;
+pub use passages::Passage;
 pub use payload::{Coding, ContentFields, Limits, Looks, Media, Payload};
 pub use report::{Found, More, Outcome, Report, Unreadable};
 

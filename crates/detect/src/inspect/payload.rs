@@ -76,6 +76,8 @@ pub struct Looks {
     pub scan: ScanOptions,
     /// Who asks: the model of names is shared fairly between sessions.
     pub session: u64,
+    /// Bytes of content that the report keeps for another detector, at most; `None`: it keeps none.
+    pub passages: Option<usize>,
 }
 
 impl Default for Looks {
@@ -86,6 +88,7 @@ impl Default for Looks {
             encoded_floor: 100,
             scan: ScanOptions::default(),
             session: 0,
+            passages: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an inspection says. Never the matched bytes. Next: `inspection`.
 
+use super::passages::Passage;
 use crate::decode::Transform;
 use crate::hit::Hit;
 use crate::pack::{Acts, Family};
@@ -13,6 +14,8 @@ pub struct Report {
     pub found: Vec<Found>,
     /// Findings that are like many before them and were only counted.
     pub more: Vec<More>,
+    /// The content that was looked at, where `Looks::passages` asked for it.
+    pub passages: Vec<Passage>,
     /// Whether the inspection reached the end.
     pub outcome: Outcome,
     /// Bytes scanned in all.

@@ -58,7 +58,7 @@ pub(crate) struct UpstreamTls {
 }
 
 impl UpstreamTls {
-    pub(super) fn new(trust: &Trust) -> Result<Self, TrustFault> {
+    pub(crate) fn new(trust: &Trust) -> Result<Self, TrustFault> {
         Self::speaking(trust, b"http/1.1")
     }
 

@@ -58,10 +58,39 @@ impl Gathered {
         self.findings.append(&mut fresh);
     }
 
+    /// Adds what the external analyzer found, but for what was found here already.
+    pub(super) fn add_besides(
+        &mut self,
+        found: Vec<Found>,
+        part: Option<Part>,
+        key: &aws_lc_rs::hmac::Key,
+    ) {
+        let before = self.findings.len();
+        self.add(found, part, key);
+        let new = self.findings.split_off(before);
+        let fresh: Vec<_> = new
+            .into_iter()
+            .filter(|new| !self.findings.iter().any(|own| covers(own, new)))
+            .collect();
+        self.findings.extend(fresh);
+    }
+
     pub(super) fn evidence(self) -> Evidence {
         let findings = self.findings.into_iter().map(|(finding, _)| finding).collect();
         Evidence { findings, look: self.look }
     }
+}
+
+/// Whether a finding says all that another one does.
+fn covers(own: &(Finding, Range<usize>), new: &(Finding, Range<usize>)) -> bool {
+    let ((own, at), (new, span)) = (own, new);
+    let (known, record) = (&own.record, &new.record);
+    let place = known.part == record.part
+        && known.field == record.field
+        && known.chain == record.chain
+        && at.start < span.end
+        && span.start < at.end;
+    place && known.kind == record.kind && known.score >= record.score && own.acts == new.acts
 }
 
 fn finding(found: &Found, part: Part, field: String, key: &aws_lc_rs::hmac::Key) -> Finding {

@@ -5,11 +5,12 @@
 
 use super::evidence::Gathered;
 use super::windows;
+use crate::analyzer::{Analyzer, Questions};
 use backstop_detect::{
     Coding, Inspector, Limits, Looks, Media, Outcome, Payload, Report, ScanOptions, Score, Scratch,
     Unreadable,
 };
-use backstop_model::finding::{Evidence, Look, Part};
+use backstop_model::finding::{Look, Part};
 use backstop_policy::DlpTerms;
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -71,6 +72,14 @@ pub(super) struct Job {
     pub(super) content: Content,
     /// Whose turn it is at the model for names.
     pub(super) session: u64,
+    /// Who is asked besides, about query and body.
+    pub(super) analyzer: Option<Arc<Analyzer>>,
+}
+
+/// What the looks at one message came to, and what is still to be asked.
+pub(super) struct Looked {
+    pub(super) gathered: Gathered,
+    pub(super) questions: Option<Questions>,
 }
 
 /// LIMIT: what is looked at in place.
@@ -86,7 +95,7 @@ impl Job {
     }
 
     /// Looks. `None`: it takes more than a little effort.
-    pub(super) fn run(&self, effort: Effort, scratch: &mut Scratch) -> Option<Evidence> {
+    pub(super) fn run(&self, effort: Effort, scratch: &mut Scratch) -> Option<Looked> {
         let limits = match effort {
             Effort::Little => Limits {
                 decoded: 16 * SMALL,
@@ -110,7 +119,9 @@ impl Job {
         let threshold = Score::new(f32::from(self.terms.threshold.get()) / 1_000.0);
         let scan =
             ScanOptions { threshold: threshold.min(Score::VERDICT), ..ScanOptions::default() };
-        let looks = Looks { limits, scan, session: self.session, ..Looks::default() };
+        let kept = limits.decoded;
+        let mut looks = Looks { limits, scan, session: self.session, ..Looks::default() };
+        let mut questions = self.analyzer.as_ref().map(|analyzer| analyzer.questions());
         let mut gathered = Gathered::default();
         for piece in self.pieces() {
             let piece = match piece {
@@ -126,7 +137,10 @@ impl Job {
                 coding: piece.coding,
                 at: piece.at,
             };
-            let Report { found, outcome, .. } = self.inspector.inspect(payload, &looks, scratch);
+            // The head is not asked about: credentials that are at home there stand in it.
+            looks.passages = (questions.is_some() && piece.part.is_some()).then_some(kept);
+            let Report { found, passages, outcome, .. } =
+                self.inspector.inspect(payload, &looks, scratch);
             // What is a bomb within a little may be no bomb within the limits.
             let little =
                 matches!(outcome, Outcome::OverLimit(_) | Outcome::Unreadable(Unreadable::Bomb));
@@ -135,8 +149,11 @@ impl Job {
             }
             gathered.end(look(outcome, piece.at));
             gathered.add(found, piece.part, &self.key);
+            if let (Some(analyzer), Some(questions)) = (&self.analyzer, &mut questions) {
+                questions.add(analyzer, piece.part, passages);
+            }
         }
-        Some(gathered.evidence())
+        Some(Looked { gathered, questions })
     }
 
     fn pieces(&self) -> impl Iterator<Item = Result<Piece<'_>, String>> {

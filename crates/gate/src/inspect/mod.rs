@@ -3,7 +3,8 @@
 //! ```text
 //!  plane ─ Gate::hold ─▶ Held ─ Content ─▶ Gate::inspect ─▶ Inspected ─▶ Gate::ask_with ─▶ Permit
 //!          budget, share          │ pool: fair, bounded        findings alone, no bytes
-//!                                 └─▶ detect::Inspector
+//!                                 ├─▶ detect::Inspector
+//!                                 └─▶ analyzer              after that, off the pool
 //! ```
 //! INVARIANT: `Inspected` is made here alone, after the whole payload was looked at; without one
 //! nothing is permitted as `sight: body`. What cannot be looked at whole is evidence against it,
@@ -21,20 +22,23 @@ pub use held::{Held, HeldFault};
 pub use message::{Content, Extent};
 pub use windows::{WINDOW, WINDOW_OVERLAP, Windows};
 
+use crate::analyzer::{Analyzer, AnalyzerConfig};
 use crate::fault::Faulted;
 use crate::gate::{Gate, Inner};
 use crate::identity::Session;
 use arc_swap::ArcSwap;
-use backstop_detect::{Inspector, NameCounts, Names as DetectNames};
+use backstop_detect::{Detectors, Inspector, NameCounts, Names as DetectNames};
 use backstop_model::attempt::{Attempt, Inspection};
 use backstop_model::control::Control;
-use backstop_model::finding::Evidence;
-use backstop_model::id::ByteCount;
+use backstop_model::finding::{Evidence, Part};
+use backstop_model::id::{ByteCount, SessionId};
 use backstop_model::refusal::Refusal;
 use backstop_model::time::Timestamp;
 use backstop_policy::{LoadContext, Names, NamesModel, OverCap};
 use held::Budget;
+use message::Looked;
 use pool::Pool;
+pub(crate) use pool::Turns;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -54,6 +58,8 @@ pub struct InspectConfig {
     /// What looks; `None` for the built-in detectors. Its names may hold a model: it is used where
     /// policy asks for one.
     pub inspector: Option<Inspector>,
+    /// An analyzer outside this process that is asked besides.
+    pub analyzer: Option<AnalyzerConfig>,
 }
 
 impl Default for InspectConfig {
@@ -64,6 +70,7 @@ impl Default for InspectConfig {
             share: ByteCount(16 << 20),
             patience: Duration::from_secs(10),
             inspector: None,
+            analyzer: None,
         }
     }
 }
@@ -91,6 +98,7 @@ pub(crate) struct Room {
     budget: Arc<Budget>,
     pool: Pool,
     lenses: ArcSwap<Lenses>,
+    analyzer: Option<Arc<Analyzer>>,
     key: aws_lc_rs::hmac::Key,
 }
 
@@ -126,7 +134,11 @@ impl Lenses {
 
 impl Room {
     /// `secret` keys the digests of this process's findings; it is never kept.
-    pub(crate) fn new(config: &InspectConfig, secret: &[u8; 32]) -> Self {
+    pub(crate) fn new(
+        config: &InspectConfig,
+        analyzer: Option<Analyzer>,
+        secret: &[u8; 32],
+    ) -> Self {
         let inspector = config.inspector.clone().unwrap_or_else(|| {
             Inspector::new(backstop_detect::Detectors::builtin()).with_names(DetectNames::GateOnly)
         });
@@ -136,8 +148,30 @@ impl Room {
             budget: Arc::new(Budget::new(size(config.budget), size(config.share))),
             pool: Pool::new(config.patience),
             lenses: ArcSwap::from_pointee(Lenses::of(&inspector)),
+            analyzer: analyzer.map(Arc::new),
             key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret),
         }
+    }
+}
+
+impl Room {
+    /// What was found here, and what the external analyzer finds besides.
+    async fn and_asked(
+        &self,
+        who: &SessionId,
+        looked: Looked,
+        detectors: &Detectors,
+    ) -> Result<Evidence, Faulted> {
+        let Looked { mut gathered, questions } = looked;
+        if let (Some(analyzer), Some(questions)) = (&self.analyzer, questions) {
+            let found = analyzer.ask(who, questions, detectors).await?;
+            for part in [Part::Query, Part::Body] {
+                let own = found.iter().filter(|(its, _)| *its == Some(part));
+                let own = own.map(|(_, found)| found.clone()).collect();
+                gathered.add_besides(own, Some(part), &self.key);
+            }
+        }
+        Ok(gathered.evidence())
     }
 }
 
@@ -235,17 +269,22 @@ impl Inner {
         let (key, cap) = (room.key.clone(), room.cap);
         let mut hasher = DefaultHasher::new();
         session.id.hash(&mut hasher);
-        let job = message::Job { inspector, terms, key, cap, content, session: hasher.finish() };
+        let detectors = Arc::clone(&inspector.detectors);
+        let (session_hash, analyzer) = (hasher.finish(), room.analyzer.clone());
+        let job =
+            message::Job { inspector, terms, key, cap, content, session: session_hash, analyzer };
         if job.is_small() {
             let little = |scratch: &mut _| job.run(message::Effort::Little, scratch);
             // What is small and unfolds to much is not looked at on this thread.
-            if let Some(evidence) = room.pool.here(little)? {
-                return Ok(evidence);
+            if let Some(looked) = room.pool.here(little)? {
+                return room.and_asked(&session.id, looked, &detectors).await;
             }
         }
         let work = move |scratch: &mut _| job.run(message::Effort::Full, scratch);
-        let evidence = room.pool.apart(&session.id, work).await?;
-        evidence.ok_or_else(|| Faulted::misuse("the payload was not looked at"))
+        let looked = room.pool.apart(&session.id, work).await?;
+        let looked = looked.ok_or_else(|| Faulted::misuse("the payload was not looked at"))?;
+        // The place is free again: an analyzer that hangs holds up nobody else.
+        room.and_asked(&session.id, looked, &detectors).await
     }
 
     /// An attempt that claims more sight than its plane has shown.

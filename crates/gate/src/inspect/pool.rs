@@ -13,19 +13,27 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// The places where payloads are looked at.
 pub(super) struct Pool {
+    turns: Turns,
+    patience: Duration,
+    scratches: Arc<Mutex<Vec<Scratch>>>,
+}
+
+/// Places, and whose turn it is at them: no session has more than half.
+pub(crate) struct Turns {
     places: Arc<Semaphore>,
     /// One queue for each session that waits: the places' own queue is first come, first served,
     /// so a session may only stand in it with what its own lane lets through.
     lanes: Mutex<HashMap<SessionId, Arc<Semaphore>>>,
     lane: usize,
-    patience: Duration,
-    scratches: Arc<Mutex<Vec<Scratch>>>,
 }
+
+/// A turn, for as long as it is held.
+pub(crate) type Turn = [OwnedSemaphorePermit; 2];
 
 /// LIMIT: lanes that are kept before those without anybody are taken out.
 const LANES: usize = 1_024;
@@ -35,13 +43,7 @@ const SCRATCHES: usize = 16;
 impl Pool {
     pub(super) fn new(patience: Duration) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            places: Arc::new(Semaphore::new(processors)),
-            lanes: Mutex::default(),
-            lane: (processors / 2).max(1),
-            patience,
-            scratches: Arc::default(),
-        }
+        Self { turns: Turns::new(processors), patience, scratches: Arc::default() }
     }
 
     /// Does it on this thread.
@@ -59,8 +61,9 @@ impl Pool {
         session: &SessionId,
         work: impl FnOnce(&mut Scratch) -> T + Send + 'static,
     ) -> Result<T, Faulted> {
-        let turn = timeout(self.patience, self.turn(session)).await;
-        let places = turn.map_err(|_| busy())??;
+        let turn = timeout(self.patience, self.turns.turn(session)).await;
+        let closed = |_| Faulted::misuse("nothing is looked at any more");
+        let places = turn.map_err(|_| busy())?.map_err(closed)?;
         let scratches = Arc::clone(&self.scratches);
         let done = tokio::task::spawn_blocking(move || {
             // Whoever asked may have gone: the places are free once the work is done.
@@ -72,11 +75,25 @@ impl Pool {
         });
         done.await.map_err(|_| panicked())
     }
+}
 
-    async fn turn(&self, session: &SessionId) -> Result<[OwnedSemaphorePermit; 2], Faulted> {
-        let closed = |_| Faulted::misuse("nothing is looked at any more");
-        let own = self.lane(session).acquire_owned().await.map_err(closed)?;
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
+impl Turns {
+    /// So many places.
+    pub(crate) fn new(places: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            lanes: Mutex::default(),
+            lane: (places / 2).max(1),
+        }
+    }
+
+    /// Waits for a turn of this session.
+    ///
+    /// # Errors
+    /// None that is known: nobody closes the places.
+    pub(crate) async fn turn(&self, session: &SessionId) -> Result<Turn, AcquireError> {
+        let own = self.lane(session).acquire_owned().await?;
+        let place = Arc::clone(&self.places).acquire_owned().await?;
         Ok([own, place])
     }
 
@@ -137,11 +154,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn who_floods_waits_for_himself() {
-        let pool = Arc::new(Pool {
-            places: Arc::new(Semaphore::new(2)),
-            lane: 1,
-            ..Pool::new(Duration::from_secs(10))
-        });
+        let pool = Arc::new(Pool { turns: Turns::new(2), ..Pool::new(Duration::from_secs(10)) });
         let (release, gate) = mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
         let mut flood = tokio::task::JoinSet::new();
@@ -164,8 +177,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn who_has_no_turn_in_time_is_refused() {
-        let pool =
-            Pool { places: Arc::new(Semaphore::new(0)), ..Pool::new(Duration::from_millis(20)) };
+        let pool = Pool { turns: Turns::new(0), ..Pool::new(Duration::from_millis(20)) };
         assert_eq!(pool.apart(&who(1), |_| 7).await.unwrap_err().control, Control::Limit);
     }
 }

@@ -3,7 +3,8 @@
 //! An agent has no say in where this goes, so private addresses are no matter here, and so no
 //! agent's destination may ever be turned into an [`OwnDestination`]: it is parsed from the
 //! configuration's text and from nothing else.
-//! Now: upstream proxies, DNS upstreams (`sockets`). Later: Redis, Postgres, alert receivers.
+//! Now: upstream proxies, DNS upstreams (`sockets`), the external analyzer (`crate::analyzer`).
+//! Later: Redis, Postgres, alert receivers.
 //! Must not know policy. Next: `sockets`, `exit`.
 
 mod sockets;
@@ -46,6 +47,10 @@ impl OwnDestination {
     /// The host.
     pub(crate) fn host(&self) -> &Host {
         &self.host
+    }
+    /// The port.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
     }
 }
 

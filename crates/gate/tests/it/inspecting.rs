@@ -6,7 +6,7 @@ use backstop_model::attempt::Inspection;
 use backstop_model::control::Control;
 
 /// A request whose body is said to be seen.
-fn seen(url: &str) -> backstop_model::attempt::Attempt {
+pub(crate) fn seen(url: &str) -> backstop_model::attempt::Attempt {
     let mut attempt = get(url);
     attempt.sight = Inspection::Body;
     attempt

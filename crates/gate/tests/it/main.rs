@@ -12,6 +12,7 @@
 )]
 
 mod acting;
+mod analyzing;
 mod asking;
 mod current;
 mod cutting;

@@ -61,7 +61,7 @@ fn a_real_presidio_finds_what_ours_does_not() {
         return;
     };
     // Presidio takes a date for personal data, and says so; ours notes none here.
-    let text = r#"{"größe 😀":"😀 we met in March of 2019 and her number is 536-90-4399"}"#;
+    let text = r#"{"größe 😀":"😀 we met last summer and her number is 536-90-4399"}"#;
     let ran = inspect(&presidio.url, text);
     let found = ran.json()["findings"].as_array().unwrap().clone();
     let theirs: Vec<_> = found.iter().filter(|one| one["detector"] == "analyzer").collect();
@@ -70,9 +70,9 @@ fn a_real_presidio_finds_what_ours_does_not() {
     assert_eq!((ran.code, ours), (1, 1), "{}", ran.out);
     let date = theirs.iter().find(|one| one["entity"] == "DATE_TIME").unwrap();
     // Behind the key and a character of two UTF-16 units: code points, mapped back to bytes.
-    let start = text.find("March").map(|at| text[..at].chars().count() + 1).unwrap();
+    let start = text.find("last summer").map(|at| text[..at].chars().count() + 1).unwrap();
     assert_eq!((date["line"].as_u64(), date["column"].as_u64()), (Some(1), Some(start as u64)));
-    assert!(!ran.out.contains("March") && !ran.out.contains("536-90"), "{}", ran.out);
+    assert!(!ran.out.contains("summer") && !ran.out.contains("536-90"), "{}", ran.out);
 }
 
 #[test]

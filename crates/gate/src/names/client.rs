@@ -1,4 +1,4 @@
-//! One source address of a session: a cheap handle on what it was told and what it has asked.
+//! One host that asks for a session: a cheap handle on what it was told and what it has asked.
 //! Next: `book`.
 
 use super::book::{Book, Pinned};
@@ -8,11 +8,11 @@ use crate::live::lock;
 use backstop_model::name::QueryName;
 use backstop_model::time::Timestamp;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// One source address of a standing session. Clones are the same client.
+/// One host of a standing session. Clones are the same client.
 #[derive(Clone)]
 pub struct NameClient {
     pub(super) inner: Arc<Client>,
@@ -27,7 +27,8 @@ pub(super) struct Client {
 }
 
 impl NameClient {
-    /// Its address; `::` for all those beyond the limit, who share one book.
+    /// Its address: `127.0.0.1` for all of loopback, the /64 of an IPv6 address, `::` for all those
+    /// beyond the limit, who share one book.
     pub fn source(&self) -> IpAddr {
         self.inner.source
     }
@@ -86,6 +87,17 @@ impl Clients {
             }),
         };
         all.entry(source).or_insert_with(new).clone()
+    }
+}
+
+/// The address under which a host is known, whichever of those it sends from that are its own to
+/// choose: all of loopback is one machine (RFC 1122 §3.2.1.3), and an IPv6 host has its whole /64
+/// (RFC 4291 §2.5.1).
+pub(super) fn host(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        one if one.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(one) => IpAddr::V6(Ipv6Addr::from_bits(one.to_bits() & !u128::from(u64::MAX))),
+        one @ IpAddr::V4(_) => one,
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!  identity  who asks: the standing session of a configured client
 //!  table     what is on record: one row for each session, name and minute
-//!  client    one source address         book   what it was told, what it has asked
+//!  client    one host that asks         book   what it was told, what it has asked
 //!  signs     names that carry data, budgets
 //!  ask       question ─▶ decide ─▶ on record ─▶ answer (permit: addresses, chain, pins)
 //! ```
@@ -97,12 +97,12 @@ impl Gate {
         Ok(session)
     }
 
-    /// The state of one source address (pins, budgets, rates), bounded. Keep the handle for as
-    /// long as the client's questions come.
+    /// The state of the host behind a source address (pins, budgets, rates), bounded. Loopback is
+    /// one host, and so is an IPv6 /64. Keep the handle for as long as the client's questions come.
     pub fn name_client(&self, session: &Session, source: IpAddr) -> NameClient {
         let standing = self.inner.names.of(session);
         let most = self.inner.config.names.clients;
-        standing.clients.client(&standing, source.to_canonical(), self.now(), most)
+        standing.clients.client(&standing, client::host(source), self.now(), most)
     }
 
     /// Answers without waiting, and a permit without allocating, where this (session, name,

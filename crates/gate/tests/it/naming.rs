@@ -402,6 +402,26 @@ async fn slow_tunnels_under_a_wildcard_are_flagged_and_cut_at_the_budget() {
     }
 }
 
+/// Any program may take any address of 127/8, and a host owns a whole /64.
+#[tokio::test]
+async fn addresses_that_one_host_may_take_at_will_share_a_budget() {
+    for (first, second, stranger) in [
+        ("127.0.0.1", "127.9.8.7", "10.1.0.9"),
+        ("::1", "127.0.0.2", "10.1.0.9"),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
+    ] {
+        let house = House::new().await;
+        house.put_policy(&wild());
+        let session = house.gate.name_session(who(false)).await.unwrap();
+        let client = |text: &str| house.gate.name_client(&session, text.parse().unwrap());
+        let hex: Box<dyn Fn(u32) -> String> = Box::new(|n| text(n, 16, "0123456789abcdef"));
+        let _ = tunnel(&house, &client(first), hex, 400, Duration::from_millis(612)).await;
+        let refused = refusal(ask(&house, &client(second), "more.t.example").await);
+        assert_eq!(refused.control, Control::DnsPayload, "{first} and {second}");
+        let _ = permit(ask(&house, &client(stranger), "more.t.example").await);
+    }
+}
+
 #[tokio::test]
 async fn the_hundredth_unique_name_within_a_minute_alerts() {
     let house = House::new().await;

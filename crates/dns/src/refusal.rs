@@ -28,9 +28,9 @@ pub enum Scope {
 /// Appends the records of a refusal and says what they are.
 #[must_use]
 pub fn records(out: &mut Vec<u8>, manner: &Manner, refusal: &Refusal, scope: Scope) -> Head {
-    let rcode = match (code(refusal.control), scope) {
-        (Rcode::NxDomain, Scope::Type) => Rcode::NoError,
-        (code, Scope::Name | Scope::Type) => code,
+    let rcode = match (told(refusal.control), scope) {
+        ((Rcode::NxDomain, _), Scope::Type) => Rcode::NoError,
+        ((rcode, _), Scope::Name | Scope::Type) => rcode,
     };
     let negative = matches!(rcode, Rcode::NxDomain | Rcode::NoError);
     if negative {
@@ -42,45 +42,16 @@ pub fn records(out: &mut Vec<u8>, manner: &Manner, refusal: &Refusal, scope: Sco
 /// What a client that speaks EDNS is told of it.
 #[must_use]
 pub fn error(refusal: &Refusal) -> Extended<'_> {
-    let code = match refusal.control {
-        Control::Fault | Control::Limit => OTHER,
-        Control::Identity => PROHIBITED,
-        Control::UpstreamReach | Control::UpstreamTls => NO_REACHABLE_AUTHORITY,
-        Control::Quarantine
-        | Control::WireFraming
-        | Control::WireAuthority
-        | Control::WireEch
-        | Control::WireProtocol
-        | Control::SsrfScheme
-        | Control::SsrfAddress
-        | Control::SsrfLiteral
-        | Control::SsrfRedirect
-        | Control::SsrfRebind
-        | Control::EgressTenant
-        | Control::EgressSkill
-        | Control::EgressUninspected
-        | Control::DnsUndeclared
-        | Control::DnsLabelLength
-        | Control::DnsUniqueRate
-        | Control::DnsEntropy
-        | Control::DnsPayload
-        | Control::DlpPii
-        | Control::DlpCredential
-        | Control::DlpClassification
-        | Control::DlpEncoded
-        | Control::VolumeReceived
-        | Control::VolumeCalls
-        | Control::SandboxUndeclared => BLOCKED,
-    };
+    let (_, code) = told(refusal.control);
     Extended { code, words: [refusal.control.as_str(), refusal.receipt.as_str()] }
 }
 
-fn code(control: Control) -> Rcode {
+/// Response code and Extended DNS Error of a refusal by this control.
+fn told(control: Control) -> (Rcode, u16) {
     match control {
-        Control::Fault | Control::Limit | Control::UpstreamReach | Control::UpstreamTls => {
-            Rcode::ServFail
-        }
-        Control::Identity => Rcode::Refused,
+        Control::Fault | Control::Limit => (Rcode::ServFail, OTHER),
+        Control::UpstreamReach | Control::UpstreamTls => (Rcode::ServFail, NO_REACHABLE_AUTHORITY),
+        Control::Identity => (Rcode::Refused, PROHIBITED),
         Control::Quarantine
         | Control::WireFraming
         | Control::WireAuthority
@@ -105,7 +76,7 @@ fn code(control: Control) -> Rcode {
         | Control::DlpEncoded
         | Control::VolumeReceived
         | Control::VolumeCalls
-        | Control::SandboxUndeclared => Rcode::NxDomain,
+        | Control::SandboxUndeclared => (Rcode::NxDomain, BLOCKED),
     }
 }
 

@@ -303,16 +303,24 @@ fn past_the_cap_and_past_the_budget_the_answer_is_no() {
             "POST http://{OTHER}/ HTTP/1.1\r\nhost: {OTHER}\r\nproxy-authorization: {credential}\r\n\
              content-length: 65000\r\n\r\n"
         );
-        let holders: Vec<_> = (0..2)
-            .map(|_| {
-                let mut stream = client::connect(stage.gateway.proxy());
-                stream.write_all(head.as_bytes()).unwrap();
-                stream.write_all(&fits[..60_000]).unwrap();
-                stream
-            })
-            .collect();
+        let hold = || {
+            let mut stream = client::connect(stage.gateway.proxy());
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&fits[..60_000]).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        };
+        let mut holders = [hold(), hold()];
         eventually("the share is in use", || {
-            (stage.post(OTHER, "text/plain", &fits, &[]).0 == 503).then_some(())
+            let refused = stage.post(OTHER, "text/plain", &fits, &[]).0 == 503;
+            // The question itself may have had the room when a holder came: that one was answered,
+            // and comes again.
+            for holder in &mut holders {
+                if holder.peek(&mut [0]).is_ok() {
+                    *holder = hold();
+                }
+            }
+            refused.then_some(())
         });
         let mut other = Stage { session: scene::session(&stage.gateway), ..stage };
         other.passes(&fits, || other.post(OTHER, "text/plain", &fits, &[]));

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //!  query    one question, one OPT, nothing else; anything more is refused by its response code
+//!  tsig     messages signed with a shared secret (RFC 8945): transfers and their notices
 //!  cookie   DNS cookies (RFC 7873) in the interoperable form (RFC 9018)
 //!  answer   header, question, records, OPT; cut down to what the client may get
 //! ```
 //! Must not know sockets, policy or the gate. Next: `refusal`.
 
 pub mod query;
+
+pub mod tsig;
 
 pub mod cookie;
 

@@ -11,5 +11,6 @@
 mod clients;
 mod judged;
 mod server;
+mod signed;
 mod toy;
 mod whole;

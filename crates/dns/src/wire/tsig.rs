@@ -70,7 +70,8 @@ pub fn verify(message: &[u8], keys: &[Key], now: u64) -> Result<Option<Signed>, 
     let asked = |key| {
         let (name, algorithm) = (found.key.clone(), found.algorithm.clone());
         let (time, original) = (found.tail.time, found.original);
-        Some(Asked { name, algorithm, time, original, key, mac: found.mac.to_vec() })
+        let mac = found.mac.to_vec();
+        Some(Box::new(Asked { name, algorithm, time, original, key, mac }))
     };
     let key = keys.iter().find(|key| fits(key, &found));
     let Some(key) = key else { return Err(Denied { fault: Fault::Key, asked: asked(None) }) };
@@ -95,7 +96,7 @@ pub fn verify(message: &[u8], keys: &[Key], now: u64) -> Result<Option<Signed>, 
 #[derive(Debug)]
 pub struct Denied {
     fault: Fault,
-    asked: Option<Asked>,
+    asked: Option<Box<Asked>>,
 }
 
 #[derive(Debug)]

@@ -35,6 +35,9 @@ const TESTS: &[Package] = &[
     Package { program: "nsd", name: "nsd", why: "a name server to test with" },
     Package { program: "dig", name: "bind9-dnsutils", why: "a DNS client to test with" },
     Package { program: "kdig", name: "knot-dnsutils", why: "a DNS client to test with" },
+    Package { program: "iodine", name: "iodine", why: "a tunnel to test with" },
+    Package { program: "dns2tcpc", name: "dns2tcp", why: "a tunnel to test with" },
+    Package { program: "musl-gcc", name: "musl-tools", why: "a client with musl to test with" },
     Package { program: "dnsperf", name: "dnsperf", why: "a DNS client to test with, and load" },
     Package { program: "tinyproxy", name: "tinyproxy-bin", why: "an upstream proxy to test with" },
 ];

@@ -6,6 +6,7 @@
 //!  backstop   the real binary: start, session, stop, kill          client   raw HTTP from a test
 //!  upstream   HTTP and TLS servers that record                     attacker counts what reaches it
 //!  nameserver a name server that lies on order          nsd      an honest one
+//!  pod        an agent's own network on one cable       tap      counts what reaches a name server
 //!  load       tunnels, requests, slow clients, refusals            ca       certificates for TLS
 //!  bench      Backstop beside other proxies
 //!  kin        the same servers in processes of their own (`testkit …`)
@@ -34,7 +35,9 @@ pub mod load;
 pub mod message;
 pub mod nameserver;
 pub mod nsd;
+pub mod pod;
 mod serving;
+pub mod tap;
 pub mod upstream;
 pub mod world;
 
@@ -44,5 +47,7 @@ pub use ca::Ca;
 pub use kin::Kin;
 pub use nameserver::NameServer;
 pub use nsd::Nsd;
+pub use pod::Pod;
+pub use tap::Tap;
 pub use upstream::{Answer, Upstream};
 pub use world::World;

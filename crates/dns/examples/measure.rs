@@ -4,7 +4,8 @@
 //!
 //! `measure bare|front|authority ADDRESS THREADS`
 //! `measure resolver ADDRESS THREADS NAMES UPSTREAM STATE`: the whole of it, gate, ledger and cache,
-//! for the names of a file.
+//! for the names of a file. `measure core ADDRESS 1 NAMES UPSTREAM STATE`: the same without a socket,
+//! nanoseconds for each question that is permitted and cached, and for each refusal.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -30,6 +31,7 @@ use backstop_gate::{
 use backstop_ledger::Ledger;
 use backstop_model::addr::Cidr;
 use backstop_model::id::{SkillName, SkillVersion, TenantName};
+use backstop_model::name::QueryName;
 use backstop_policy::{Level, Library, LoadContext};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Socket, Type};
@@ -49,7 +51,10 @@ fn main() {
         "bare" => in_threads(address, threads, bare),
         "authority" => in_threads(address, threads, authority),
         "front" => front(address, threads, Constant),
-        "resolver" => resolver(address, threads, &arguments[4..]),
+        "resolver" => resolver(&arguments[4..], async |names| {
+            serve(address, threads, names).await;
+        }),
+        "core" => resolver(&arguments[4..], async |names| core(&names, &arguments[4]).await),
         other => panic!("no mode `{other}`"),
     }
 }
@@ -162,7 +167,7 @@ fn policy(names: &str) -> String {
     )
 }
 
-fn resolver(address: SocketAddr, threads: usize, rest: &[String]) {
+fn resolver(rest: &[String], work: impl AsyncFnOnce(Names)) {
     let names = std::fs::read_to_string(&rest[0]).unwrap();
     let source = backstop_policy::Source { name: "bench.yaml".to_owned(), text: policy(&names) };
     let applied = Library::default().apply(&[source], &LoadContext::at(SystemClock.now()));
@@ -206,8 +211,48 @@ fn resolver(address: SocketAddr, threads: usize, rest: &[String]) {
         let session = gate.name_session(who).await.unwrap();
         let from = Some(Cidr::parse("127.0.0.0/8").unwrap());
         let rows = vec![Row { listen: None, from, session }];
-        serve(address, threads, Names::new(gate, answers, rows)).await;
+        work(Names::new(gate, answers, rows)).await;
     });
+}
+
+/// Questions in turn, each as it would come by the wire, to the service alone.
+async fn core(names: &Names, file: &str) {
+    const ROUNDS: usize = 200;
+    let file = std::fs::read_to_string(file).unwrap();
+    let listener = SocketAddr::from(([127, 0, 0, 1], 53));
+    let client = names.client(listener, IpAddr::from([127, 0, 0, 1])).unwrap().client;
+    let queries = |prefix: &str| -> Vec<Query> {
+        let wire = |(number, name): (usize, &str)| {
+            let name = format!("{}{name}", prefix.replace('#', &number.to_string()));
+            let name = QueryName::from_text(&name).unwrap();
+            [b"\0\0\x01\0\0\x01\0\0\0\0\0\0", name.as_wire(), b"\0\x01\0\x01"].concat()
+        };
+        file.lines().enumerate().map(wire).map(|wire| query::read(&wire).unwrap()).collect()
+    };
+    for (what, prefix) in [("permitted", ""), ("refused", "x#.")] {
+        let queries = queries(prefix);
+        let mut best = f64::INFINITY;
+        for round in 0..ROUNDS {
+            let (mut out, start) = (Vec::with_capacity(4_096), Instant::now());
+            let mut late = Vec::new();
+            for query in &queries {
+                out.clear();
+                if let Now::Later(waiting) = names.now(&client, query, start, &mut out) {
+                    late.push((query, waiting));
+                }
+            }
+            if late.is_empty() {
+                best = best.min(start.elapsed().as_nanos() as f64 / queries.len() as f64);
+            }
+            for (query, waiting) in late {
+                names.later(client.clone(), waiting, query.clone(), Vec::new()).await;
+            }
+            if round % 50 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        println!("{what}: {best:.0} ns");
+    }
 }
 
 struct Constant;

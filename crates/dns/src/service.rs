@@ -61,10 +61,6 @@ impl Names {
 }
 
 /// How far a question came before it had to wait.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "what waits is moved once into its task, and mostly holds a permit"
-)]
 pub enum Waiting {
     /// Its permit is not on record yet.
     Unasked,

@@ -1,7 +1,9 @@
 //! Time and randomness are passed in: the two ports here, and the ones a real process uses.
 //! Must not know what they are used for. Next: `identity`.
 
+use crate::live::lock;
 use backstop_model::time::Timestamp;
+use std::sync::Mutex;
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -16,6 +18,14 @@ pub trait Random: Send + Sync + 'static {
     /// # Errors
     /// [`RandomFault`] when the source fails; whoever asked then refuses.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFault>;
+    /// Ten bytes for an id that must be like no other but is no secret: a source may draw many of
+    /// them at a time.
+    ///
+    /// # Errors
+    /// As [`Random::fill`].
+    fn id(&self, bytes: &mut [u8; 10]) -> Result<(), RandomFault> {
+        self.fill(bytes)
+    }
 }
 
 /// The source of randomness failed.
@@ -44,5 +54,20 @@ pub struct OsRandom;
 impl Random for OsRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFault> {
         getrandom::fill(bytes).map_err(|fault| RandomFault(fault.to_string()))
+    }
+    /// A system call for each would cost a tenth of a refusal.
+    fn id(&self, bytes: &mut [u8; 10]) -> Result<(), RandomFault> {
+        static IDS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        let mut ids = lock(&IDS);
+        if ids.len() < bytes.len() {
+            let mut drawn = vec![0; 64 * bytes.len()];
+            self.fill(&mut drawn)?;
+            *ids = drawn;
+        }
+        let kept = ids.len() - bytes.len();
+        for (to, from) in bytes.iter_mut().zip(ids.drain(kept..)) {
+            *to = from;
+        }
+        Ok(())
     }
 }

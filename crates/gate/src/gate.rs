@@ -342,7 +342,7 @@ impl Inner {
     }
     pub(crate) fn ten(&self) -> [u8; 10] {
         let mut bytes = [0u8; 10];
-        if self.random.fill(&mut bytes).is_err() {
+        if self.random.id(&mut bytes).is_err() {
             let count = self.drawn.fetch_add(1, Ordering::Relaxed).to_be_bytes();
             for (byte, count) in bytes.iter_mut().zip(count.iter().rev()) {
                 *byte = *count;
@@ -369,18 +369,17 @@ const fn misleads(c: char) -> bool {
 
 /// At most `most` bytes of a text, control characters and those that turn the text escaped.
 pub(crate) fn clean(text: &str, most: usize) -> String {
+    if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::new();
     for c in text.chars() {
-        let mut piece = String::new();
-        if c.is_control() || misleads(c) {
-            piece.extend(c.escape_default());
-        } else {
-            piece.push(c);
-        }
-        if out.len() + piece.len() > most {
+        let escaped = c.is_control() || misleads(c);
+        let length = if escaped { c.escape_default().len() } else { c.len_utf8() };
+        if out.len() + length > most {
             break;
         }
-        out.push_str(&piece);
+        if escaped { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }

@@ -27,8 +27,8 @@ pub(crate) struct Alerts {
     open: Mutex<HashMap<Option<SessionId>, Kinds>>,
 }
 
-/// The open windows of one session: by control and kind of host.
-type Kinds = HashMap<(Control, String), Window>;
+/// The open windows of one session, by control and kind of host. They are few.
+type Kinds = Vec<((Control, String), Window)>;
 
 #[derive(Debug)]
 struct Window {
@@ -74,14 +74,20 @@ impl Alerts {
             session = None;
         }
         let kinds = open.entry(session).or_default();
-        let mut kind = (refused.control, group(&refused.asked.host).to_owned());
-        if kinds.len() >= KINDS && !kinds.contains_key(&kind) {
-            kind.1 = OTHERS.to_owned();
+        let mut group = group(&refused.asked.host);
+        let find = |kinds: &Kinds, group: &str| {
+            kinds.iter().position(|(kind, _)| kind.0 == refused.control && kind.1 == group)
+        };
+        let mut known = find(kinds, group);
+        if known.is_none() && kinds.len() >= KINDS {
+            group = OTHERS;
+            known = find(kinds, group);
         }
-        if let Some(window) = kinds.get_mut(&kind) {
+        if let Some((_, window)) = known.and_then(|at| kinds.get_mut(at)) {
             window.count = window.count.saturating_add(1);
             return None;
         }
+        let kind = (refused.control, group.to_owned());
         let window = Window {
             id: AlertId::draw(now, random()),
             subject: refused.subject.clone(),
@@ -92,7 +98,7 @@ impl Alerts {
             told: 1,
         };
         let fact = window.fact(&kind);
-        kinds.insert(kind, window);
+        kinds.push((kind, window));
         Some(fact)
     }
 
@@ -103,7 +109,7 @@ impl Alerts {
         let mut due = Vec::new();
         let mut open = lock(&self.open);
         for kinds in open.values_mut() {
-            kinds.retain(|kind, window| {
+            kinds.retain(|(kind, window)| {
                 if now.since(window.since) < age {
                     return true;
                 }

@@ -151,11 +151,16 @@ impl Host {
         if text.contains(':') {
             return Err(fault(Shape::Name, "it holds a colon"));
         }
-        let bytes = percent_decoded(text)
-            .ok_or_else(|| fault(Shape::Name, "it holds a malformed percent-encoding"))?;
-        let ascii = Uts46::new()
-            .to_ascii(&bytes, REFUSED_ASCII, Hyphens::Allow, DnsLength::Ignore)
-            .map_err(|_| fault(Shape::Name, "it holds characters that no host name holds"))?;
+        let bytes;
+        let ascii = if is_normal(text) {
+            Cow::Borrowed(text)
+        } else {
+            bytes = percent_decoded(text)
+                .ok_or_else(|| fault(Shape::Name, "it holds a malformed percent-encoding"))?;
+            Uts46::new()
+                .to_ascii(&bytes, REFUSED_ASCII, Hyphens::Allow, DnsLength::Ignore)
+                .map_err(|_| fault(Shape::Name, "it holds characters that no host name holds"))?
+        };
         let name = ascii.strip_suffix('.').unwrap_or(&ascii);
         if ends_in_a_number(name) {
             // WHATWG's own reading of octal, hex and short forms.
@@ -194,6 +199,12 @@ impl fmt::Display for Host {
 fn looks_like_ipv6(text: &str) -> bool {
     let head = text.rsplit_once('%').map_or(text, |(head, _)| head);
     head.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.' | b'%'))
+}
+
+/// Whether normalising changes nothing: lower case, no `xn--` that would have to be checked.
+fn is_normal(text: &str) -> bool {
+    let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    text.bytes().all(plain) && !text.contains("xn--")
 }
 
 fn parse_ipv6(text: &str) -> Result<Ipv6Addr, &'static str> {

@@ -242,6 +242,13 @@ impl fmt::Display for QueryName {
             if index > 0 {
                 f.write_str(".")?;
             }
+            let plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+            if label.iter().all(plain)
+                && let Ok(text) = std::str::from_utf8(label)
+            {
+                f.write_str(text)?;
+                continue;
+            }
             for octet in label {
                 match octet {
                     b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$' => {

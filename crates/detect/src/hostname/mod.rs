@@ -22,24 +22,22 @@ pub use shape::{ENTROPY_BITS, LABEL_LENGTH, Shape};
 pub use volume::DistinctVolume;
 
 use backstop_model::name::QueryName;
+use psl::{Info, Psl as _};
 
 /// The registered domain of a name (Public Suffix List, its private section included): the suffix
 /// and one label more. A name that is itself a suffix, or unknown, is its own.
 pub fn registered_domain(name: &QueryName) -> QueryName {
-    let mut text = Vec::with_capacity(256);
-    for label in name.labels() {
-        if !text.is_empty() {
-            text.push(b'.');
+    // Label by label: a dot inside a label is none between labels.
+    let Info { len: suffix, .. } = psl::List.find(name.labels().rev());
+    let mut octets = 0;
+    for (number, label) in name.labels().rev().enumerate() {
+        if suffix > 0 && octets > suffix {
+            let keep = name.labels().len() - number;
+            return QueryName::of_labels(name.labels().skip(keep)).unwrap_or_else(|| name.clone());
         }
-        // A dot inside a label is none between labels.
-        text.extend(label.iter().map(|octet| if *octet == b'.' { b'_' } else { *octet }));
+        octets += label.len() + usize::from(octets > 0);
     }
-    let keep = match psl::domain(&text) {
-        Some(domain) => domain.as_bytes().split(|octet| *octet == b'.').count(),
-        None => return name.clone(),
-    };
-    let skip = name.labels().len().saturating_sub(keep);
-    QueryName::of_labels(name.labels().skip(skip)).unwrap_or_else(|| name.clone())
+    name.clone()
 }
 
 /// The registered domain of a host's text; the text itself where there is none.

@@ -15,8 +15,8 @@ const KEPT: usize = 128;
 pub struct UniqueRate {
     /// Hash of a name → when it was asked last, in microseconds.
     seen: HashMap<u64, i64>,
-    /// Since when nothing is forgotten.
-    swept: i64,
+    /// None of them is older.
+    oldest: i64,
 }
 
 impl UniqueRate {
@@ -24,15 +24,17 @@ impl UniqueRate {
     pub fn add(&mut self, name: u64, now_micros: i64) -> usize {
         let span = i64::try_from(RATE_SPAN.as_micros()).unwrap_or(i64::MAX);
         let from = now_micros.saturating_sub(span);
-        let full = self.seen.len() + 1 >= RATE_NAMES;
-        if full || self.swept < from {
+        if self.seen.is_empty() {
+            self.oldest = now_micros;
+        } else if self.oldest <= from {
             self.seen.retain(|_, at| *at > from);
-            self.swept = now_micros;
+            self.oldest = self.seen.values().copied().min().unwrap_or(now_micros);
         }
         if self.seen.len() < KEPT || self.seen.contains_key(&name) {
             self.seen.insert(name, now_micros);
+            self.oldest = self.oldest.min(now_micros);
         }
-        self.seen.values().filter(|at| **at > from).count()
+        self.seen.len()
     }
 
     /// Whether nothing was asked within the last minute.

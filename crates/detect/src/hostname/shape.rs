@@ -1,6 +1,7 @@
 //! The shape of one name: what can be told from it alone. Next: `coding`.
 
 use super::coding::{self, Coding};
+use std::sync::LazyLock;
 
 /// A label longer than this many characters is a sign (`dns.label_length`).
 pub const LABEL_LENGTH: usize = 40;
@@ -62,15 +63,29 @@ impl Shape {
 /// Shannon's entropy of a label, in bits a character.
 fn entropy(label: &[u8]) -> f64 {
     let mut counts = [0u8; 256];
+    let mut summed = 0.0;
     for octet in label {
         if let Some(count) = counts.get_mut(usize::from(*octet)) {
+            let (before, after) = (weight(*count), weight(count.saturating_add(1)));
+            summed += after - before;
             *count = count.saturating_add(1);
         }
     }
-    let total = label.len() as f64;
-    let bits = |count: &u8| {
-        let share = f64::from(*count) / total;
-        -share * share.log2()
-    };
-    counts.iter().filter(|count| **count > 0).map(bits).sum()
+    // Σ (c/n)·log2(n/c) = log2 n - (Σ c·log2 c)/n
+    let total = u8::try_from(label.len()).unwrap_or(u8::MAX);
+    if total == 0 { 0.0 } else { (weight(total) - summed) / f64::from(total) }
+}
+
+/// `c·log2 c`, from a table as long as a label can be.
+fn weight(count: u8) -> f64 {
+    static WEIGHTS: LazyLock<[f64; 64]> = LazyLock::new(|| {
+        let mut weights = [0.0; 64];
+        for (count, weight) in weights.iter_mut().enumerate().skip(1) {
+            let count = count as f64;
+            *weight = count * count.log2();
+        }
+        weights
+    });
+    let one = f64::from(count);
+    WEIGHTS.get(usize::from(count)).copied().unwrap_or_else(|| one * one.log2())
 }

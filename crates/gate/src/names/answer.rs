@@ -62,7 +62,6 @@ pub struct NamePermit {
     gate: Arc<Inner>,
     client: NameClient,
     entry: Arc<Entry>,
-    name: QueryName,
     qtype: QueryType,
 }
 
@@ -71,9 +70,9 @@ impl NamePermit {
         gate: Arc<Inner>,
         client: NameClient,
         entry: Arc<Entry>,
-        question: &Question<'_>,
+        qtype: QueryType,
     ) -> Self {
-        Self { gate, client, entry, name: question.name.clone(), qtype: question.qtype }
+        Self { gate, client, entry, qtype }
     }
     /// The id of the counter row under which it is recorded.
     pub fn receipt(&self) -> &ReceiptId {
@@ -100,10 +99,10 @@ impl NamePermit {
     /// The refusal (`ssrf.address`, `ssrf.rebind`, or what has changed meanwhile), recorded and
     /// alerted: the whole answer is refused.
     pub fn judge(&self, addresses: &[IpAddr]) -> Result<(), Refusal> {
-        let question = self.question();
         let now = self.gate.now();
         // RACE: policy or standing may have changed since the permit was given.
-        if !self.gate.entry_stands(&self.client, &self.entry, &question, now) {
+        let name = || self.name();
+        if !self.gate.entry_stands(&self.client, &self.entry, (&name, self.qtype), now) {
             let reason = "it is permitted no more: policy or standing has changed".to_owned();
             return self.refuse(Faulted { control: Control::DnsUndeclared, reason });
         }
@@ -118,10 +117,10 @@ impl NamePermit {
             let Err(class) = judge_resolved(*address, &rules) else { continue };
             let told = format!(
                 "`{}` resolves to `{address}`, which is {}",
-                shown(&self.name),
+                shown(&self.name()),
                 class.describe()
             );
-            let was_good = lock(&self.client.inner.book).was_told(self.name.as_wire());
+            let was_good = lock(&self.client.inner.book).was_told(&self.entry.name);
             return self.refuse(if was_good {
                 let reason = format!("{told}; it had good addresses before");
                 Faulted { control: Control::SsrfRebind, reason }
@@ -147,7 +146,7 @@ impl NamePermit {
         let life = ttl.clamp(config.pin_floor, config.pin_ceiling.max(config.pin_floor));
         let now = self.gate.now();
         lock(&self.client.inner.book).pin(
-            self.name.as_wire(),
+            &self.entry.name,
             addresses,
             now,
             life + config.pin_grace,
@@ -167,12 +166,15 @@ impl NamePermit {
         }
     }
 
-    fn question(&self) -> Question<'_> {
-        Question { name: &self.name, qtype: self.qtype, class: CLASS_IN }
+    fn name(&self) -> QueryName {
+        // It was taken from a name, so it is one.
+        QueryName::parse(&self.entry.name).unwrap_or(QueryName::ROOT)
     }
     fn refuse(&self, fault: Faulted) -> Result<(), Refusal> {
         let receipt = Some(self.entry.receipt.clone());
-        Err(self.gate.name_refusal(&self.entry.session, &self.question(), fault, receipt))
+        let name = self.name();
+        let question = Question { name: &name, qtype: self.qtype, class: CLASS_IN };
+        Err(self.gate.name_refusal(&self.entry.session, &question, fault, receipt))
     }
 }
 

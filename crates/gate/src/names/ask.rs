@@ -15,7 +15,7 @@ use backstop_model::attempt::{Inspection, Plane};
 use backstop_model::control::Control;
 use backstop_model::event::{Asked, Event, Fact};
 use backstop_model::id::{ByteCount, ReceiptId};
-use backstop_model::name::{CLASS_IN, NameSign};
+use backstop_model::name::{CLASS_IN, NameSign, QueryName, QueryType};
 use backstop_model::refusal::Refusal;
 use backstop_model::time::Timestamp;
 use backstop_model::verdict::{Duty, Obligation, Reason, Ruling, Verdict};
@@ -45,10 +45,11 @@ impl Inner {
         let now = self.now();
         client.asks(now);
         let standing = client.standing();
-        if let Some(entry) = standing.table.current(question.name.as_wire(), minute(now))
+        let hash = self.names.hash(question.name);
+        if let Some(entry) = standing.table.current(hash, question.name.as_wire(), minute(now))
             && question.class == CLASS_IN
             && entry.terms_allow(question)
-            && self.entry_stands(client, &entry, question, now)
+            && self.entry_stands(client, &entry, (&|| question.name.clone(), question.qtype), now)
         {
             return Some(self.on_record(client, entry, question, now));
         }
@@ -74,7 +75,7 @@ impl Inner {
     ) -> NameAnswer {
         let standing = client.standing();
         // One row for each session, name and minute: who comes second finds it.
-        let _turn = standing.table.turn(question.name.as_wire()).await;
+        let _turn = standing.table.turn(self.names.hash(question.name)).await;
         for _ in 0..ROUNDS {
             let session = match self.current_session(standing).await {
                 Ok(session) => session,
@@ -141,10 +142,11 @@ impl Inner {
         let receipt = self.ledger.commit(event).await?;
         self.flag_name(&session, question, &reasons, &receipt.id, now);
         let terms = (decision.row, decision.terms);
-        let entry = Entry::new(receipt.id, session, minute(now), policy, terms, changes);
+        let entry =
+            Entry::new(question.name, receipt.id, session, minute(now), policy, terms, changes);
         entry.until.store(until, Ordering::Relaxed);
         let standing = client.standing();
-        if let Some(old) = standing.table.put(question.name.as_wire(), Arc::new(entry)) {
+        if let Some(old) = standing.table.put(self.names.hash(question.name), Arc::new(entry)) {
             self.resolved(&old);
         }
         Ok(())
@@ -177,7 +179,7 @@ impl Inner {
         }
         entry.queries.fetch_add(1, Ordering::Relaxed);
         self.counters.answer(Plane::Dns, None, Verdict::Allow);
-        NameAnswer::Permit(NamePermit::new(Arc::clone(self), client.clone(), entry, question))
+        NameAnswer::Permit(NamePermit::new(Arc::clone(self), client.clone(), entry, question.qtype))
     }
 
     /// What the names of this client under a wildcard row show; nothing for other rows.
@@ -199,7 +201,7 @@ impl Inner {
         &self,
         client: &NameClient,
         entry: &Entry,
-        question: &Question<'_>,
+        (name, qtype): (&dyn Fn() -> QueryName, QueryType),
         now: Timestamp,
     ) -> bool {
         if !Arc::ptr_eq(&self.policy.borrow(), &entry.policy) {
@@ -211,7 +213,8 @@ impl Inner {
         {
             return true;
         }
-        let judged = self.judge_name(client, &entry.session, question, &[], now);
+        let question = Question { name: &name(), qtype, class: CLASS_IN };
+        let judged = self.judge_name(client, &entry.session, &question, &[], now);
         let same = judged.decision.told == NameTold::Ask
             && judged.decision.row == entry.row
             && judged.decision.terms == entry.terms

@@ -36,6 +36,17 @@ pub(super) struct Pinned {
 }
 
 impl Pinned {
+    /// Told the same again, as mostly: only its end moves. What else is kept ends by itself.
+    fn renew(&mut self, addresses: &[IpAddr], until: Timestamp) -> bool {
+        let same = self.told.len() >= addresses.len()
+            && self.told.iter().zip(addresses).all(|((known, _), told)| known == told);
+        if same {
+            for (_, end) in self.told.iter_mut().take(addresses.len()) {
+                *end = until;
+            }
+        }
+        same
+    }
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
         self.told.iter().map(|(address, _)| *address).collect()
     }
@@ -79,7 +90,11 @@ impl Book {
         life: Duration,
     ) {
         let until = now.plus(life);
-        if !self.pins.contains_key(name) {
+        if let Some(pinned) = self.pins.get_mut(name) {
+            if pinned.renew(addresses, until) {
+                return;
+            }
+        } else {
             if self.pins.len() >= NAMES
                 && let Some(oldest) = self.oldest_first.pop_front()
             {
@@ -140,6 +155,8 @@ mod tests {
         assert_eq!(book.pinned(b"a", at(59)).unwrap().addresses().len(), 50);
         assert_eq!(book.pinned(b"a", at(0)).unwrap().addresses()[0], address(49));
         book.pin(b"a", &[address(3)], at(30), Duration::from_secs(60));
+        book.pin(b"a", &[address(3)], at(30), Duration::from_secs(60));
+        assert_eq!(book.pinned(b"a", at(59)).unwrap().addresses().len(), 50);
         assert_eq!(book.pinned(b"a", at(60)).unwrap().addresses(), [address(3)]);
         assert!(book.pinned(b"a", at(90)).is_none());
         assert!(book.was_told(b"a"));

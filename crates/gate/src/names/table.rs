@@ -6,10 +6,11 @@ use crate::identity::Session;
 use crate::live::lock;
 use backstop_model::event::CHAIN_KEPT;
 use backstop_model::id::ReceiptId;
+use backstop_model::name::QueryName;
 use backstop_model::time::Timestamp;
 use backstop_policy::{NameRow, NameTerms, Policy};
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -19,6 +20,8 @@ const SHARDS: usize = 64;
 
 /// A name on record.
 pub(super) struct Entry {
+    /// Its wire octets; a whole `QueryName` takes 256, whatever it holds.
+    pub(super) name: Box<[u8]>,
     pub(super) receipt: ReceiptId,
     pub(super) session: Arc<Session>,
     pub(super) minute: i64,
@@ -36,6 +39,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(
+        name: &QueryName,
         receipt: ReceiptId,
         session: Arc<Session>,
         minute: i64,
@@ -44,6 +48,7 @@ impl Entry {
         changes: u64,
     ) -> Self {
         Self {
+            name: name.as_wire().into(),
             receipt,
             session,
             minute,
@@ -75,11 +80,30 @@ pub(super) fn minute(at: Timestamp) -> i64 {
     at.unix_seconds().div_euclid(60)
 }
 
-type Shard = HashMap<Box<[u8]>, Arc<Entry>>;
+/// By the keyed hash of the name. Two names of one hash are one in 2^64; then the younger has the
+/// place, and the other is recorded anew.
+type Shard = HashMap<u64, Arc<Entry>, BuildHasherDefault<AsItIs>>;
+
+/// The key is a keyed hash already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
 
 /// All names of one session that are on record for this minute.
 pub(super) struct Table {
-    hasher: RandomState,
     shards: Vec<RwLock<Shard>>,
     /// Who records a name of this shard: one at a time, so that a name has one row a minute.
     turns: Vec<tokio::sync::Mutex<()>>,
@@ -89,7 +113,6 @@ pub(super) struct Table {
 impl Default for Table {
     fn default() -> Self {
         Self {
-            hasher: RandomState::new(),
             shards: std::iter::repeat_with(RwLock::default).take(SHARDS).collect(),
             turns: std::iter::repeat_with(tokio::sync::Mutex::default).take(4 * SHARDS).collect(),
             count: AtomicUsize::new(0),
@@ -98,28 +121,27 @@ impl Default for Table {
 }
 
 impl Table {
-    fn place<'s, T>(&self, name: &[u8], all: &'s [T]) -> Option<&'s T> {
-        let hash = usize::try_from(self.hasher.hash_one(name) >> 16).unwrap_or(0);
-        all.get(hash % all.len().max(1))
+    fn place<T>(hash: u64, all: &[T]) -> Option<&T> {
+        let high = usize::try_from(hash >> 16).unwrap_or(0);
+        all.get(high % all.len().max(1))
     }
     /// What is on record of a name for this minute.
-    pub(super) fn current(&self, name: &[u8], minute: i64) -> Option<Arc<Entry>> {
-        let shard = self.place(name, &self.shards)?.read().unwrap_or_else(PoisonError::into_inner);
-        shard.get(name).filter(|entry| entry.minute == minute).cloned()
+    pub(super) fn current(&self, hash: u64, name: &[u8], minute: i64) -> Option<Arc<Entry>> {
+        let shard = Self::place(hash, &self.shards)?.read().unwrap_or_else(PoisonError::into_inner);
+        shard.get(&hash).filter(|entry| entry.minute == minute && *entry.name == *name).cloned()
     }
     /// Waits until nobody else records this name.
-    pub(super) async fn turn(&self, name: &[u8]) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        Some(self.place(name, &self.turns)?.lock().await)
+    pub(super) async fn turn(&self, hash: u64) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        Some(Self::place(hash, &self.turns)?.lock().await)
     }
     /// Whether one more name may be put on record.
     pub(super) fn has_room(&self) -> bool {
         self.count.load(Ordering::Relaxed) < NAMES
     }
     /// Puts a name on record; the entry that it takes the place of.
-    pub(super) fn put(&self, name: &[u8], entry: Arc<Entry>) -> Option<Arc<Entry>> {
-        let shard = self.place(name, &self.shards)?;
-        let old =
-            shard.write().unwrap_or_else(PoisonError::into_inner).insert(Box::from(name), entry);
+    pub(super) fn put(&self, hash: u64, entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        let shard = Self::place(hash, &self.shards)?;
+        let old = shard.write().unwrap_or_else(PoisonError::into_inner).insert(hash, entry);
         if old.is_none() {
             self.count.fetch_add(1, Ordering::Relaxed);
         }

@@ -71,6 +71,16 @@ fn texts() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(config(1_500))]
 
+    /// What is in normal form already is not normalised; what is not, is, to the same end.
+    #[test]
+    fn names_that_need_no_normalising_read_as_those_that_do(text in "[a-z0-9_.-]{0,20}[a-z][a-z0-9_.-]{0,80}") {
+        let first = text.find(|c: char| c.is_ascii_lowercase()).unwrap();
+        let (head, tail) = text.split_at(first);
+        let (letter, rest) = tail.split_at(1);
+        let upper = format!("{head}{}{rest}", letter.to_ascii_uppercase());
+        prop_assert_eq!(Host::parse(&text).ok(), Host::parse(&upper).ok());
+    }
+
     #[test]
     fn no_text_makes_anything_panic_and_what_passes_is_a_fixed_point(text in texts()) {
         if let Ok(host) = Host::parse(&text) {

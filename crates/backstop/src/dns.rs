@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) upstreams: Vec<String>,
     /// Who asks.
     pub(crate) clients: Vec<Client>,
+    /// Who may say for whom it asks.
+    pub(crate) trusted_peers: Vec<Cidr>,
     /// Zones with an upstream of their own.
     pub(crate) zones: Vec<(HostName, String)>,
     /// Octets of distinct names that are flagged.
@@ -45,6 +47,8 @@ pub(crate) struct Settings {
 pub(crate) struct Client {
     listen: Option<SocketAddr>,
     from: Option<Cidr>,
+    /// The text by which a trusted peer names it, and then nothing else does.
+    named: Option<String>,
     who: NameIdentity,
 }
 
@@ -68,6 +72,7 @@ pub(crate) fn client(text: &str) -> Result<Client, String> {
         "write `FROM=TENANT/SKILL@VERSION`, as `10.1.0.0/16=research/weather@1.2.0`, or `*` for the skill".to_owned()
     };
     let (place, rest) = text.split_once('=').ok_or_else(form)?;
+    let named = (place == OPTION).then(|| rest.to_owned());
     let (tenant, rest) = rest.split_once('/').ok_or_else(form)?;
     let (skill, role) = match rest.split_once(':') {
         Some((skill, role)) => {
@@ -85,6 +90,7 @@ pub(crate) fn client(text: &str) -> Result<Client, String> {
     };
     let (listen, from) = match (place.parse::<SocketAddr>(), place.parse::<IpAddr>()) {
         (Ok(listen), _) => (Some(listen), None),
+        (Err(_), Err(_)) if named.is_some() => (None, None),
         (Err(_), Ok(address)) => {
             let bits = if address.is_ipv4() { 32 } else { 128 };
             let one = Cidr::parse(&format!("{address}/{bits}")).map_err(|f| f.to_string())?;
@@ -93,7 +99,12 @@ pub(crate) fn client(text: &str) -> Result<Client, String> {
         (Err(_), Err(_)) => (None, Some(Cidr::parse(place).map_err(|fault| fault.to_string())?)),
     };
     let tenant = TenantName::parse(tenant).map_err(|fault| fault.to_string())?;
-    Ok(Client { listen, from, who: NameIdentity { place: place.to_owned(), tenant, skill, role } })
+    Ok(Client {
+        listen,
+        from,
+        named,
+        who: NameIdentity { place: place.to_owned(), tenant, skill, role },
+    })
 }
 
 /// Cache and forwarder, if there are upstreams.
@@ -107,6 +118,11 @@ pub(crate) fn answers(
 ) -> Result<Option<Arc<Answers>>> {
     if !settings.listen.is_empty() && settings.clients.is_empty() {
         bail!("`dns.listen` is set and `dns.clients` is not: nobody would be answered");
+    }
+    if settings.trusted_peers.is_empty() && settings.clients.iter().any(|one| one.named.is_some()) {
+        bail!(
+            "a client of `dns.clients` is named by option, and `dns.trusted_peers` is not set: nobody may name it"
+        );
     }
     if settings.upstreams.is_empty() && settings.zones.is_empty() {
         if settings.listen.is_empty() {
@@ -148,15 +164,23 @@ pub(crate) async fn server(
     answers: Arc<Answers>,
 ) -> Result<Server<Names>> {
     let mut rows = Vec::with_capacity(settings.clients.len());
+    let mut all_named = Vec::new();
     for client in &settings.clients {
         let session = gate
             .name_session(client.who.clone())
             .await
             .with_context(|| format!("the DNS client `{}`", client.who.place))?;
-        rows.push(Row { listen: client.listen, from: client.from, session });
+        match &client.named {
+            Some(named) => all_named.push((named.clone(), session)),
+            None => rows.push(Row { listen: client.listen, from: client.from, session }),
+        }
     }
-    let names = Names::new(gate.clone(), answers, rows);
-    let config = server::Config { listen: settings.listen.clone(), ..server::Config::default() };
+    let names = Names::new(gate.clone(), answers, rows).with_named(all_named);
+    let config = server::Config {
+        listen: settings.listen.clone(),
+        trusted: settings.trusted_peers.clone(),
+        ..server::Config::default()
+    };
     Ok(server::start(config, names, &SystemClock, &OsRandom)?)
 }
 
@@ -188,6 +212,9 @@ impl Resolve for LateResolver {
     }
 }
 
+/// What stands in place of an address for a client that a trusted peer names by its EDNS option.
+const OPTION: &str = "option";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +227,9 @@ mod tests {
         assert!(one.from.is_some() && one.who.skill == NameSkill::Any);
         assert!(client("127.0.0.1:1053=research/*").unwrap().listen.is_some());
         assert!(client("[::1]:1053=research/*").unwrap().listen.is_some());
+        let named = client("option=research/weather@1.2.0:researcher").unwrap();
+        assert_eq!(named.named.as_deref(), Some("research/weather@1.2.0:researcher"));
+        assert!(named.listen.is_none() && named.from.is_none());
         for bad in
             ["", "10.1.0.0/16", "10.1.0.0/16=research", "10.1.0.0/16=research/weather", "x=y/z@1"]
         {

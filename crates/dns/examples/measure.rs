@@ -122,7 +122,7 @@ fn authority(socket: &UdpSocket) {
         answer::finish(
             &mut out,
             &manner,
-            &Finish { head, error: None, cookie: None, limit: Limit::Known },
+            &Finish { head, error: None, cookie: None, limit: Limit::Known, keepalive: None },
         );
         let _sent = socket.send_to(&out, source);
     }
@@ -260,6 +260,10 @@ struct Constant;
 impl Service for Constant {
     type Client = ();
     type Waiting = ();
+
+    fn named(&self, _: IpAddr, _: &str) -> Option<Known<()>> {
+        None
+    }
 
     fn client(&self, _: SocketAddr, _: IpAddr) -> Option<Known<()>> {
         Some(Known { client: (), source: Source::Named })

@@ -32,6 +32,7 @@ pub struct Names {
     gate: Gate,
     answers: Arc<Answers>,
     rows: Vec<Row>,
+    named: Vec<(String, Session)>,
 }
 
 impl Names {
@@ -43,7 +44,13 @@ impl Names {
             let prefix = row.from.as_ref().map_or(-1, |from| i16::from(from.prefix()));
             (std::cmp::Reverse(prefix), row.listen.is_none())
         });
-        Self { gate, answers, rows }
+        Self { gate, answers, rows, named: Vec::new() }
+    }
+
+    /// The same, with those whom a trusted peer may name by these texts.
+    #[must_use]
+    pub fn with_named(self, named: Vec<(String, Session)>) -> Self {
+        Self { named, ..self }
     }
 
     fn permitted(
@@ -80,6 +87,12 @@ impl Service for Names {
         let client = self.gate.name_client(&row.session, source);
         let source = if row.from.is_some() { Source::Named } else { Source::Anyone };
         Some(Known { client, source })
+    }
+
+    fn named(&self, source: IpAddr, identity: &str) -> Option<Known<NameClient>> {
+        let (_, session) = self.named.iter().find(|(text, _)| text == identity)?;
+        let client = self.gate.name_client(session, source);
+        Some(Known { client, source: Source::Named })
     }
 
     fn now(

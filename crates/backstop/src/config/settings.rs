@@ -110,7 +110,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     many(
         "dns.clients",
         "",
-        "who asks: `FROM=TENANT/SKILL@VERSION` or `FROM=TENANT/SKILL@VERSION:ROLE`; `FROM` is an address, a CIDR, or the `ADDR:PORT` of a listener; `*` as skill stands for the tenant's rows alone. Nobody else is answered",
+        "who asks: `FROM=TENANT/SKILL@VERSION` or `FROM=TENANT/SKILL@VERSION:ROLE`; `FROM` is an address, a CIDR, or the `ADDR:PORT` of a listener; `*` as skill stands for the tenant's rows alone; `option` as `FROM` is a client that a trusted peer names (docs/dns.md). Nobody else is answered",
+    ),
+    many(
+        "dns.trusted_peers",
+        "",
+        "CIDRs of load balancers in front: what they say by PROXY protocol (version 2) or by the EDNS option 65413 of whom they ask for is believed; nobody else is",
     ),
     many(
         "dns.zones",

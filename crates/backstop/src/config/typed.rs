@@ -127,6 +127,9 @@ impl Config {
                 listen: get.all("dns.listen", socket)?,
                 upstreams: get.all("dns.upstreams", crate::dns::upstream)?,
                 clients: get.all("dns.clients", crate::dns::client)?,
+                trusted_peers: get.all("dns.trusted_peers", |text| {
+                    Cidr::parse(text).map_err(|fault| fault.to_string())
+                })?,
                 zones: get.all("dns.zones", crate::dns::zone)?,
                 flag: get.one("dns.payload.flag", size)?,
                 block: get.one("dns.payload.block", size)?,

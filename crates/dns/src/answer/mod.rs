@@ -47,7 +47,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { queries: 2_048, queries_of_one: 128, patience: Duration::from_millis(1_800) }
+        Self { queries: 2_048, queries_of_one: 512, patience: Duration::from_millis(1_800) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What may be set of the listeners. Next: `stats`.
 
+use backstop_model::addr::Cidr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub patience: Duration,
     /// How long a TCP connection may be silent between questions.
     pub idle: Duration,
+    /// Who may say for whom it asks (`wire::front`): a load balancer in front, say.
+    pub trusted: Vec<Cidr>,
     /// The secret under which cookies are made; drawn at the start if none is given.
     pub cookie_secret: Option<[u8; 16]>,
 }
@@ -33,13 +36,16 @@ impl Default for Config {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 1053))],
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            waiting: 4_096,
-            waiting_per_source: 256,
+            // After a policy change all names in use want a new row at once: what comes within
+            // the time that takes must find room, and one source no more than a quarter of it.
+            waiting: 16_384,
+            waiting_per_source: 4_096,
             connections: 4_096,
             connections_per_source: 128,
             pipelined: 64,
             patience: Duration::from_secs(3),
             idle: Duration::from_secs(10),
+            trusted: Vec::new(),
             cookie_secret: None,
         }
     }

@@ -2,10 +2,12 @@
 
 use super::Service;
 use super::listen::stopped;
+use super::local::Local;
 use super::turn::{House, Wait};
-use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto};
+use nix::sys::socket::{MsgFlags, SockaddrStorage, sendmsg};
 use socket2::Socket;
 use std::collections::HashMap;
+use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
@@ -18,23 +20,20 @@ pub(super) struct Job<S: Service> {
     pub(super) to: To,
 }
 
-/// Where its answer goes.
-pub(super) enum To {
-    /// By this socket to this address.
-    Datagram(Arc<Socket>, SocketAddr),
+/// Where its answer goes: by this socket to this address, from that address of ours.
+pub(super) struct To {
+    pub(super) socket: Arc<Socket>,
+    pub(super) address: SocketAddr,
+    pub(super) by: Option<Local>,
 }
 
 impl To {
-    fn source(&self) -> IpAddr {
-        let Self::Datagram(_, address) = self;
-        address.ip()
-    }
-
     /// An answer to who asked is no way out: its address is that of the question.
     fn send(&self, octets: &[u8]) -> bool {
-        let Self::Datagram(socket, address) = self;
-        let address = SockaddrStorage::from(*address);
-        sendto(socket.as_raw_fd(), octets, &address, MsgFlags::MSG_DONTWAIT).is_ok()
+        let address = SockaddrStorage::from(self.address);
+        let from = self.by.as_ref().map(Local::control);
+        let (fd, octets) = (self.socket.as_raw_fd(), [IoSlice::new(octets)]);
+        sendmsg(fd, &octets, from.as_slice(), MsgFlags::MSG_DONTWAIT, Some(&address)).is_ok()
     }
 }
 
@@ -69,7 +68,7 @@ pub(super) async fn run<S: Service>(
                 None => break,
             },
         };
-        let source = job.to.source();
+        let source = job.wait.source;
         let count = of_source.entry(source).or_default();
         if *count >= most_per_source || waiting.len() >= most {
             house.stats.turned_away.add(1);

@@ -1,19 +1,20 @@
 //! Binds, starts and stops the listeners. Next: `later`.
 
+use super::accept::{Door, Room};
 use super::later;
 use super::proven::Proven;
 use super::stats::Stats;
-use super::tcp::{self, Room};
 use super::turn::House;
 use super::udp::Receiver;
 use super::{Config, Service};
+use super::{accept, local};
 use crate::wire::cookie::Cookies;
 use backstop_gate::{Clock, Random};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -64,6 +65,9 @@ pub fn start<S: Service>(
         proven: Proven::default(),
         stats: Arc::default(),
         began: (Instant::now(), clock.now()),
+        trusted: config.trusted.clone(),
+        idle: config.idle,
+        told: AtomicU64::new(0),
     });
     let mut server = Server {
         house,
@@ -139,7 +143,8 @@ impl<S: Service> Server<S> {
         for (address, stream) in streams {
             let (house, room, config) =
                 (Arc::clone(&house), Arc::clone(&room), Arc::clone(&config));
-            tasks.spawn(tcp::run(stream, address, house, room, config, stop.clone()));
+            let door = Arc::new(Door { address, house, room, config });
+            tasks.spawn(accept::run(stream, door, stop.clone()));
         }
         while tasks.join_next().await.is_some() {}
         halt.store(true, Ordering::Relaxed);
@@ -177,6 +182,9 @@ fn datagram(address: SocketAddr) -> io::Result<Socket> {
     let _best_effort = socket.set_recv_buffer_size(BUFFER);
     let _best_effort = socket.set_send_buffer_size(BUFFER);
     socket.set_read_timeout(Some(LOOK_UP))?;
+    if local::is_wanted(address) {
+        local::want(&socket, address)?;
+    }
     socket.bind(&address.into())?;
     Ok(socket)
 }

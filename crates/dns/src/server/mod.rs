@@ -3,16 +3,20 @@
 //! ```text
 //!  udp      SO_REUSEPORT, recvmmsg ─▶ read ─▶ Service::now ─▶ sendmmsg; never waits
 //!  later    what must wait: bounded, fair between sources, on the runtime
-//!  tcp      RFC 7766: pipelined, answered out of order, bounded per source, idle ones go first
+//!  local    at which address of ours a datagram came in
+//!  accept   connections: bounded per source, idle ones go first
+//!  tcp      RFC 7766: pipelined, answered out of order
 //!  proven   sources that showed that they read what is sent to them
 //!  config   what may be set
 //! ```
 //! Must not know policy: who is served and what is answered is the service's business.
 //! Next: `service`.
 
+mod accept;
 mod config;
 mod later;
 mod listen;
+mod local;
 mod proven;
 mod stats;
 mod tcp;
@@ -39,6 +43,10 @@ pub trait Service: Send + Sync + 'static {
 
     /// Who asks from this address at this listener; `None`: nobody who is served.
     fn client(&self, listener: SocketAddr, source: IpAddr) -> Option<Known<Self::Client>>;
+
+    /// Who asks by this identity from this address, as a trusted peer says; `None`: nobody who is
+    /// served. What a peer that is not trusted says never comes here.
+    fn named(&self, source: IpAddr, identity: &str) -> Option<Known<Self::Client>>;
 
     /// Answers without waiting: appends records to `out`. Called on the threads that receive, so
     /// it may not block, and should not allocate.

@@ -13,6 +13,8 @@ pub struct Stats {
     pub unfit: Counter,
     /// Questions from addresses that nobody is configured for.
     pub strangers: Counter,
+    /// Questions that name somebody else, of peers who may not (`dns.trusted_peers`).
+    pub forged: Counter,
     /// Questions that had to wait.
     pub waited: Counter,
     /// Questions that were not taken because too many wait already.

@@ -8,11 +8,14 @@ use crate::refusal;
 use crate::wire::Rcode;
 use crate::wire::answer::{self, Extended, Finish, Limit};
 use crate::wire::cookie::Cookies;
+use crate::wire::front::{self, Proxied, proxied};
 use crate::wire::query::{self, Manner, Query, Unfit};
+use backstop_model::addr::Cidr;
 use backstop_model::time::Timestamp;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// What all listeners of a server share.
 pub(super) struct House<S> {
@@ -22,13 +25,35 @@ pub(super) struct House<S> {
     pub(super) stats: Arc<Stats>,
     /// What the time is, for cookies; monotonic from then on.
     pub(super) began: (Instant, Timestamp),
+    /// Who may say for whom it asks.
+    pub(super) trusted: Vec<Cidr>,
+    /// How long a connection may be silent.
+    pub(super) idle: Duration,
+    /// When it was last said that somebody poses as a trusted peer, in seconds from the start.
+    pub(super) told: AtomicU64,
 }
 
 /// Where a message came from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct From {
+    /// Where it came in.
+    pub(super) listener: SocketAddr,
+    /// Who asks.
     pub(super) source: SocketAddr,
+    /// Who sent it.
+    pub(super) peer: Peer,
     pub(super) at: Instant,
+}
+
+/// Who sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// The configuration trusts it to say for whom it asks.
+    Trusted,
+    /// A trusted peer's header says for whom. What the message says besides is the client's own.
+    Fronted,
+    /// It is heard as itself.
+    Other,
 }
 
 /// By what it came.
@@ -36,6 +61,10 @@ pub(super) struct From {
 pub(super) enum By {
     Datagram,
     Stream,
+    /// A stream under TLS.
+    Sealed,
+    /// HTTP, which has time limits of its own.
+    Web,
 }
 
 /// What became of a message.
@@ -54,6 +83,8 @@ pub(super) struct Wait<S: Service> {
     pub(super) waiting: S::Waiting,
     pub(super) query: Query,
     pub(super) terms: Terms,
+    /// On whose account it waits.
+    pub(super) source: IpAddr,
     /// The answer as far as it is begun.
     pub(super) out: Vec<u8>,
 }
@@ -63,9 +94,47 @@ pub(super) struct Wait<S: Service> {
 pub(super) struct Terms {
     limit: Limit,
     cookie: Option<[u8; 16]>,
+    keepalive: Option<Duration>,
 }
 
 impl<S: Service> House<S> {
+    /// What the configuration says of an address that sends.
+    pub(super) fn peer(&self, address: IpAddr) -> Peer {
+        if self.trusted.iter().any(|range| range.contains(address)) {
+            Peer::Trusted
+        } else {
+            Peer::Other
+        }
+    }
+
+    /// Who asks by a datagram, and what: a trusted peer may have put a header before it. `None` if
+    /// that says nothing that can be relied on.
+    pub(super) fn opened<'m>(
+        &self,
+        listener: SocketAddr,
+        sender: SocketAddr,
+        message: &'m [u8],
+        at: Instant,
+    ) -> Option<(From, &'m [u8])> {
+        let peer = self.peer(sender.ip());
+        let from = |source, peer| From { listener, source, peer, at };
+        match peer {
+            Peer::Fronted | Peer::Other => Some((from(sender, peer), message)),
+            Peer::Trusted => match proxied(message) {
+                Proxied::Absent => Some((from(sender, peer), message)),
+                Proxied::Header { source, length } => {
+                    let from =
+                        source.map_or(from(sender, peer), |source| from(source, Peer::Fronted));
+                    Some((from, message.get(length..)?))
+                }
+                Proxied::Incomplete | Proxied::Malformed => {
+                    self.stats.unfit.add(1);
+                    None
+                }
+            },
+        }
+    }
+
     /// Reads a message and answers it, if that can be done without waiting.
     pub(super) fn turn(
         &self,
@@ -88,6 +157,19 @@ impl<S: Service> House<S> {
         };
         let manner = query.manner;
         answer::begin(out, &manner, message);
+        let (mut known, mut source) = (known, from.source.ip());
+        let named;
+        if manner.edns.is_some_and(|edns| edns.fronted) {
+            match from.peer {
+                // What it says and cannot be followed is followed by nobody's rights.
+                Peer::Trusted => {
+                    named = self.named(message, &manner, from);
+                    known = named.as_ref().map(|(known, _)| known);
+                    source = named.as_ref().map_or(source, |(_, source)| *source);
+                }
+                Peer::Fronted | Peer::Other => self.forged(from),
+            }
+        }
         let terms = self.terms(&manner, known.map(|known| known.source), from, by);
         let Some(known) = known else {
             // Nobody to judge, so nobody's record: it is counted, and REFUSED is never more than
@@ -112,8 +194,41 @@ impl<S: Service> House<S> {
                 self.stats.waited.add(1);
                 let client = known.client.clone();
                 let (out, terms) = (out.clone(), self.widened(terms, from));
-                Turn::Wait(Box::new(Wait { client, waiting, query, terms, out }))
+                Turn::Wait(Box::new(Wait { client, waiting, query, terms, source, out }))
             }
+        }
+    }
+
+    /// Whom a trusted peer names by its option.
+    fn named(
+        &self,
+        message: &[u8],
+        manner: &Manner,
+        from: From,
+    ) -> Option<(Known<S::Client>, IpAddr)> {
+        let named = front::named(message, manner)?;
+        let source = named.source.unwrap_or(from.source.ip());
+        let known = match named.identity {
+            "" => self.service.client(from.listener, source),
+            identity => self.service.named(source, identity),
+        };
+        Some((known?, source))
+    }
+
+    /// Somebody who is not trusted says for whom he asks. It changes nothing; it is counted, and
+    /// told once a minute.
+    fn forged(&self, from: From) {
+        self.stats.forged.add(1);
+        let second = from.at.saturating_duration_since(self.began.0).as_secs() + 60;
+        let told = self.told.load(Ordering::Relaxed);
+        if second >= told + 60
+            && self
+                .told
+                .compare_exchange(told, second, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            let (source, count) = (from.source.ip(), self.stats.forged.read());
+            tracing::warn!(%source, count, "DNS clients that are not trusted name somebody else");
         }
     }
 
@@ -123,13 +238,25 @@ impl<S: Service> House<S> {
         let now = cookie.map_or(0, |_| self.seconds(from.at));
         let limit = match by {
             By::Stream => Limit::Stream,
+            By::Sealed | By::Web => Limit::Sealed,
             By::Datagram => {
-                let named = source == Some(Source::Named) || address.is_loopback();
+                // A trusted peer is where the configuration says.
+                let answers_go_there = match from.peer {
+                    Peer::Trusted | Peer::Fronted => true,
+                    Peer::Other => false,
+                };
+                let named =
+                    source == Some(Source::Named) || address.is_loopback() || answers_go_there;
                 let proves = |cookie| self.cookies.proves(&cookie, address, now);
                 if named || cookie.is_some_and(proves) { Limit::Known } else { Limit::Unknown }
             }
         };
-        Terms { limit, cookie: cookie.map(|cookie| self.cookies.make(cookie.client, address, now)) }
+        let keepalive = match by {
+            By::Stream | By::Sealed => Some(self.idle),
+            By::Datagram | By::Web => None,
+        };
+        let cookie = cookie.map(|cookie| self.cookies.make(cookie.client, address, now));
+        Terms { limit, cookie, keepalive }
     }
 
     /// The same for a source that proved itself by a handshake; asked only where it matters.
@@ -150,7 +277,7 @@ impl<S: Service> House<S> {
 impl<S: Service> Wait<S> {
     /// Waits, and gives the whole answer.
     pub(super) async fn answer(self, service: &S) -> Vec<u8> {
-        let Self { client, waiting, query, terms, out } = self;
+        let Self { client, waiting, query, terms, source: _, out } = self;
         let manner = query.manner;
         let (reply, mut out) = service.later(client, waiting, query, out).await;
         reply.close(&mut out, &manner, terms);
@@ -184,8 +311,8 @@ fn close(
     error: Option<Extended<'_>>,
     terms: Terms,
 ) {
-    let Terms { limit, cookie } = terms;
-    answer::finish(out, manner, &Finish { head, error, cookie, limit });
+    let Terms { limit, cookie, keepalive } = terms;
+    answer::finish(out, manner, &Finish { head, error, cookie, limit, keepalive });
 }
 
 const fn bare(rcode: Rcode) -> Head {

@@ -6,7 +6,8 @@
 //! client's handle is looked up once in a while.
 
 use super::later::{Job, To};
-use super::turn::{By, From, House, Turn, Wait};
+use super::local::{self, Local};
+use super::turn::{By, House, Turn, Wait};
 use super::{Known, Service};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
@@ -40,11 +41,13 @@ impl<S: Service> Receiver<S> {
     pub(super) fn run(&self) {
         let mut inbox = Box::new([[0u8; LONGEST]; BATCH]);
         let mut outbox: [Vec<u8>; BATCH] = std::array::from_fn(|_| Vec::with_capacity(4_096));
-        let mut arrivals = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
-        let mut departures = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+        let room = || local::room(self.listener);
+        let mut arrivals = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, room());
+        let mut departures = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, room());
         let mut clients = Clients { known: HashMap::new(), since: Instant::now() };
         let mut letters: [Option<Letter>; BATCH] = [None; BATCH];
         let mut to: [Option<SockaddrStorage>; BATCH] = [None; BATCH];
+        let mut by: [Option<Local>; BATCH] = [None; BATCH];
         while !self.stop.load(Ordering::Relaxed) {
             let count = match self.receive(&mut inbox, &mut arrivals, &mut letters) {
                 Ok(count) => count,
@@ -60,40 +63,30 @@ impl<S: Service> Receiver<S> {
             let mut answers = 0;
             for (octets, letter) in inbox.iter().zip(&letters).take(count) {
                 let (Some(letter), Some(out)) = (letter, outbox.get_mut(answers)) else { continue };
-                let Some(source) = socket_address(&letter.from) else { continue };
+                let Some(sender) = socket_address(&letter.from) else { continue };
                 let Some(message) = octets.get(..letter.length) else { continue };
                 self.house.stats.datagrams.add(1);
-                let ip = source.ip();
+                let opened = self.house.opened(self.listener, sender, message, at);
+                let Some((from, message)) = opened else { continue };
+                let ip = from.source.ip();
                 let known = clients
                     .known
                     .entry(ip)
                     .or_insert_with(|| self.house.service.client(self.listener, ip));
-                match self.house.turn(
-                    message,
-                    known.as_ref(),
-                    From { source, at },
-                    By::Datagram,
-                    out,
-                ) {
-                    Turn::Silence => {}
-                    Turn::Answer => {
-                        if let Some(place) = to.get_mut(answers) {
-                            *place = Some(letter.from);
-                            answers += 1;
-                        }
-                    }
-                    Turn::Wait(wait) => {
-                        if let Some(wait) = self.put_off(wait, source) {
-                            *out = wait.turned_away();
-                            if let Some(place) = to.get_mut(answers) {
-                                *place = Some(letter.from);
-                                answers += 1;
-                            }
-                        }
-                    }
+                match self.house.turn(message, known.as_ref(), from, By::Datagram, out) {
+                    Turn::Silence => continue,
+                    Turn::Answer => {}
+                    Turn::Wait(wait) => match self.put_off(wait, sender, letter.at) {
+                        Some(wait) => *out = wait.turned_away(),
+                        None => continue,
+                    },
+                }
+                if let (Some(to), Some(by)) = (to.get_mut(answers), by.get_mut(answers)) {
+                    (*to, *by) = (Some(letter.from), letter.at);
+                    answers += 1;
                 }
             }
-            self.send(&outbox, &to, answers, &mut departures);
+            self.send(&outbox, &to, &by, answers, &mut departures);
         }
     }
 
@@ -110,18 +103,25 @@ impl<S: Service> Receiver<S> {
         for (message, letter) in got.zip(letters) {
             // What did not fit is longer than any query we read.
             let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
-            *letter = message
-                .address
-                .filter(|_| whole)
-                .map(|from| Letter { from, length: message.bytes });
+            let at = || message.cmsgs().ok()?.find_map(|beside| Local::of(&beside));
+            *letter = message.address.filter(|_| whole).map(|from| Letter {
+                from,
+                at: at(),
+                length: message.bytes,
+            });
             count += 1;
         }
         Ok(count)
     }
 
     /// Hands a question to the runtime; gives it back where no room is left.
-    fn put_off(&self, wait: Box<Wait<S>>, source: SocketAddr) -> Option<Wait<S>> {
-        let to = To::Datagram(Arc::clone(&self.socket), source);
+    fn put_off(
+        &self,
+        wait: Box<Wait<S>>,
+        sender: SocketAddr,
+        at: Option<Local>,
+    ) -> Option<Wait<S>> {
+        let to = To { socket: Arc::clone(&self.socket), address: sender, by: at };
         self.later.try_send(Job { wait, to }).err().map(|full| {
             self.house.stats.turned_away.add(1);
             *full.into_inner().wait
@@ -132,18 +132,23 @@ impl<S: Service> Receiver<S> {
         &self,
         outbox: &[Vec<u8>; BATCH],
         to: &[Option<SockaddrStorage>; BATCH],
+        by: &[Option<Local>; BATCH],
         answers: usize,
         departures: &mut MultiHeaders<SockaddrStorage>,
     ) {
         let slices = outbox.each_ref().map(|octets| [IoSlice::new(octets)]);
         let mut done = 0;
         while done < answers {
-            let (Some(slices), Some(to)) = (slices.get(done..answers), to.get(done..answers))
-            else {
+            // One call says once from which address; nearly always it is the same for all.
+            let alike = by.get(done..answers).unwrap_or_default();
+            let from = alike.first().and_then(Option::as_ref);
+            let end = done + alike.iter().take_while(|by| by.as_ref() == from).count();
+            let (Some(slices), Some(to)) = (slices.get(done..end), to.get(done..end)) else {
                 return;
             };
+            let from = from.map(Local::control);
             let fd = self.socket.as_raw_fd();
-            match sendmmsg(fd, departures, slices, to, [], MsgFlags::MSG_DONTWAIT) {
+            match sendmmsg(fd, departures, slices, to, from.as_slice(), MsgFlags::MSG_DONTWAIT) {
                 Ok(sent) => done += sent.count().max(1),
                 // One that cannot be sent (no route, filtered) holds up nobody else.
                 Err(_) => {
@@ -159,6 +164,8 @@ impl<S: Service> Receiver<S> {
 #[derive(Clone, Copy)]
 struct Letter {
     from: SockaddrStorage,
+    /// To which of our addresses it was sent, where that is not plain.
+    at: Option<Local>,
     length: usize,
 }
 

@@ -6,10 +6,11 @@
 //! ```
 //! INVARIANT: what leaves is never longer than [`Limit`] says, whatever was appended.
 
-use super::query::{COOKIE, Edns, Manner, QR};
+use super::query::{COOKIE, KEEPALIVE, Manner, QR};
 use super::{QUESTION, UDP_PAYLOAD};
 use crate::body::{HEADER, Head};
 use backstop_model::name::QueryType;
+use std::time::Duration;
 
 /// An Extended DNS Error (RFC 8914): code, and two words of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Extended<'a> {
 pub enum Limit {
     /// Over TCP: what a length prefix can say.
     Stream,
+    /// The same under encryption: its length is rounded up, so that it says little of what is in it.
+    Sealed,
     /// Over UDP to a source that is known to be who it says: what both sides take.
     Known,
     /// Over UDP to a source that anyone may have written into the packet: twice the query at most.
@@ -35,7 +38,7 @@ impl Limit {
     fn octets(self, manner: &Manner) -> usize {
         let payload = manner.edns.map_or(512, |edns| edns.payload.min(UDP_PAYLOAD));
         match self {
-            Self::Stream => usize::from(u16::MAX),
+            Self::Stream | Self::Sealed => usize::from(u16::MAX),
             Self::Known => usize::from(payload),
             Self::Unknown => usize::from(payload).min(usize::from(manner.length) * 2),
         }
@@ -76,6 +79,8 @@ pub struct Finish<'a> {
     pub cookie: Option<[u8; 16]>,
     /// How long it may be.
     pub limit: Limit,
+    /// How long the connection may be silent, for a client that asks (RFC 7828).
+    pub keepalive: Option<Duration>,
 }
 
 /// Ends the answer: OPT, then the header. What does not fit goes in this order: the error's text,
@@ -87,9 +92,12 @@ pub fn finish(out: &mut Vec<u8>, manner: &Manner, finish: &Finish<'_>) {
     let mut head = finish.head;
     let mut error = finish.error.filter(|_| manner.edns.is_some());
     let cookie = manner.edns.and_then(|edns| edns.cookie).zip(finish.cookie);
+    let cookie = cookie.map(|(theirs, ours)| (theirs.client, ours));
+    let keepalive = finish.keepalive.filter(|_| manner.edns.is_some_and(|edns| edns.keepalive));
+    let mut options = Options { error: None, cookie, keepalive, padding: None };
     let fits = |out: &Vec<u8>, error: &Option<Extended<'_>>| {
-        let opt = manner.edns.map_or(0, |_| 11 + cookie.map_or(0, |_| 28) + length(error.as_ref()));
-        out.len() + opt <= limit
+        let options = Options { error: *error, ..options };
+        out.len() + manner.edns.map_or(0, |_| 11 + options.length()) <= limit
     };
     let mut truncated = false;
     if !fits(out, &error) {
@@ -105,14 +113,14 @@ pub fn finish(out: &mut Vec<u8>, manner: &Manner, finish: &Finish<'_>) {
         out.truncate(records);
     }
     let opts = u16::from(manner.edns.is_some());
-    if let Some(Edns { payload: _, dnssec_ok, cookie: _ }) = manner.edns {
-        opt(
-            out,
-            head.rcode,
-            dnssec_ok,
-            error.as_ref(),
-            cookie.map(|(theirs, ours)| (theirs.client, ours)),
-        );
+    if let Some(edns) = manner.edns {
+        options.error = error;
+        if finish.limit == Limit::Sealed {
+            let bare = out.len() + 11 + options.length() + 4;
+            let room = limit.saturating_sub(bare);
+            options.padding = Some((bare.next_multiple_of(BLOCK) - bare).min(room));
+        }
+        opt(out, head.rcode, edns.dnssec_ok, &options);
     }
     // Recursion is available; authoritative or authenticated data is nothing we have.
     let flags =
@@ -124,47 +132,69 @@ pub fn finish(out: &mut Vec<u8>, manner: &Manner, finish: &Finish<'_>) {
     }
 }
 
-fn opt(
-    out: &mut Vec<u8>,
-    rcode: u8,
-    dnssec_ok: bool,
-    error: Option<&Extended<'_>>,
+/// What stands in the OPT record of an answer.
+#[derive(Clone, Copy)]
+struct Options<'a> {
+    error: Option<Extended<'a>>,
+    /// The client's part and ours.
     cookie: Option<([u8; 8], [u8; 16])>,
-) {
+    keepalive: Option<Duration>,
+    /// Octets of padding (RFC 7830), its head not included.
+    padding: Option<usize>,
+}
+
+impl Options<'_> {
+    /// Octets that they take, the head of each included.
+    fn length(&self) -> usize {
+        self.cookie.map_or(0, |_| 28)
+            + self.keepalive.map_or(0, |_| 6)
+            + self.padding.map_or(0, |padding| 4 + padding)
+            + self.error.as_ref().map_or(0, |error| {
+                let [first, second] = error.words.map(|word| clipped(word).len());
+                6 + first + second + usize::from(second > 0)
+            })
+    }
+}
+
+fn opt(out: &mut Vec<u8>, rcode: u8, dnssec_ok: bool, options: &Options<'_>) {
     let upper = rcode >> 4;
     let [t0, t1] = QueryType::OPT.0.to_be_bytes();
     let [p0, p1] = UDP_PAYLOAD.to_be_bytes();
-    // LIMIT: both options are bounded far below 65,535 octets.
-    let options = u16::try_from(cookie.map_or(0, |_| 28) + length(error)).unwrap_or(0);
-    let [l0, l1] = options.to_be_bytes();
+    // LIMIT: all options are bounded far below 65,535 octets.
+    let [l0, l1] = u16::try_from(options.length()).unwrap_or(0).to_be_bytes();
     let bits = if dnssec_ok { 0x80 } else { 0 };
     out.extend_from_slice(&[0, t0, t1, p0, p1, upper, 0, bits, 0, l0, l1]);
-    if let Some((client, server)) = cookie {
+    if let Some((client, server)) = options.cookie {
         let [c0, c1] = COOKIE.to_be_bytes();
         out.extend_from_slice(&[c0, c1, 0, 24]);
         out.extend_from_slice(&client);
         out.extend_from_slice(&server);
     }
-    if let Some(error) = error {
+    if let Some(silence) = options.keepalive {
+        let [k0, k1] = KEEPALIVE.to_be_bytes();
+        // In units of 100 ms (RFC 7828 §3.1).
+        let [s0, s1] = u16::try_from(silence.as_millis() / 100).unwrap_or(u16::MAX).to_be_bytes();
+        out.extend_from_slice(&[k0, k1, 0, 2, s0, s1]);
+    }
+    if let Some(error) = options.error {
+        let [first, second] = error.words.map(clipped);
+        let text = first.len() + second.len() + usize::from(!second.is_empty());
         let [e0, e1] = EXTENDED_ERROR.to_be_bytes();
-        let [l0, l1] = u16::try_from(length(Some(error)) - 4).unwrap_or(2).to_be_bytes();
+        let [l0, l1] = u16::try_from(2 + text).unwrap_or(2).to_be_bytes();
         let [c0, c1] = error.code.to_be_bytes();
         out.extend_from_slice(&[e0, e1, l0, l1, c0, c1]);
-        let [first, second] = error.words.map(clipped);
         out.extend_from_slice(first.as_bytes());
         if !second.is_empty() {
             out.push(b' ');
             out.extend_from_slice(second.as_bytes());
         }
     }
-}
-
-/// Octets that the option of an error takes, its own head included.
-fn length(error: Option<&Extended<'_>>) -> usize {
-    error.map_or(0, |error| {
-        let [first, second] = error.words.map(|word| clipped(word).len());
-        6 + first + second + usize::from(second > 0)
-    })
+    if let Some(padding) = options.padding {
+        let [p0, p1] = PADDING.to_be_bytes();
+        let [l0, l1] = u16::try_from(padding).unwrap_or(0).to_be_bytes();
+        out.extend_from_slice(&[p0, p1, l0, l1]);
+        out.resize(out.len() + padding, 0);
+    }
 }
 
 /// LIMIT: a word of an error's text.
@@ -176,6 +206,9 @@ const RA: u16 = 0x0080;
 const TC: u16 = 0x0200;
 /// The option of an Extended DNS Error (RFC 8914 §2).
 const EXTENDED_ERROR: u16 = 15;
+/// The padding option's code (RFC 7830 §3), and to what length answers are rounded (RFC 8467 §4.1).
+const PADDING: u16 = 12;
+const BLOCK: usize = 468;
 const WORD: usize = 64;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! ```text
 //!  query    one question, one OPT, nothing else; anything more is refused by its response code
 //!  tsig     messages signed with a shared secret (RFC 8945): transfers and their notices
+//!  front    what a trusted peer says of whom it asks for: PROXY header, our own EDNS option
 //!  cookie   DNS cookies (RFC 7873) in the interoperable form (RFC 9018)
 //!  answer   header, question, records, OPT; cut down to what the client may get
 //! ```
@@ -11,6 +12,7 @@
 pub mod query;
 
 pub mod tsig;
+pub mod front;
 
 pub mod cookie;
 

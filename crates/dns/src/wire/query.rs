@@ -45,6 +45,10 @@ pub struct Edns {
     pub dnssec_ok: bool,
     /// Its cookie.
     pub cookie: Option<Cookie>,
+    /// It asks how long its connection may be silent (RFC 7828).
+    pub keepalive: bool,
+    /// It says for whom it asks (`front`); heard from trusted peers alone.
+    pub fronted: bool,
 }
 
 /// A cookie option (RFC 7873 §4) as the client sent it.
@@ -138,18 +142,44 @@ fn options(record: &[u8]) -> Option<(Edns, u8, &[u8])> {
     let mut edns = Edns {
         payload: u16::from_be_bytes([*p0, *p1]).max(512),
         dnssec_ok: z0 & 0x80 != 0,
-        cookie: None,
+        ..Edns::default()
     };
     while !options.is_empty() {
-        let ([c0, c1, l0, l1], rest) = options.split_first_chunk::<4>()?;
-        let (data, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*l0, *l1])))?;
-        // Of several cookies the first counts (RFC 7873 §5.2).
-        if u16::from_be_bytes([*c0, *c1]) == COOKIE && edns.cookie.is_none() {
-            edns.cookie = Some(cookie(data)?);
+        let (code, data, rest) = option(options)?;
+        match code {
+            // Of several cookies the first counts (RFC 7873 §5.2).
+            COOKIE if edns.cookie.is_none() => edns.cookie = Some(cookie(data)?),
+            KEEPALIVE => edns.keepalive = true,
+            FRONT => edns.fronted = true,
+            _ => {}
         }
         options = rest;
     }
     Some((edns, *version, after))
+}
+
+/// The data of the option by which a trusted peer says for whom it asks; `None` if there is none, or
+/// more than one: which of them would count?
+pub(super) fn front<'m>(message: &'m [u8], manner: &Manner) -> Option<&'m [u8]> {
+    let record = message.get(HEADER + usize::from(manner.question)..)?;
+    let ([.., l0, l1], after) = record.split_first_chunk::<11>()?;
+    let mut options = after.get(..usize::from(u16::from_be_bytes([*l0, *l1])))?;
+    let mut found = None;
+    while !options.is_empty() {
+        let (code, data, rest) = option(options)?;
+        if code == FRONT && found.replace(data).is_some() {
+            return None;
+        }
+        options = rest;
+    }
+    found
+}
+
+/// Code and data of the first option, and what follows.
+fn option(options: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let ([c0, c1, l0, l1], rest) = options.split_first_chunk::<4>()?;
+    let (data, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*l0, *l1])))?;
+    Some((u16::from_be_bytes([*c0, *c1]), data, rest))
 }
 
 /// Eight octets of the client alone, or 8 to 32 of a server behind them (RFC 7873 §4).
@@ -167,6 +197,10 @@ const RD: u16 = 0x0100;
 const CD: u16 = 0x0010;
 /// The cookie option's code (RFC 7873 §4).
 pub(super) const COOKIE: u16 = 10;
+/// The code of edns-tcp-keepalive (RFC 7828 §3.1).
+pub(super) const KEEPALIVE: u16 = 11;
+/// The code of our own option, of the range for local use (RFC 6891 §9).
+pub(super) const FRONT: u16 = 65_413;
 
 #[cfg(test)]
 mod tests;

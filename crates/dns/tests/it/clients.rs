@@ -6,7 +6,7 @@ use backstop_dns::server::Config;
 use std::net::SocketAddr;
 
 /// What a program prints; `None`, loudly, where it is not installed.
-async fn run(program: &str, address: SocketAddr, rest: &[&str]) -> Option<String> {
+pub(crate) async fn run(program: &str, address: SocketAddr, rest: &[&str]) -> Option<String> {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     #[allow(clippy::disallowed_methods, reason = "a test's client")]
     let mut command = tokio::process::Command::new(program);
@@ -23,7 +23,7 @@ async fn run(program: &str, address: SocketAddr, rest: &[&str]) -> Option<String
     }
 }
 
-fn holds(text: &str, parts: &[&str]) {
+pub(crate) fn holds(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "no `{part}` in:\n{text}");
     }
@@ -62,10 +62,37 @@ async fn dig_reads_answers_refusals_cookies_and_truncation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn kdig_keeps_a_connection_open_and_pads() {
     let world = World::new(Toy::default(), Config::default());
-    let rest = ["+tcp", "+keepopen", "+padding", "slow.example", "A", "refused.example", "A"];
+    let rest = [
+        "+tcp",
+        "+keepopen",
+        "+padding",
+        "+ednsopt=11",
+        "slow.example",
+        "A",
+        "refused.example",
+        "A",
+    ];
     let Some(text) = run("kdig", world.address, &rest).await else { return };
     holds(&text, &["status: NOERROR", "status: NXDOMAIN", "203.0.113.0", "Blocked"]);
     assert!(!text.contains("WARNING"), "{text}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kdig_puts_a_proxy_header_before_its_question() {
+    let toy = Toy { stranger: Some("192.0.2.66".parse().unwrap()), ..Toy::default() };
+    let trusted = vec![backstop_model::addr::Cidr::parse("127.0.0.1/32").unwrap()];
+    let world = World::new(toy, Config { trusted, ..Config::default() });
+    for (source, expected) in [("192.0.2.7", "NOERROR"), ("192.0.2.66", "REFUSED")] {
+        for way in ["+notcp", "+tcp"] {
+            let header = format!("+proxy={source}#1234-127.0.0.1#53");
+            let Some(text) = run("kdig", world.address, &[&header, way, "a.example", "A"]).await
+            else {
+                return;
+            };
+            holds(&text, &[&format!("status: {expected}")]);
+        }
+    }
     world.end().await;
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod fronts;
 mod judged;
 mod server;
 mod signed;

@@ -17,14 +17,18 @@ use tokio::time::timeout;
 
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
-    stats: Arc<Stats>,
+    pub(crate) stats: Arc<Stats>,
     stop: watch::Sender<bool>,
     server: JoinHandle<Result<(), ServerFault>>,
 }
 
 impl World {
     pub(crate) fn new(toy: Toy, config: Config) -> Self {
-        let config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], threads: 2, ..config };
+        Self::at("127.0.0.1:0", toy, config)
+    }
+
+    pub(crate) fn at(listen: &str, toy: Toy, config: Config) -> Self {
+        let config = Config { listen: vec![listen.parse().unwrap()], threads: 2, ..config };
         let server = start(config, toy, &SystemClock, &OsRandom).unwrap();
         let (stop, stopped) = watch::channel(false);
         let (address, stats) = (server.addresses()[0], server.stats());
@@ -38,13 +42,13 @@ impl World {
         timeout(SOON, self.server).await.expect("the server stops").unwrap().unwrap();
     }
 
-    async fn udp(&self, from: &str) -> UdpSocket {
+    pub(crate) async fn udp(&self, from: &str) -> UdpSocket {
         let socket = UdpSocket::bind((from, 0)).await.unwrap();
         socket.connect(self.address).await.unwrap();
         socket
     }
 
-    async fn tcp(&self, from: &str) -> TcpStream {
+    pub(crate) async fn tcp(&self, from: &str) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
         #[allow(clippy::disallowed_methods, reason = "a test's client")]
@@ -52,7 +56,7 @@ impl World {
     }
 }
 
-fn query(id: u16, name: &str, edns: bool) -> Vec<u8> {
+pub(crate) fn query(id: u16, name: &str, edns: bool) -> Vec<u8> {
     let [i0, i1] = id.to_be_bytes();
     let mut message = vec![i0, i1, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(edns)];
     for label in name.split('.') {
@@ -67,7 +71,7 @@ fn query(id: u16, name: &str, edns: bool) -> Vec<u8> {
     message
 }
 
-async fn ask(socket: &UdpSocket, message: &[u8]) -> Message<Vec<u8>> {
+pub(crate) async fn ask(socket: &UdpSocket, message: &[u8]) -> Message<Vec<u8>> {
     socket.send(message).await.unwrap();
     let mut answer = vec![0; 65_535];
     let length = timeout(SOON, socket.recv(&mut answer)).await.expect("an answer").unwrap();
@@ -75,12 +79,12 @@ async fn ask(socket: &UdpSocket, message: &[u8]) -> Message<Vec<u8>> {
     Message::from_octets(answer).unwrap()
 }
 
-async fn tell(stream: &mut TcpStream, message: &[u8]) {
+pub(crate) async fn tell(stream: &mut TcpStream, message: &[u8]) {
     let framed = [&(message.len() as u16).to_be_bytes()[..], message].concat();
     stream.write_all(&framed).await.unwrap();
 }
 
-async fn hear(stream: &mut TcpStream) -> Message<Vec<u8>> {
+pub(crate) async fn hear(stream: &mut TcpStream) -> Message<Vec<u8>> {
     let read = async {
         let mut answer = vec![0; usize::from(stream.read_u16().await.unwrap())];
         stream.read_exact(&mut answer).await.unwrap();
@@ -89,12 +93,12 @@ async fn hear(stream: &mut TcpStream) -> Message<Vec<u8>> {
     timeout(SOON, read).await.expect("an answer")
 }
 
-async fn ends(stream: &mut TcpStream) -> bool {
+pub(crate) async fn ends(stream: &mut TcpStream) -> bool {
     let mut octet = [0];
     matches!(timeout(SOON, stream.read(&mut octet)).await, Ok(Ok(0) | Err(_)))
 }
 
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn both_protocols_answer_at_one_port_and_the_server_stops() {

@@ -57,6 +57,10 @@ impl Service for Toy {
         (Some(source) != self.stranger).then_some(Known { client: (), source: self.source })
     }
 
+    fn named(&self, _: IpAddr, identity: &str) -> Option<Known<()>> {
+        (identity == "known").then_some(Known { client: (), source: self.source })
+    }
+
     fn now(&self, (): &(), query: &Query, _: Instant, out: &mut Vec<u8>) -> Now<()> {
         if query.name.labels().next() == Some(b"slow") {
             return Now::Later(());

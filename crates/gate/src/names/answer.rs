@@ -101,8 +101,13 @@ impl NamePermit {
     pub fn judge(&self, addresses: &[IpAddr]) -> Result<(), Refusal> {
         let now = self.gate.now();
         // RACE: policy or standing may have changed since the permit was given.
+        let (gate, client, entry) = (&self.gate, &self.client, &self.entry);
         let name = || self.name();
-        if !self.gate.entry_stands(&self.client, &self.entry, (&name, self.qtype), now) {
+        // After a reload that changes nothing for this name there is nothing to refuse either; its
+        // next question wants a row under the new policy.
+        if !gate.entry_stands(client, entry, (&name, self.qtype), now)
+            && !gate.is_permitted_alike(client, entry, (&name, self.qtype), now)
+        {
             let reason = "it is permitted no more: policy or standing has changed".to_owned();
             return self.refuse(Faulted { control: Control::DnsUndeclared, reason });
         }

@@ -3,7 +3,7 @@
 
 use super::answer::{NameAnswer, NamePermit};
 use super::client::NameClient;
-use super::table::{Entry, minute};
+use super::table::{self, Entry};
 use super::{Question, signs};
 use crate::fault::Faulted;
 use crate::gate::Inner;
@@ -46,7 +46,7 @@ impl Inner {
         client.asks(now);
         let standing = client.standing();
         let hash = self.names.hash(question.name);
-        if let Some(entry) = standing.table.current(hash, question.name.as_wire(), minute(now))
+        if let Some(entry) = standing.table.current(hash, question.name.as_wire(), now)
             && question.class == CLASS_IN
             && entry.terms_allow(question)
             && self.entry_stands(client, &entry, (&|| question.name.clone(), question.qtype), now)
@@ -142,11 +142,12 @@ impl Inner {
         let receipt = self.ledger.commit(event).await?;
         self.flag_name(&session, question, &reasons, &receipt.id, now);
         let terms = (decision.row, decision.terms);
-        let entry =
-            Entry::new(question.name, receipt.id, session, minute(now), policy, terms, changes);
+        let hash = self.names.hash(question.name);
+        let begins = table::begin(hash, now);
+        let entry = Entry::new(question.name, receipt.id, session, begins, policy, terms, changes);
         entry.until.store(until, Ordering::Relaxed);
         let standing = client.standing();
-        if let Some(old) = standing.table.put(self.names.hash(question.name), Arc::new(entry)) {
+        if let Some(old) = standing.table.put(hash, Arc::new(entry)) {
             self.resolved(&old);
         }
         Ok(())
@@ -224,6 +225,19 @@ impl Inner {
             entry.changes.store(judged.changes, Ordering::Release);
         }
         same
+    }
+
+    /// Whether the policy of this moment permits the same by the same row.
+    pub(super) fn is_permitted_alike(
+        &self,
+        client: &NameClient,
+        entry: &Entry,
+        (name, qtype): (&dyn Fn() -> QueryName, QueryType),
+        now: Timestamp,
+    ) -> bool {
+        let question = Question { name: &name(), qtype, class: CLASS_IN };
+        let decision = self.judge_name(client, &entry.session, &question, &[], now).decision;
+        decision.told == NameTold::Ask && decision.row == entry.row && decision.terms == entry.terms
     }
 
     fn judge_name(
@@ -364,7 +378,7 @@ impl Inner {
     /// Forgets what is on record of minutes that have passed.
     pub(crate) fn retire_names(&self, now: Timestamp) {
         for standing in self.names.standings() {
-            for entry in standing.table.retire(minute(now)) {
+            for entry in standing.table.retire(now) {
                 self.resolved(&entry);
             }
         }

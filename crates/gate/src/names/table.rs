@@ -1,5 +1,8 @@
 //! What is on record: one entry for each name that a session asks, for one minute.
 //!
+//! The minutes of a name begin at a second of their own, drawn by its hash: were they those of the
+//! clock, all names in use would want a new row at once, and their questions would wait together.
+//!
 //! INVARIANT: an entry stands here only after its row is committed. Next: `client`.
 
 use crate::identity::Session;
@@ -24,7 +27,8 @@ pub(super) struct Entry {
     pub(super) name: Box<[u8]>,
     pub(super) receipt: ReceiptId,
     pub(super) session: Arc<Session>,
-    pub(super) minute: i64,
+    /// When its minute began, in seconds since 1970.
+    pub(super) begins: i64,
     pub(super) policy: Arc<Policy>,
     pub(super) row: NameRow,
     pub(super) terms: NameTerms,
@@ -42,7 +46,7 @@ impl Entry {
         name: &QueryName,
         receipt: ReceiptId,
         session: Arc<Session>,
-        minute: i64,
+        begins: i64,
         policy: Arc<Policy>,
         (row, terms): (NameRow, NameTerms),
         changes: u64,
@@ -51,7 +55,7 @@ impl Entry {
             name: name.as_wire().into(),
             receipt,
             session,
-            minute,
+            begins,
             policy,
             row,
             terms,
@@ -70,6 +74,10 @@ impl Entry {
             }
         }
     }
+    /// Whether its minute is the one of this second.
+    const fn covers(&self, second: i64) -> bool {
+        self.begins <= second && second - self.begins < MINUTE
+    }
     pub(super) fn chain(&self) -> Vec<String> {
         lock(&self.through).clone()
     }
@@ -82,6 +90,13 @@ pub(super) fn minute(at: Timestamp) -> i64 {
 
 /// By the keyed hash of the name. Two names of one hash are one in 2^64; then the younger has the
 /// place, and the other is recorded anew.
+/// When the minute of this moment began for a name of this hash, in seconds since 1970.
+pub(super) fn begin(hash: u64, now: Timestamp) -> i64 {
+    let shift = i64::try_from(hash % MINUTE.unsigned_abs()).unwrap_or(0);
+    let now = now.unix_seconds();
+    now - (now - shift).rem_euclid(MINUTE)
+}
+
 type Shard = HashMap<u64, Arc<Entry>, BuildHasherDefault<AsItIs>>;
 
 /// The key is a keyed hash already.
@@ -125,10 +140,11 @@ impl Table {
         let high = usize::try_from(hash >> 16).unwrap_or(0);
         all.get(high % all.len().max(1))
     }
-    /// What is on record of a name for this minute.
-    pub(super) fn current(&self, hash: u64, name: &[u8], minute: i64) -> Option<Arc<Entry>> {
+    /// What is on record of a name for its minute of this moment.
+    pub(super) fn current(&self, hash: u64, name: &[u8], now: Timestamp) -> Option<Arc<Entry>> {
         let shard = Self::place(hash, &self.shards)?.read().unwrap_or_else(PoisonError::into_inner);
-        shard.get(&hash).filter(|entry| entry.minute == minute && *entry.name == *name).cloned()
+        let covers = |entry: &Arc<Entry>| entry.covers(now.unix_seconds());
+        shard.get(&hash).filter(|entry| covers(entry) && *entry.name == *name).cloned()
     }
     /// Waits until nobody else records this name.
     pub(super) async fn turn(&self, hash: u64) -> Option<tokio::sync::MutexGuard<'_, ()>> {
@@ -147,14 +163,18 @@ impl Table {
         }
         old
     }
-    /// Takes out what is of minutes before this one.
-    pub(super) fn retire(&self, minute: i64) -> Vec<Arc<Entry>> {
+    /// Takes out what is of minutes that are over.
+    pub(super) fn retire(&self, now: Timestamp) -> Vec<Arc<Entry>> {
+        let second = now.unix_seconds();
         let mut gone = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            gone.extend(shard.extract_if(|_, entry| entry.minute < minute).map(|(_, old)| old));
+            gone.extend(shard.extract_if(|_, entry| !entry.covers(second)).map(|(_, old)| old));
         }
         self.count.fetch_sub(gone.len(), Ordering::Relaxed);
         gone
     }
 }
+
+/// Seconds for which a row stands.
+const MINUTE: i64 = 60;

@@ -208,6 +208,17 @@ async fn a_policy_change_counts_at_once_for_names_on_record_and_permits_in_hand(
     let _ = permit(ask(&house, &client, "api.weather.example").await);
 }
 
+/// A reload that leaves the name's row as it is refuses no answer that is under way.
+#[tokio::test]
+async fn a_reload_that_changes_nothing_refuses_nothing_under_way() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    let held = permit(ask(&house, &client, "api.weather.example").await);
+    house.put_policy(POLICY);
+    held.judge(&["93.184.216.34".parse().unwrap()]).unwrap();
+    assert!(now(&house, &client, "api.weather.example").is_none(), "a row under the new policy");
+}
+
 #[tokio::test]
 async fn a_session_that_opens_elsewhere_costs_no_new_row() {
     let house = House::new().await;
@@ -473,4 +484,32 @@ async fn an_observing_tenant_asks_on_record_and_is_told() {
         matches!(&found.event.fact, Fact::AttemptPermitted { reasons, .. } if reasons.iter().any(|r| r.control == Control::DnsUndeclared))
     );
     assert!(held.judge(&["10.0.0.1".parse().unwrap()]).is_err(), "addresses always enforce");
+}
+
+#[tokio::test]
+async fn the_minutes_of_names_begin_apart() {
+    let house = House::new().await;
+    house.put_policy(&wild());
+    let client = client(&house, false).await;
+    let texts: Vec<String> = (0..240).map(|n| format!("n{n}.t.example")).collect();
+    for text in &texts {
+        let _first = permit(ask(&house, &client, text).await);
+    }
+    let mut most = 0;
+    let mut again = vec![0; texts.len()];
+    for _ in 0..60 {
+        house.clock.advance(Duration::from_secs(1));
+        let mut at_once = 0;
+        for (text, again) in texts.iter().zip(&mut again) {
+            if now(&house, &client, text).is_none() {
+                at_once += 1;
+                *again += 1;
+                let _next = permit(ask(&house, &client, text).await);
+            }
+        }
+        most = most.max(at_once);
+    }
+    assert!(again.iter().all(|times| *times == 1), "one row a minute for each: {again:?}");
+    // Four a second on average; were they all of one minute, it would be 240.
+    assert!(most <= 24, "{most} at once");
 }

@@ -52,7 +52,11 @@ fn a_refusal_is_read_by_an_independent_reader() {
     begin(&mut out, &manner, &message);
     let head = refused(&mut out, &manner);
     let cookie = Some([9; 16]);
-    finish(&mut out, &manner, &Finish { head, error: Some(ERROR), cookie, limit: Limit::Known });
+    finish(
+        &mut out,
+        &manner,
+        &Finish { head, error: Some(ERROR), cookie, limit: Limit::Known, keepalive: None },
+    );
 
     let answer = Message::from_octets(&out).unwrap();
     let header = answer.header();
@@ -84,7 +88,11 @@ fn who_speaks_no_edns_gets_none() {
     begin(&mut out, &manner, &message);
     let head = refused(&mut out, &manner);
     let cookie = Some([9; 16]);
-    finish(&mut out, &manner, &Finish { head, error: Some(ERROR), cookie, limit: Limit::Known });
+    finish(
+        &mut out,
+        &manner,
+        &Finish { head, error: Some(ERROR), cookie, limit: Limit::Known, keepalive: None },
+    );
     let answer = Message::from_octets(&out).unwrap();
     assert!(answer.opt().is_none());
     assert_eq!(answer.header_counts().arcount(), 0);
@@ -99,7 +107,11 @@ fn a_bad_version_is_said_in_the_opt() {
     let mut out = Vec::new();
     begin(&mut out, &manner, &message);
     let head = Head { rcode: rcode.number(), answers: 0, authorities: 0 };
-    finish(&mut out, &manner, &Finish { head, error: None, cookie: None, limit: Limit::Known });
+    finish(
+        &mut out,
+        &manner,
+        &Finish { head, error: None, cookie: None, limit: Limit::Known, keepalive: None },
+    );
     let answer = Message::from_octets(&out).unwrap();
     assert_eq!(answer.opt_rcode(), iana::OptRcode::BADVERS);
 }
@@ -114,7 +126,11 @@ fn the_soa_of_every_name_stands_at_its_parent() {
         let mut out = Vec::new();
         begin(&mut out, &manner, &message);
         let head = refused(&mut out, &manner);
-        finish(&mut out, &manner, &Finish { head, error: None, cookie: None, limit: Limit::Known });
+        finish(
+            &mut out,
+            &manner,
+            &Finish { head, error: None, cookie: None, limit: Limit::Known, keepalive: None },
+        );
         let answer = Message::from_octets(&out).unwrap();
         let soa = answer.authority().unwrap().limit_to::<domain::rdata::Soa<_>>().next();
         let owner = soa.unwrap().unwrap().owner().to_string();
@@ -136,7 +152,11 @@ fn what_does_not_fit_is_cut_with_tc_and_never_in_the_middle() {
         let mut out = Vec::new();
         begin(&mut out, &manner, &message);
         let head = addresses(&mut out, count);
-        finish(&mut out, &manner, &Finish { head, error: None, cookie: None, limit: Limit::Known });
+        finish(
+            &mut out,
+            &manner,
+            &Finish { head, error: None, cookie: None, limit: Limit::Known, keepalive: None },
+        );
         let answer = Message::from_octets(&out).unwrap();
         assert_eq!(answer.header().tc(), !whole, "{edns:?} {count}");
         assert_eq!(answer.answer().unwrap().count(), if whole { usize::from(count) } else { 0 });
@@ -155,7 +175,13 @@ fn a_refusal_sheds_its_text_before_it_sheds_the_truth() {
         finish(
             &mut out,
             &manner,
-            &Finish { head, error: Some(ERROR), cookie: None, limit: Limit::Unknown },
+            &Finish {
+                head,
+                error: Some(ERROR),
+                cookie: None,
+                limit: Limit::Unknown,
+                keepalive: None,
+            },
         );
         let answer = Message::from_octets(&out).unwrap();
         assert!(out.len() <= 2 * message.len());
@@ -185,17 +211,20 @@ proptest! {
             Ok(query) => query,
             Err(_) => return Ok(()),
         };
-        for limit in [Limit::Unknown, Limit::Known, Limit::Stream] {
+        for limit in [Limit::Unknown, Limit::Known, Limit::Stream, Limit::Sealed] {
             let mut out = Vec::new();
             begin(&mut out, &manner, &message);
             let head = if negative { refused(&mut out, &manner) } else { addresses(&mut out, count) };
-            finish(&mut out, &manner, &Finish { head, error: Some(ERROR), cookie: Some([1; 16]), limit });
+            finish(&mut out, &manner, &Finish { head, error: Some(ERROR), cookie: Some([1; 16]), limit, keepalive: None });
             let bound = match limit {
                 Limit::Unknown => 2 * message.len(),
                 Limit::Known => usize::from(UDP_PAYLOAD),
-                Limit::Stream => usize::from(u16::MAX),
+                Limit::Stream | Limit::Sealed => usize::from(u16::MAX),
             };
             prop_assert!(out.len() <= bound, "{} > {bound}", out.len());
+            if limit == Limit::Sealed && manner.edns.is_some() {
+                prop_assert_eq!(out.len() % 468, 0);
+            }
             // And it is a whole message, of the same question.
             let answer = Message::from_octets(&out).unwrap();
             let counts = answer.header_counts();

@@ -11,8 +11,8 @@
 
 pub mod query;
 
-pub mod tsig;
 pub mod front;
+pub mod tsig;
 
 pub mod cookie;
 

@@ -76,8 +76,10 @@ impl House {
              version: 1.0.0\n  egressRequirements:\n{needs}"
         );
         let source = Source { name: "policy.yaml".to_owned(), text };
-        let load =
-            || Library::default().apply(&[source.clone()], &LoadContext::at(SystemClock.now()));
+        let load = || {
+            Library::default()
+                .apply(std::slice::from_ref(&source), &LoadContext::at(SystemClock.now()))
+        };
         let (applied, again) = (load(), load().policy);
         let directory = folder.path().join("ledger");
         let config = backstop_ledger::Config { directory, ..Default::default() };
@@ -305,13 +307,18 @@ async fn a_change_of_policy_under_load_turns_nobody_away() {
     socket.connect(house.address).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let (hears, asks) = (socket.try_clone().unwrap(), socket);
+    let answered = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let heard = Arc::clone(&answered);
     let hears = std::thread::spawn(move || {
         let mut rcodes = std::collections::BTreeMap::new();
         let mut answer = [0; 4_096];
         let began = std::time::Instant::now();
         while began.elapsed() < Duration::from_secs(30) {
             match hears.recv(&mut answer) {
-                Ok(_) => *rcodes.entry(answer[3] & 15).or_insert(0_u64) += 1,
+                Ok(_) => {
+                    heard.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    *rcodes.entry(answer[3] & 15).or_insert(0_u64) += 1;
+                }
                 Err(_) => break,
             }
         }
@@ -325,7 +332,9 @@ async fn a_change_of_policy_under_load_turns_nobody_away() {
             house.policy.send_replace(Arc::clone(&house.again));
             changed = true;
         }
-        while sent < due {
+        // On a machine that is busy with something else it goes slower: 3,000 may be under way.
+        let most = answered.load(std::sync::atomic::Ordering::Relaxed) + 3_000;
+        while sent < due.min(most) {
             let _full = asks.send(&plain(&hosts[sent as usize * 7 % hosts.len()]));
             sent += 1;
         }

@@ -4,6 +4,7 @@ use super::resolve::Resolved;
 use anyhow::{Result, anyhow};
 use backstop_gate::analyzer::{AnalyzerConfig, AnalyzerPlace};
 use backstop_gate::{Nat64Prefix, NoProxy, UpstreamProxy};
+use backstop_model::addr::Cidr;
 use backstop_model::id::{ByteCount, SessionId, SkillName, SkillVersion};
 use std::net::SocketAddr;
 use std::path::PathBuf;

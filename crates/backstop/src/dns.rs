@@ -19,6 +19,7 @@ use backstop_model::name::QueryName;
 use backstop_model::standing::Subject;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 /// What the configuration says of the resolver.
@@ -30,6 +31,10 @@ pub(crate) struct Settings {
     pub(crate) upstreams: Vec<String>,
     /// Who asks.
     pub(crate) clients: Vec<Client>,
+    /// DNS over TLS.
+    pub(crate) tls: Option<server::Tls>,
+    /// DNS over HTTPS.
+    pub(crate) https: Option<server::Https>,
     /// Who may say for whom it asks.
     pub(crate) trusted_peers: Vec<Cidr>,
     /// Zones with an upstream of their own.
@@ -40,6 +45,51 @@ pub(crate) struct Settings {
     pub(crate) block: ByteCount,
     /// Octets that close all of them.
     pub(crate) block_all: ByteCount,
+}
+
+impl Settings {
+    /// Whether anybody can ask here.
+    pub(crate) fn listens(&self) -> bool {
+        !self.listen.is_empty() || self.tls.is_some() || self.https.is_some()
+    }
+}
+
+/// Listeners under TLS as the configuration has them: addresses, certificate and key.
+///
+/// # Errors
+/// Addresses without a certificate, a path that is none.
+pub(crate) fn secured(
+    tls: (Vec<SocketAddr>, Option<PathBuf>, Option<PathBuf>),
+    https: (Vec<SocketAddr>, Option<PathBuf>, Option<PathBuf>),
+    path: String,
+) -> Result<(Option<server::Tls>, Option<server::Https>)> {
+    let files = |key: &str, certificate: &Option<PathBuf>, secret: &Option<PathBuf>| match (
+        certificate.clone(),
+        secret.clone(),
+    ) {
+        (Some(certificate), Some(key)) => Ok(server::Files { certificate, key }),
+        (_, _) => bail!(
+            "`dns.{key}.listen` is set: `dns.{key}.certificate` and `dns.{key}.key` are needed too"
+        ),
+    };
+    if !path.starts_with('/') || path.contains(['?', '#', '%', ' ']) {
+        bail!("`dns.https.path` is `{path}`: write a plain path, as `/dns-query`");
+    }
+    let (of_tls, of_https) = ((tls.1, tls.2), (https.1, https.2));
+    let tls_listens = (!tls.0.is_empty()).then_some(tls.0);
+    let https_listens = (!https.0.is_empty()).then_some(https.0);
+    let own = of_https.0.is_some() || of_https.1.is_some();
+    let of_https = if own { of_https } else { of_tls.clone() };
+    let tls = tls_listens
+        .map(|listen| Ok(server::Tls { listen, files: files("tls", &of_tls.0, &of_tls.1)? }))
+        .transpose()?;
+    let https = https_listens
+        .map(|listen| {
+            let files = files("https", &of_https.0, &of_https.1)?;
+            Ok(server::Https { listen, files, path })
+        })
+        .transpose::<anyhow::Error>()?;
+    Ok((tls, https))
 }
 
 /// A client: a listener or a range, and whose names it may ask.
@@ -116,7 +166,7 @@ pub(crate) fn answers(
     gate: &Gate,
     trust: &Trust,
 ) -> Result<Option<Arc<Answers>>> {
-    if !settings.listen.is_empty() && settings.clients.is_empty() {
+    if settings.listens() && settings.clients.is_empty() {
         bail!("`dns.listen` is set and `dns.clients` is not: nobody would be answered");
     }
     if settings.trusted_peers.is_empty() && settings.clients.iter().any(|one| one.named.is_some()) {
@@ -125,7 +175,7 @@ pub(crate) fn answers(
         );
     }
     if settings.upstreams.is_empty() && settings.zones.is_empty() {
-        if settings.listen.is_empty() {
+        if !settings.listens() {
             return Ok(None);
         }
         bail!("`dns.listen` is set and `dns.upstreams` is not: nobody could be asked");
@@ -178,6 +228,8 @@ pub(crate) async fn server(
     let names = Names::new(gate.clone(), answers, rows).with_named(all_named);
     let config = server::Config {
         listen: settings.listen.clone(),
+        tls: settings.tls.clone(),
+        https: settings.https.clone(),
         trusted: settings.trusted_peers.clone(),
         ..server::Config::default()
     };
@@ -235,6 +287,17 @@ mod tests {
         {
             assert!(client(bad).is_err(), "{bad}");
         }
+        let one = || vec!["127.0.0.1:853".parse().unwrap()];
+        let file = |name: &str| Some(PathBuf::from(name));
+        let path = || "/dns-query".to_owned();
+        let (tls, https) =
+            secured((one(), file("c"), file("k")), (one(), None, None), path()).unwrap();
+        assert_eq!(tls.unwrap().files, https.unwrap().files, "those of `dns.tls` serve both");
+        assert!(secured((one(), file("c"), None), (Vec::new(), None, None), path()).is_err());
+        assert!(secured((one(), file("c"), file("k")), (one(), file("d"), None), path()).is_err());
+        assert!(
+            secured((Vec::new(), None, None), (Vec::new(), None, None), "x".to_owned()).is_err()
+        );
         assert!(zone("cluster.local=10.96.0.10").is_ok());
         assert!(zone("cluster.local").is_err() && zone("cluster.local=dns.example").is_err());
     }

@@ -149,11 +149,12 @@ impl Running {
         if look_ups == LookUps::Upstreams {
             resolver.settle(dns::resolver(&answers));
         }
-        if config.dns.listen.is_empty() {
+        if !config.dns.listens() {
             return Ok(());
         }
         let server = dns::server(&config.dns, &self.gate, answers).await?;
-        for address in server.addresses() {
+        let secured = server.tls_addresses().iter().chain(server.https_addresses());
+        for address in server.addresses().iter().chain(secured) {
             self.gate.listeners().add(*address);
         }
         self.resolvers = server.addresses().to_vec();

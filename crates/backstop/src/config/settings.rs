@@ -113,6 +113,25 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "who asks: `FROM=TENANT/SKILL@VERSION` or `FROM=TENANT/SKILL@VERSION:ROLE`; `FROM` is an address, a CIDR, or the `ADDR:PORT` of a listener; `*` as skill stands for the tenant's rows alone; `option` as `FROM` is a client that a trusted peer names (docs/dns.md). Nobody else is answered",
     ),
     many(
+        "dns.tls.listen",
+        "",
+        "addresses of DNS over TLS (usually port 853); without one there is none",
+    ),
+    one("dns.tls.certificate", "", "PEM file of its certificate chain, read again when it changes"),
+    one("dns.tls.key", "", "PEM file of the key"),
+    many(
+        "dns.https.listen",
+        "",
+        "addresses of DNS over HTTPS, by HTTP/2 and HTTP/1.1 (usually port 443); without one there is none",
+    ),
+    one(
+        "dns.https.certificate",
+        "",
+        "PEM file of its certificate chain; without it those of `dns.tls`",
+    ),
+    one("dns.https.key", "", "PEM file of the key"),
+    one("dns.https.path", "/dns-query", "path at which questions are answered"),
+    many(
         "dns.trusted_peers",
         "",
         "CIDRs of load balancers in front: what they say by PROXY protocol (version 2) or by the EDNS option 65413 of whom they ask for is believed; nobody else is",

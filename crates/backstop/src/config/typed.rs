@@ -99,6 +99,20 @@ impl Config {
     /// The first value that does not parse, with its key and origin.
     pub(crate) fn parse(from: &Resolved) -> Result<Self> {
         let get = Get(from);
+        let file = |key| get.one(key, |text| Ok((!text.is_empty()).then(|| PathBuf::from(text))));
+        let (tls, https) = crate::dns::secured(
+            (
+                get.all("dns.tls.listen", socket)?,
+                file("dns.tls.certificate")?,
+                file("dns.tls.key")?,
+            ),
+            (
+                get.all("dns.https.listen", socket)?,
+                file("dns.https.certificate")?,
+                file("dns.https.key")?,
+            ),
+            get.one("dns.https.path", |text| Ok(text.to_owned()))?,
+        )?;
         Ok(Self {
             state: get.one("state", |t| Ok(PathBuf::from(t)))?,
             policy: get.all("policy", |t| Ok(PathBuf::from(t)))?,
@@ -125,6 +139,8 @@ impl Config {
             secret_rules: get.all("secrets.rules", |t| Ok(PathBuf::from(t)))?,
             canaries: get.all("secrets.canaries", |t| Ok(PathBuf::from(t)))?,
             dns: crate::dns::Settings {
+                tls,
+                https,
                 listen: get.all("dns.listen", socket)?,
                 upstreams: get.all("dns.upstreams", crate::dns::upstream)?,
                 clients: get.all("dns.clients", crate::dns::client)?,

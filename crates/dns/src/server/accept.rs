@@ -6,18 +6,20 @@
 use super::listen::stopped;
 use super::tcp::Conversation;
 use super::turn::{By, House, Peer};
-use super::{Config, Service};
+use super::{Config, Service, https};
 use crate::wire::front::{Proxied, proxied};
 use std::collections::HashMap;
 use std::io::{self, Cursor};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, join, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// What the listeners of a server share.
 pub(super) struct Room {
@@ -69,9 +71,19 @@ impl Drop for Seat {
     }
 }
 
+/// What is spoken at a listener for connections.
+pub(super) enum Way {
+    Plain,
+    /// DNS over TLS (RFC 7858).
+    Tls(TlsAcceptor),
+    /// DNS over HTTPS (RFC 8484), at this path.
+    Https(TlsAcceptor, Arc<str>),
+}
+
 /// A listener for connections.
 pub(super) struct Door<S: Service> {
     pub(super) address: SocketAddr,
+    pub(super) way: Way,
     pub(super) house: Arc<House<S>>,
     pub(super) room: Arc<Room>,
     pub(super) config: Arc<Config>,
@@ -159,11 +171,38 @@ impl<S: Service> Door<S> {
             }
         }
         let from = Cursor::new(begun).chain(from);
-        let conversation =
-            Conversation { door: Arc::clone(self), source, peer: kind, by: By::Stream };
-        let ended = conversation.hold(from, to).await;
+        let conversation = |by| Conversation { door: Arc::clone(self), source, peer: kind, by };
+        let ended = match &self.way {
+            Way::Plain => conversation(By::Stream).hold(from, to).await,
+            Way::Tls(acceptor) => {
+                let (from, to) = split(self.shake(acceptor, join(from, to)).await?);
+                conversation(By::Sealed).hold(from, to).await
+            }
+            Way::Https(acceptor, path) => {
+                let stream = self.shake(acceptor, join(from, to)).await?;
+                let version = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => https::Version::Two,
+                    Some(_) | None => https::Version::One,
+                };
+                https::serve(conversation(By::Web), Arc::clone(path), version, stream).await
+            }
+        };
         drop(seat);
         ended
+    }
+}
+
+impl<S: Service> Door<S> {
+    /// The handshake, in the time that a client has for its first question.
+    async fn shake<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        acceptor: &TlsAcceptor,
+        stream: T,
+    ) -> io::Result<TlsStream<T>> {
+        tokio::select! {
+            shaken = timeout(self.config.patience, acceptor.accept(stream)) => shaken?,
+            () = self.room.pressure.notified() => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
     }
 }
 

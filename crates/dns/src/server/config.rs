@@ -1,5 +1,6 @@
 //! What may be set of the listeners. Next: `stats`.
 
+use super::tls::Files;
 use backstop_model::addr::Cidr;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,6 +10,10 @@ use std::time::Duration;
 pub struct Config {
     /// Addresses to answer at, by UDP and TCP.
     pub listen: Vec<SocketAddr>,
+    /// DNS over TLS, if it is spoken.
+    pub tls: Option<Tls>,
+    /// DNS over HTTPS, if it is spoken.
+    pub https: Option<Https>,
     /// Threads that receive, for each address.
     pub threads: usize,
     /// Questions that may wait for an upstream at once.
@@ -31,10 +36,32 @@ pub struct Config {
     pub cookie_secret: Option<[u8; 16]>,
 }
 
+/// Listeners for DNS over TLS (RFC 7858).
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Their addresses; port 853 by custom.
+    pub listen: Vec<SocketAddr>,
+    /// What they show of themselves.
+    pub files: Files,
+}
+
+/// Listeners for DNS over HTTPS (RFC 8484).
+#[derive(Debug, Clone)]
+pub struct Https {
+    /// Their addresses; port 443 by custom.
+    pub listen: Vec<SocketAddr>,
+    /// What they show of themselves.
+    pub files: Files,
+    /// The path of questions; `/dns-query` by custom.
+    pub path: String,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 1053))],
+            tls: None,
+            https: None,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             // After a policy change all names in use want a new row at once: what comes within
             // the time that takes must find room, and one source no more than a quarter of it.

@@ -1,9 +1,10 @@
 //! Binds, starts and stops the listeners. Next: `later`.
 
-use super::accept::{Door, Room};
+use super::accept::{Door, Room, Way};
 use super::later;
 use super::proven::Proven;
 use super::stats::Stats;
+use super::tls::{Pair, TlsFault};
 use super::turn::House;
 use super::udp::Receiver;
 use super::{Config, Service};
@@ -27,6 +28,9 @@ pub enum ServerFault {
     /// An address is taken, not ours, or not permitted (53 needs `CAP_NET_BIND_SERVICE`).
     #[error("cannot listen for DNS at `{0}`")]
     Listen(SocketAddr, #[source] io::Error),
+    /// A certificate that the configuration names.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     /// A thread could not be started.
     #[error("cannot start a thread for DNS")]
     Thread(#[source] io::Error),
@@ -41,7 +45,10 @@ pub struct Server<S: Service> {
     house: Arc<House<S>>,
     addresses: Vec<SocketAddr>,
     datagrams: Vec<(SocketAddr, Arc<Socket>)>,
-    streams: Vec<(SocketAddr, TcpListener)>,
+    streams: Vec<(SocketAddr, TcpListener, Way)>,
+    tls_addresses: Vec<SocketAddr>,
+    https_addresses: Vec<SocketAddr>,
+    pairs: Vec<Arc<Pair>>,
 }
 
 /// Binds all listeners; nothing is answered before [`Server::run`].
@@ -74,11 +81,32 @@ pub fn start<S: Service>(
         addresses: Vec::new(),
         datagrams: Vec::new(),
         streams: Vec::new(),
+        tls_addresses: Vec::new(),
+        https_addresses: Vec::new(),
+        pairs: Vec::new(),
         config: Arc::new(config),
     };
     let config = Arc::clone(&server.config);
     for wanted in &config.listen {
         server.bind(*wanted).map_err(|fault| ServerFault::Listen(*wanted, fault))?;
+    }
+    if let Some(tls) = &config.tls {
+        let pair = Pair::read(tls.files.clone())?;
+        for wanted in &tls.listen {
+            let way = Way::Tls(pair.acceptor(&[b"dot"])?);
+            let address = server.bind_stream(*wanted, way)?;
+            server.tls_addresses.push(address);
+        }
+        server.pairs.push(pair);
+    }
+    if let Some(https) = &config.https {
+        let pair = Pair::read(https.files.clone())?;
+        for wanted in &https.listen {
+            let way = Way::Https(pair.acceptor(&[b"h2", b"http/1.1"])?, https.path.as_str().into());
+            let address = server.bind_stream(*wanted, way)?;
+            server.https_addresses.push(address);
+        }
+        server.pairs.push(pair);
     }
     Ok(server)
 }
@@ -87,6 +115,16 @@ impl<S: Service> Server<S> {
     /// The addresses that answer, with the ports that were drawn where the configuration said 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The same for DNS over TLS.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
+    }
+
+    /// The same for DNS over HTTPS.
+    pub fn https_addresses(&self) -> &[SocketAddr] {
+        &self.https_addresses
     }
 
     /// What the listeners count.
@@ -101,9 +139,17 @@ impl<S: Service> Server<S> {
         for _ in 0..self.config.threads.max(1) {
             self.datagrams.push((address, Arc::new(datagram(address)?)));
         }
-        self.streams.push((address, stream));
+        self.streams.push((address, stream, Way::Plain));
         self.addresses.push(address);
         Ok(())
+    }
+
+    fn bind_stream(&mut self, wanted: SocketAddr, way: Way) -> Result<SocketAddr, ServerFault> {
+        let fault = |fault| ServerFault::Listen(wanted, fault);
+        let stream = listen(wanted).map_err(fault)?;
+        let address = stream.local_addr().map_err(fault)?;
+        self.streams.push((address, stream, way));
+        Ok(address)
     }
 
     /// Answers until `stop`.
@@ -111,7 +157,7 @@ impl<S: Service> Server<S> {
     /// # Errors
     /// [`ServerFault::Thread`] if a thread cannot be started; then nothing is answered.
     pub async fn run(self, stop: watch::Receiver<bool>) -> Result<(), ServerFault> {
-        let Self { config, house, addresses: _, datagrams, streams } = self;
+        let Self { config, house, datagrams, streams, pairs, .. } = self;
         let (later, jobs) = mpsc::channel(config.waiting.max(1));
         let halt = Arc::new(AtomicBool::new(false));
         let _halts_at_the_end = Halt(Arc::clone(&halt));
@@ -140,10 +186,13 @@ impl<S: Service> Server<S> {
             stop.clone(),
         ));
         let room = Arc::new(Room::new(&config));
-        for (address, stream) in streams {
+        for pair in pairs {
+            tasks.spawn(pair.follow(stop.clone()));
+        }
+        for (address, stream, way) in streams {
             let (house, room, config) =
                 (Arc::clone(&house), Arc::clone(&room), Arc::clone(&config));
-            let door = Arc::new(Door { address, house, room, config });
+            let door = Arc::new(Door { address, way, house, room, config });
             tasks.spawn(accept::run(stream, door, stop.clone()));
         }
         while tasks.join_next().await.is_some() {}

@@ -5,7 +5,9 @@
 //!  later    what must wait: bounded, fair between sources, on the runtime
 //!  local    at which address of ours a datagram came in
 //!  accept   connections: bounded per source, idle ones go first
-//!  tcp      RFC 7766: pipelined, answered out of order
+//!  tcp      RFC 7766: pipelined, answered out of order; the same under TLS (RFC 7858)
+//!  tls      certificates, read again when their files change
+//!  https    RFC 8484, by HTTP/2 and HTTP/1.1
 //!  proven   sources that showed that they read what is sent to them
 //!  config   what may be set
 //! ```
@@ -14,18 +16,22 @@
 
 mod accept;
 mod config;
+mod https;
 mod later;
 mod listen;
 mod local;
 mod proven;
 mod stats;
 mod tcp;
+mod tls;
 mod turn;
 mod udp;
 
-pub use config::Config;
+pub use config::{Config, Https, Tls};
+
 pub use listen::{Server, ServerFault, start};
 pub use stats::Stats;
+pub use tls::{Files, TlsFault};
 
 use crate::body::Head;
 use crate::wire::query::Query;
@@ -37,7 +43,7 @@ use std::time::Instant;
 /// What answers questions.
 pub trait Service: Send + Sync + 'static {
     /// Who asks. A cheap handle; the server keeps it for some seconds.
-    type Client: Clone + Send + 'static;
+    type Client: Clone + Send + Sync + 'static;
     /// What [`Service::now`] has found out already when it cannot answer without waiting.
     type Waiting: Send + 'static;
 

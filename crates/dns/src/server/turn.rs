@@ -61,10 +61,8 @@ pub(super) enum Peer {
 pub(super) enum By {
     Datagram,
     Stream,
-    #[expect(dead_code, reason = "the listeners under TLS come next")]
     /// A stream under TLS.
     Sealed,
-    #[expect(dead_code, reason = "the listeners under TLS come next")]
     /// HTTP, which has time limits of its own.
     Web,
 }

@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,6 +17,8 @@ use tokio::time::timeout;
 
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<SocketAddr>,
+    pub(crate) https: Option<SocketAddr>,
     pub(crate) stats: Arc<Stats>,
     stop: watch::Sender<bool>,
     server: JoinHandle<Result<(), ServerFault>>,
@@ -32,9 +34,11 @@ impl World {
         let server = start(config, toy, &SystemClock, &OsRandom).unwrap();
         let (stop, stopped) = watch::channel(false);
         let (address, stats) = (server.addresses()[0], server.stats());
+        let (tls, https) = (server.tls_addresses().first(), server.https_addresses().first());
+        let (tls, https) = (tls.copied(), https.copied());
         #[allow(clippy::disallowed_methods, reason = "a test has no task room")]
         let server = tokio::spawn(server.run(stopped));
-        Self { address, stats, stop, server }
+        Self { address, tls, https, stats, stop, server }
     }
 
     pub(crate) async fn end(self) {
@@ -49,10 +53,14 @@ impl World {
     }
 
     pub(crate) async fn tcp(&self, from: &str) -> TcpStream {
+        self.tcp_to(self.address, from).await
+    }
+
+    pub(crate) async fn tcp_to(&self, place: SocketAddr, from: &str) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
         #[allow(clippy::disallowed_methods, reason = "a test's client")]
-        timeout(SOON, socket.connect(self.address)).await.unwrap().unwrap()
+        timeout(SOON, socket.connect(place)).await.unwrap().unwrap()
     }
 }
 
@@ -79,12 +87,12 @@ pub(crate) async fn ask(socket: &UdpSocket, message: &[u8]) -> Message<Vec<u8>> 
     Message::from_octets(answer).unwrap()
 }
 
-pub(crate) async fn tell(stream: &mut TcpStream, message: &[u8]) {
+pub(crate) async fn tell(stream: &mut (impl AsyncWrite + Unpin), message: &[u8]) {
     let framed = [&(message.len() as u16).to_be_bytes()[..], message].concat();
     stream.write_all(&framed).await.unwrap();
 }
 
-pub(crate) async fn hear(stream: &mut TcpStream) -> Message<Vec<u8>> {
+pub(crate) async fn hear(stream: &mut (impl AsyncRead + Unpin)) -> Message<Vec<u8>> {
     let read = async {
         let mut answer = vec![0; usize::from(stream.read_u16().await.unwrap())];
         stream.read_exact(&mut answer).await.unwrap();
@@ -93,7 +101,7 @@ pub(crate) async fn hear(stream: &mut TcpStream) -> Message<Vec<u8>> {
     timeout(SOON, read).await.expect("an answer")
 }
 
-pub(crate) async fn ends(stream: &mut TcpStream) -> bool {
+pub(crate) async fn ends(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     let mut octet = [0];
     matches!(timeout(SOON, stream.read(&mut octet)).await, Ok(Ok(0) | Err(_)))
 }

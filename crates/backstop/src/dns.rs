@@ -81,14 +81,16 @@ pub(crate) fn secured(
     let own = of_https.0.is_some() || of_https.1.is_some();
     let of_https = if own { of_https } else { of_tls.clone() };
     let tls = tls_listens
-        .map(|listen| Ok(server::Tls { listen, files: files("tls", &of_tls.0, &of_tls.1)? }))
+        .map(|listen| {
+            anyhow::Ok(server::Tls { listen, files: files("tls", &of_tls.0, &of_tls.1)? })
+        })
         .transpose()?;
     let https = https_listens
         .map(|listen| {
             let files = files("https", &of_https.0, &of_https.1)?;
-            Ok(server::Https { listen, files, path })
+            anyhow::Ok(server::Https { listen, files, path })
         })
-        .transpose::<anyhow::Error>()?;
+        .transpose()?;
     Ok((tls, https))
 }
 

@@ -392,9 +392,9 @@ async fn slow_clients_of_either_kind_are_let_go_in_time() {
             // An octet now and then gains nothing.
             while stream.write_all(b"x").await.is_ok() && stream.flush().await.is_ok() {
                 let mut octets = [0; 256];
-                match timeout(Duration::from_millis(50), stream.read(&mut octets)).await {
-                    Ok(Ok(0) | Err(_)) => break,
-                    Ok(Ok(_)) | Err(_) => {}
+                let read = timeout(Duration::from_millis(50), stream.read(&mut octets)).await;
+                if let Ok(Ok(0) | Err(_)) = read {
+                    break;
                 }
             }
         };

@@ -19,6 +19,8 @@ pub mod refusal;
 
 pub mod body;
 
+mod web;
+
 pub mod server;
 
 pub mod service;

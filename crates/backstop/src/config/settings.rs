@@ -105,7 +105,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     many(
         "dns.upstreams",
         "",
-        "resolvers that permitted names are asked of: `ADDR`, `ADDR:PORT`, `tcp://ADDR` or `tls://ADDR#NAME` (DNS over TLS, the certificate must be of NAME); the proxy's look-ups go there too",
+        "resolvers that permitted names are asked of: `ADDR`, `ADDR:PORT`, `tcp://ADDR`, `tls://ADDR#NAME` (DNS over TLS) or `https://ADDR/dns-query#NAME` (DNS over HTTPS; the certificate must be of NAME); the proxy's look-ups go there too",
     ),
     many(
         "dns.clients",

@@ -51,7 +51,7 @@ pub(crate) async fn exchange(
     let asked = async {
         let edns = match upstream.transport() {
             Transport::UdpThenTcp | Transport::Tcp => Edns::With,
-            Transport::Tls(_) => Edns::Padded,
+            Transport::Tls(_) | Transport::Https(_) => Edns::Padded,
         };
         let message = ask(sockets, random, upstream, key, edns).await?;
         match message.get(3).map(|flags| flags & 0x0f) {
@@ -75,6 +75,10 @@ async fn ask(
 ) -> Result<Vec<u8>, ExchangeFault> {
     match upstream.transport() {
         Transport::Tcp | Transport::Tls(_) => {}
+        Transport::Https(site) => {
+            let query = Query::new(key, edns, random)?;
+            return upstream.line().ask(sockets, upstream.place(), site, &query).await;
+        }
         Transport::UdpThenTcp => {
             if let Some(message) = by_datagram(sockets, random, upstream, key, edns).await? {
                 return Ok(message);
@@ -139,6 +143,8 @@ async fn by_stream(
     }
     let mut stream = match upstream.transport() {
         Transport::UdpThenTcp | Transport::Tcp => sockets.stream(upstream.place()).await?,
+        // Its questions share a connection, and never come here.
+        Transport::Https(_) => return Err(ExchangeFault::Foreign),
         Transport::Tls(host) => sockets.secured(upstream.place(), host).await?,
     };
     let message = converse(&mut stream, &query).await?;

@@ -7,16 +7,17 @@
 //!         flights (equal questions share one)              └▶ gate's own sockets (random ports)
 //! ```
 //! Must not know policy, clients or what an answer may hold: who calls it holds a permit and reads
-//! the message himself. Reading order: `query`, `upstream`, `exchange`, `flights`. Next: `cache`.
+//! the message himself. Reading order: `query`, `upstream`, `exchange`, `https`, `flights`. Next: `cache`.
 
 mod exchange;
 mod flights;
+mod https;
 mod query;
 mod upstream;
 
 pub use flights::Asker;
 pub(crate) use flights::{Flights, Landing};
-pub use upstream::{Transport, Upstream, UpstreamFault};
+pub use upstream::{Site, Transport, Upstream, UpstreamFault};
 
 use backstop_gate::{BoxFuture, OwnSockets, Random};
 use backstop_model::name::{QueryName, QueryType};

@@ -1,6 +1,7 @@
 //! One upstream of the configuration: where it is, what it speaks and how it has been doing.
 //! Must not know messages. Next: `exchange`.
 
+use super::https::Line;
 use backstop_gate::{OwnPlace, OwnStream};
 use backstop_model::host::Host;
 use std::fmt;
@@ -13,6 +14,8 @@ pub struct Upstream {
     place: OwnPlace,
     transport: Transport,
     health: Mutex<Health>,
+    /// The connection by HTTPS.
+    line: Line,
     /// Connections that wait for the next question (RFC 7766 §6.2.1).
     idle: Mutex<Vec<(OwnStream, Instant)>>,
 }
@@ -26,13 +29,35 @@ pub enum Transport {
     Tcp,
     /// TLS (RFC 7858), by somebody who proves to be this host (the strict profile of RFC 8310).
     Tls(Host),
+    /// HTTPS (RFC 8484), the same.
+    Https(Site),
+}
+
+/// Where an upstream answers by HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Who it must prove to be.
+    pub host: Host,
+    port: u16,
+    path: String,
+}
+
+impl Site {
+    /// What is asked for.
+    pub(crate) fn uri(&self) -> String {
+        let Self { host, port, path } = self;
+        match port {
+            443 => format!("https://{host}{path}"),
+            port => format!("https://{host}:{port}{path}"),
+        }
+    }
 }
 
 /// Why a text names no upstream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no DNS upstream (write `address`, `address:port`, `tcp://address:port` or \
-     `tls://address:port#name-in-its-certificate`)"
+    "`{0}` is no DNS upstream (write `address`, `address:port`, `tcp://address:port`, \
+     `tls://address:port#name-in-its-certificate` or `https://address/dns-query#name`)"
 )]
 pub struct UpstreamFault(String);
 
@@ -56,10 +81,26 @@ impl Upstream {
                 let host = host.unwrap_or(Host::Address(place.address().ip()));
                 (Some(place), Transport::Tls(host))
             }
+            "https" => {
+                let (rest, name) = match rest.split_once('#') {
+                    Some((rest, name)) => (rest, Some(Host::parse(name).map_err(|_| fault())?)),
+                    None => (rest, None),
+                };
+                let (place, path) = rest.split_once('/').ok_or_else(fault)?;
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+                if !path.bytes().all(plain) {
+                    return Err(fault());
+                }
+                let place = OwnPlace::parse(place, 443).ok_or_else(fault)?;
+                let (host, port) = (place.address().ip(), place.address().port());
+                let host = name.unwrap_or(Host::Address(host));
+                (Some(place), Transport::Https(Site { host, port, path: format!("/{path}") }))
+            }
             _ => return Err(fault()),
         };
         let place = place.ok_or_else(fault)?;
-        Ok(Self { place, transport, health: Mutex::default(), idle: Mutex::default() })
+        let line = Line::default();
+        Ok(Self { place, transport, line, health: Mutex::default(), idle: Mutex::default() })
     }
     /// A connection that waits for a question, if there is one.
     pub(crate) fn take_idle(&self, now: Instant) -> Option<OwnStream> {
@@ -78,6 +119,10 @@ impl Upstream {
         if idle.len() < MOST_IDLE {
             idle.push((stream, now));
         }
+    }
+    /// Its connection by HTTPS.
+    pub(crate) const fn line(&self) -> &Line {
+        &self.line
     }
     /// Where it is.
     pub const fn place(&self) -> &OwnPlace {
@@ -133,6 +178,9 @@ impl fmt::Display for Upstream {
             Transport::UdpThenTcp => write!(f, "{}", self.place),
             Transport::Tcp => write!(f, "tcp://{}", self.place),
             Transport::Tls(host) => write!(f, "tls://{}#{host}", self.place),
+            Transport::Https(Site { host, path, .. }) => {
+                write!(f, "https://{}{path}#{host}", self.place)
+            }
         }
     }
 }
@@ -181,6 +229,21 @@ mod tests {
         check("tcp://[2620:fe::fe]:53", "tcp://[2620:fe::fe]:53");
         check("tls://9.9.9.9#dns.quad9.net", "tls://9.9.9.9:853#dns.quad9.net");
         check("tls://[2620:fe::fe]:8853", "tls://[2620:fe::fe]:8853#[2620:fe::fe]");
+        check(
+            "https://9.9.9.9/dns-query#dns.quad9.net",
+            "https://9.9.9.9:443/dns-query#dns.quad9.net",
+        );
+        check("https://[2620:fe::fe]:8443/", "https://[2620:fe::fe]:8443/#[2620:fe::fe]");
+        for bad in [
+            "https://9.9.9.9",
+            "https://dns.quad9.net/dns-query",
+            "https://9.9.9.9/dns-query#",
+            "https://9.9.9.9/dns query#dns.quad9.net",
+            "https://9.9.9.9/dns-query{?dns}#dns.quad9.net",
+            "https://user@9.9.9.9/dns-query#dns.quad9.net",
+        ] {
+            assert!(Upstream::parse(bad).is_err(), "{bad}");
+        }
         for bad in ["tls://dns.quad9.net", "tls://9.9.9.9#", "9.9.9.9#dns.quad9.net"] {
             assert!(Upstream::parse(bad).is_err(), "{bad}");
         }

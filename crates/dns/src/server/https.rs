@@ -7,6 +7,7 @@ use super::accept::Door;
 use super::tcp::Conversation;
 use super::turn::{From, Turn, Wait};
 use super::{Known, Service};
+use crate::web::{MESSAGE, Tasks};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -15,7 +16,6 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,7 +26,6 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Which HTTP a connection speaks, as ALPN settled it.
@@ -239,20 +238,6 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// The tasks of one HTTP/2 connection; they end with it.
-#[derive(Clone, Default)]
-struct Tasks(Arc<Mutex<JoinSet<()>>>);
-
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
-    fn execute(&self, future: F) {
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(future);
-    }
-}
-
-/// The media type of a DNS message.
-const MESSAGE: &str = "application/dns-message";
 /// LIMIT: the longest query, as over UDP.
 const LONGEST: usize = 1_232;
 /// LIMIT: octets of all header fields of a request, a question in the path included.

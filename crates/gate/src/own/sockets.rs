@@ -56,21 +56,25 @@ pub struct OwnSockets {
     listeners: OwnListeners,
     tcp: TcpWire,
     tls: Option<Arc<UpstreamTls>>,
+    web: Option<Arc<UpstreamTls>>,
 }
 
 impl OwnSockets {
     /// Sockets that lead to none of these listeners of the process itself: a resolver that asks
     /// itself would never end.
     pub fn new(listeners: OwnListeners) -> Self {
-        Self { listeners, tcp: TcpWire::default(), tls: None }
+        Self { listeners, tcp: TcpWire::default(), tls: None, web: None }
     }
 
-    /// The same, able to speak DNS over TLS (RFC 7858): whoever answers is judged by these roots.
+    /// The same, able to speak DNS over TLS (RFC 7858) and HTTPS (RFC 8484): whoever answers is judged
+    /// by these roots.
     ///
     /// # Errors
     /// [`TrustFault`] where a file of roots cannot be read.
     pub fn with_tls(self, trust: &Trust) -> Result<Self, TrustFault> {
-        Ok(Self { tls: Some(Arc::new(UpstreamTls::speaking(trust, b"dot")?)), ..self })
+        let (tls, web) =
+            (UpstreamTls::speaking(trust, b"dot")?, UpstreamTls::speaking(trust, b"h2")?);
+        Ok(Self { tls: Some(Arc::new(tls)), web: Some(Arc::new(web)), ..self })
     }
 
     /// A datagram socket of its own, on a random port, that talks to `place` alone.
@@ -104,7 +108,24 @@ impl OwnSockets {
     /// # Errors
     /// As [`OwnSockets::stream`]; `Unsupported` without roots; what is wrong with the certificate.
     pub async fn secured(&self, place: &OwnPlace, host: &Host) -> io::Result<OwnStream> {
-        let tls = self.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        self.shaken(place, host, self.tls.as_deref()).await
+    }
+
+    /// The same for HTTP/2 (RFC 9113).
+    ///
+    /// # Errors
+    /// As [`OwnSockets::secured`].
+    pub async fn secured_web(&self, place: &OwnPlace, host: &Host) -> io::Result<OwnStream> {
+        self.shaken(place, host, self.web.as_deref()).await
+    }
+
+    async fn shaken(
+        &self,
+        place: &OwnPlace,
+        host: &Host,
+        tls: Option<&UpstreamTls>,
+    ) -> io::Result<OwnStream> {
+        let tls = tls.ok_or(io::ErrorKind::Unsupported)?;
         let OwnStream(stream) = self.stream(place).await?;
         let stream = tls.verify(stream, host).await;
         Ok(OwnStream(stream.map_err(|fault| io::Error::other(fault.to_string()))?))

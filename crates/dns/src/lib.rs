@@ -29,6 +29,8 @@ pub mod cache;
 
 pub mod forward;
 
+pub mod rpz;
+
 pub mod answer;
 
 pub mod resolve;

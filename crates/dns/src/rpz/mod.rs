@@ -1,0 +1,30 @@
+//! Response policy zones as a filter behind policy: they take away or replace what policy permits,
+//! and never open a name.
+//!
+//! ```text
+//!  master file ─▶ entries ─▶ zone (trigger, action) ─▶ table, prefixes     packed, read-only
+//!                                └▶ trap: what other resolvers would let through
+//!  question, answer ─▶ decide (precedence over all zones) ─▶ filter (what comes of it)
+//! ```
+//! Reading order: `action`, `table`, `prefixes`, `trigger`, `entries`, `zone`, `trap`, `decide`,
+//! `builtin`, `filter`. Must not know sockets or policy.
+//!
+//! Source: draft-vixie-dnsop-dns-rpz-00.
+
+mod action;
+mod builtin;
+mod decide;
+mod entries;
+mod filter;
+mod prefixes;
+mod table;
+mod trap;
+mod trigger;
+mod zone;
+
+pub use action::{Action, Local, Override};
+pub use builtin::doh_endpoints;
+pub use decide::{Effect, Hit, Rules, Seen};
+pub use filter::{Declared, Figures, Filter};
+pub use trigger::Kind;
+pub use zone::{Diagnostic, Terms, Zone};

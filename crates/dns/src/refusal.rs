@@ -70,6 +70,7 @@ fn told(control: Control) -> (Rcode, u16) {
         | Control::DnsUniqueRate
         | Control::DnsEntropy
         | Control::DnsPayload
+        | Control::DnsRpz
         | Control::DlpPii
         | Control::DlpCredential
         | Control::DlpClassification

@@ -84,6 +84,7 @@ controls! {
     DnsUniqueRate "dns.unique_rate" Warning "the 100th unique name of one registered domain within a minute";
     DnsEntropy "dns.entropy" Warning "a label of the queried name has over 4.0 bits of entropy a character";
     DnsPayload "dns.payload" High "the names that a client asks carry data";
+    DnsRpz "dns.rpz" Warning "a response policy zone refuses or replaces the answer";
     DlpPii "dlp.pii" High "personal data in an outbound field";
     DlpCredential "dlp.credential" High "a credential in an outbound field";
     DlpClassification "dlp.classification" High "data above the ceiling of session, skill and tenant";

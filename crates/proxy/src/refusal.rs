@@ -133,6 +133,7 @@ fn status(control: Control) -> StatusCode {
         | Control::DnsUniqueRate
         | Control::DnsEntropy
         | Control::DnsPayload
+        | Control::DnsRpz
         | Control::DlpPii
         | Control::DlpCredential
         | Control::DlpClassification

@@ -101,7 +101,7 @@ pub enum Override {
     /// Each is this action.
     To(Action),
     /// Each is an alias of this name; one with `*` in front is expanded.
-    Alias(QueryName),
+    Alias(Box<QueryName>),
 }
 
 impl Override {
@@ -123,7 +123,7 @@ impl Override {
                 .strip_prefix("cname:")
                 .and_then(QueryName::from_text)
                 .filter(|name| *name != QueryName::ROOT)
-                .map(Self::Alias)
+                .map(|name| Self::Alias(Box::new(name)))
                 .ok_or_else(|| {
                     format!(
                         "`{other}` is none of `given`, `disabled`, `passthru`, `drop`, `nxdomain`, `nodata`, `tcp-only`, `cname:NAME`"

@@ -17,7 +17,7 @@ use super::table::{Names, Reach};
 use super::trigger::Kind;
 use super::zone::Zone;
 use backstop_model::addr::Cidr;
-use backstop_model::name::QueryName;
+use backstop_model::name::{QueryName, QueryType};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub enum Effect<'r> {
     /// These records.
     Local(&'r Local),
     /// An alias.
-    Alias(QueryName),
+    Alias(Box<QueryName>),
 }
 
 impl Effect<'_> {
@@ -209,7 +209,7 @@ impl Rules {
                 Override::Given => (given(), true),
                 Override::Disabled => (given(), false),
                 Override::To(to) => (self::effect(zone, *to, name), true),
-                Override::Alias(target) => (alias(Some(target.clone()), name), true),
+                Override::Alias(target) => (alias(target, name), true),
             };
             let hit = Hit { zone, kind, effect, what };
             if counts {
@@ -230,7 +230,7 @@ fn effect<'r>(zone: &'r Zone, action: Action, name: &QueryName) -> Effect<'r> {
         Action::TcpOnly => Effect::TcpOnly,
         Action::Local(number) => match zone.local(number) {
             Some(local) if local.is_alias() => match local.alias(name) {
-                Some(target) => Effect::Alias(target),
+                Some(target) => Effect::Alias(Box::new(target)),
                 // An expansion that is no name leads nowhere.
                 None => Effect::Nxdomain,
             },
@@ -240,11 +240,9 @@ fn effect<'r>(zone: &'r Zone, action: Action, name: &QueryName) -> Effect<'r> {
     }
 }
 
-fn alias<'r>(target: Option<QueryName>, name: &QueryName) -> Effect<'r> {
-    let records =
-        target.map(|target| (backstop_model::name::QueryType::CNAME, 0, target.as_wire().into()));
-    let local = Local { records: records.into_iter().collect() };
-    local.alias(name).map_or(Effect::Nxdomain, Effect::Alias)
+fn alias<'r>(target: &QueryName, name: &QueryName) -> Effect<'r> {
+    let local = Local { records: vec![(QueryType::CNAME, 0, target.as_wire().into())] };
+    local.alias(name).map_or(Effect::Nxdomain, |target| Effect::Alias(Box::new(target)))
 }
 
 fn by_name<'r>(table: &'r Names, kind: Kind, name: &QueryName) -> Option<(Kind, Action, What<'r>)> {

@@ -5,16 +5,13 @@
 //! One entry at a time, for three reasons: a fault spoils one entry, so all faults of a file are found
 //! at once; a file of any size takes the memory of its longest entry; and no file can nest.
 
-use backstop_model::name::QueryName;
+use backstop_model::name::{QueryName, QueryType};
 use bytes::Bytes;
 use domain::base::iana::Class;
 use domain::base::name::{Label, Name, ToName};
 use domain::base::rdata::ComposeRecordData as _;
-use domain::rdata::ZoneRecordData;
 use domain::zonefile::inplace::{Entry as Scanned, ScannedRecord, Zonefile};
 use std::io::{self, BufRead};
-
-use backstop_model::name::QueryType;
 
 /// A record of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +25,7 @@ pub(crate) struct Record {
 
 /// What stands in a file, in order.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and mostly a record")]
 pub(crate) enum Item {
     Record(Record),
     Fault(String),
@@ -276,10 +274,7 @@ impl<R: BufRead> Entries<R> {
         let mut data = Vec::new();
         // Names in it are written out in lower case.
         record.data().compose_canonical_rdata(&mut data).map_err(|_| "its data is too long")?;
-        let rtype = QueryType(match record.data() {
-            ZoneRecordData::Unknown(unknown) => unknown.rtype().to_int(),
-            _ => record.rtype().to_int(),
-        });
+        let rtype = QueryType(record.rtype().to_int());
         Ok(Record { owner, rtype, ttl: record.ttl().as_secs(), data: data.into() })
     }
 

@@ -35,7 +35,7 @@ pub(super) fn warning(names: &Names) -> Option<String> {
         let mut open = false;
         for suffix in name.suffixes().filter(|_| covered) {
             let Some(parent) = QueryName::parse(suffix) else { continue };
-            let beyond = refusing.iter().any(|base| *base == parent);
+            let beyond = refusing.contains(&parent);
             if beyond {
                 break;
             }

@@ -368,7 +368,11 @@ impl Builder {
                             let at = usize::try_from(*number).ok().and_then(|n| numbers.get(n));
                             Action::Local(at.copied().unwrap_or(u32::MAX))
                         }
-                        fixed => *fixed,
+                        Action::Nxdomain
+                        | Action::Nodata
+                        | Action::Passthru
+                        | Action::Drop
+                        | Action::TcpOnly => *action,
                     };
                     ((*address, *bits), action)
                 },

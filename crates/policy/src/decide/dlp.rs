@@ -206,6 +206,7 @@ impl<'p> Receiver<'p> {
             | Control::DnsUniqueRate
             | Control::DnsEntropy
             | Control::DnsPayload
+            | Control::DnsRpz
             | Control::VolumeReceived
             | Control::VolumeCalls
             | Control::SandboxUndeclared => objection("", Softness::Observable),

@@ -23,6 +23,8 @@ mod web;
 
 pub mod server;
 
+mod screening;
+
 pub mod service;
 
 pub mod cache;

@@ -10,6 +10,7 @@
 use crate::answer::Answers;
 use crate::cache::Age;
 use crate::forward::{Asker, Failure, Key, Reach};
+use crate::rpz::{Chosen, Declared, Effect, Filter, Seen};
 use backstop_gate::{BoxFuture, Resolve, ResolveFault};
 use backstop_model::host::HostName;
 use backstop_model::id::SessionId;
@@ -46,21 +47,82 @@ pub struct Resolver {
     answers: Arc<Answers>,
     config: PinConfig,
     pins: Mutex<Pins>,
+    filter: Option<Arc<Filter>>,
 }
 
 impl Resolver {
     /// Over these answers.
     pub fn new(answers: Arc<Answers>, config: PinConfig) -> Self {
-        Self { answers, config, pins: Mutex::default() }
+        Self { answers, config, pins: Mutex::default(), filter: None }
+    }
+
+    /// With response policy zones: what they refuse to a client's question is refused here too, or a
+    /// proxy would be the way round them. The built-in zone is not asked: whoever connects has
+    /// declared the very host.
+    #[must_use]
+    pub fn filtered(self, filter: Option<Arc<Filter>>) -> Self {
+        Self { filter, ..self }
+    }
+
+    /// What a zone says before anything is asked.
+    fn screen(&self, name: &HostName) -> Screened {
+        let Some(filter) = &self.filter else { return Screened::Pass };
+        let asked = QueryName::of_host(name);
+        let told =
+            filter.question(None, &asked, Declared::ByName, &mut |_| {}, |hit| match &hit.effect {
+                // Nobody asks over UDP here.
+                Effect::Passthru | Effect::TcpOnly => Screened::Pass,
+                Effect::Nxdomain | Effect::Nodata | Effect::Drop | Effect::Alias(_) => {
+                    Screened::Refused(hit.evidence())
+                }
+                Effect::Local(local) => {
+                    let mut addresses = Chosen::of(local, QueryType::AAAA).addresses;
+                    addresses.extend(Chosen::of(local, QueryType::A).addresses);
+                    match addresses.is_empty() {
+                        true => Screened::Refused(hit.evidence()),
+                        // Judged by whoever dials, as any others.
+                        false => Screened::Instead(addresses),
+                    }
+                }
+            });
+        told.unwrap_or(Screened::Look)
+    }
+
+    /// What a zone says of addresses that were found; the evidence of a refusal.
+    fn screen_answer(&self, name: &HostName, seen: Seen<'_>) -> Option<String> {
+        let filter = self.filter.as_ref()?;
+        let asked = QueryName::of_host(name);
+        filter.answer(&asked, seen, &mut |_| {}, |hit| match hit.effect {
+            Effect::Passthru | Effect::TcpOnly => None,
+            Effect::Nxdomain
+            | Effect::Nodata
+            | Effect::Drop
+            | Effect::Local(_)
+            | Effect::Alias(_) => Some(hit.evidence()),
+        })?
     }
 
     async fn look_up(&self, name: &HostName, who: &Subject) -> Result<Vec<IpAddr>, ResolveFault> {
+        let looks = match self.screen(name) {
+            Screened::Pass => false,
+            Screened::Look => true,
+            Screened::Instead(addresses) => return Ok(addresses),
+            Screened::Refused(why) => return Err(ResolveFault::Filtered(name.clone(), why)),
+        };
+        let refused = |seen: Seen<'_>| {
+            let why = looks.then(|| self.screen_answer(name, seen))??;
+            Some(ResolveFault::Filtered(name.clone(), why))
+        };
         let pin = (who.session.clone(), name.clone());
         let before = self.lock().find(&pin);
         let now = Instant::now();
         if let Some(pinned) = &before
             && now < pinned.until
         {
+            let seen = Seen { addresses: &pinned.addresses, ..Seen::default() };
+            if let Some(fault) = refused(seen) {
+                return Err(fault);
+            }
             return Ok(pinned.addresses.to_vec());
         }
         let ask = |qtype| {
@@ -74,6 +136,9 @@ impl Resolver {
         for (found, addresses) in [(six, &mut sixes), (four, &mut fours)] {
             match found {
                 Ok((entry, age)) => {
+                    if let Some(fault) = refused(entry.content().seen()) {
+                        return Err(fault);
+                    }
                     // A pin must not outlive the answer that it was made of, but for the floor.
                     if !entry.content().addresses.is_empty() {
                         left = left.min(match age {
@@ -120,6 +185,14 @@ impl Resolve for Resolver {
     ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
         Box::pin(self.look_up(name, who))
     }
+}
+
+/// What response policy zones say of a look-up.
+enum Screened {
+    Pass,
+    Look,
+    Instead(Vec<IpAddr>),
+    Refused(String),
 }
 
 /// At most [`ADDRESSES`], half of them of each family if there are so many. What is left out is not

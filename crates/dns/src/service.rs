@@ -2,9 +2,11 @@
 //! asks: by listener and source address alone, never by what a message says of itself (client
 //! subnet and the like). Next: `cache`.
 
-use crate::answer::{Answers, Told};
+use crate::answer::{Answers, Screened as Seen, Told};
 use crate::body::Head;
 use crate::refusal::{self, Scope};
+use crate::rpz::{self, Filter};
+use crate::screening::{self, Asked, Screened};
 use crate::server::{Known, Now, Reply, Service, Source, Why};
 use crate::wire::Rcode;
 use crate::wire::answer;
@@ -12,6 +14,7 @@ use crate::wire::query::Query;
 use backstop_gate::names::{NameAnswer, NameClient, NamePermit, Question};
 use backstop_gate::{Gate, Session};
 use backstop_model::addr::Cidr;
+use backstop_model::name::{QueryName, QueryType};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,6 +36,14 @@ pub struct Names {
     answers: Arc<Answers>,
     rows: Vec<Row>,
     named: Vec<(String, Session)>,
+    filter: Option<Arc<Filter>>,
+}
+
+/// One host that asks: its state, and the very address that it asks from.
+#[derive(Clone)]
+pub struct Client {
+    names: NameClient,
+    source: IpAddr,
 }
 
 impl Names {
@@ -44,7 +55,7 @@ impl Names {
             let prefix = row.from.as_ref().map_or(-1, |from| i16::from(from.prefix()));
             (std::cmp::Reverse(prefix), row.listen.is_none())
         });
-        Self { gate, answers, rows, named: Vec::new() }
+        Self { gate, answers, rows, named: Vec::new(), filter: None }
     }
 
     /// The same, with those whom a trusted peer may name by these texts.
@@ -53,16 +64,141 @@ impl Names {
         Self { named, ..self }
     }
 
+    /// With response policy zones behind policy.
+    #[must_use]
+    pub fn filtered(self, filter: Option<Arc<Filter>>) -> Self {
+        Self { filter, ..self }
+    }
+
     fn permitted(
         &self,
+        client: &Client,
         permit: NamePermit,
         query: &Query,
         at: Instant,
         out: &mut Vec<u8>,
     ) -> Now<Waiting> {
-        match self.answers.tell_now(&permit, &question(query), at) {
-            Some(told) => Now::Reply(reply(told, query, out)),
-            None => Now::Later(Waiting::Permitted(permit)),
+        let filter = match &self.filter {
+            None => None,
+            Some(filter) => {
+                let asked = Asked { permit: &permit, query, source: client.source };
+                match screening::question(filter, asked, out) {
+                    Screened::Reply(reply) => return Now::Reply(reply),
+                    // Looked at again there: rules may change meanwhile, and nothing is on record.
+                    Screened::Alias { .. } => return Now::Later(Waiting::Permitted(permit)),
+                    Screened::Pass => None,
+                    Screened::Look => Some(filter),
+                }
+            }
+        };
+        let Some(filter) = filter else {
+            return match self.answers.tell_now(&permit, &question(query), at, None) {
+                Some(told) => Now::Reply(reply(told, query, out)),
+                None => Now::Later(Waiting::Permitted(permit)),
+            };
+        };
+        let mut instead = None;
+        let asked = Asked { permit: &permit, query, source: client.source };
+        let mut screen = |seen: rpz::Seen<'_>| {
+            instead = screening::answer(filter, asked, seen, out);
+            if instead.is_some() { Seen::Withheld } else { Seen::Told }
+        };
+        let told = self.answers.tell_now(&permit, &question(query), at, Some(&mut screen));
+        match (told, instead) {
+            (_, Some(Screened::Reply(reply))) => Now::Reply(reply),
+            (_, Some(Screened::Alias { .. })) | (None, _) => Now::Later(Waiting::Permitted(permit)),
+            (Some(told), _) => Now::Reply(reply(told, query, out)),
+        }
+    }
+
+    /// The same, waited for.
+    async fn waited(
+        &self,
+        client: &Client,
+        permit: &NamePermit,
+        query: &Query,
+        out: &mut Vec<u8>,
+    ) -> Reply {
+        let question = question(query);
+        let asked = Asked { permit, query, source: client.source };
+        let source = client.names.source();
+        let mut looks = None;
+        if let Some(filter) = &self.filter {
+            match screening::question(filter, asked, out) {
+                Screened::Reply(reply) => return reply,
+                Screened::Alias { target, evidence } => {
+                    return self.aliased(client, asked, (&target, evidence), out).await;
+                }
+                Screened::Pass => {}
+                Screened::Look => looks = Some(filter),
+            }
+        }
+        let Some(filter) = looks else {
+            let told = self.answers.tell(permit, &question, source, None).await;
+            return reply(told, query, out);
+        };
+        let mut instead = None;
+        let mut screen = |seen: rpz::Seen<'_>| {
+            instead = screening::answer(filter, asked, seen, out);
+            if instead.is_some() { Seen::Withheld } else { Seen::Told }
+        };
+        let told = self.answers.tell(permit, &question, source, Some(&mut screen)).await;
+        match instead {
+            Some(Screened::Reply(reply)) => reply,
+            Some(Screened::Alias { target, evidence }) => {
+                self.aliased(client, asked, (&target, evidence), out).await
+            }
+            Some(Screened::Pass | Screened::Look) | None => reply(told, query, out),
+        }
+    }
+
+    /// A rule says that the name is another's alias. Whoever asks is told so if policy permits the
+    /// other name too; otherwise it is refused, as the rule refused it: no feed opens a name.
+    async fn aliased(
+        &self,
+        client: &Client,
+        asked: Asked<'_>,
+        (target, evidence): (&QueryName, String),
+        out: &mut Vec<u8>,
+    ) -> Reply {
+        let Asked { permit, query, .. } = asked;
+        let Err(refused) = permit.filtered(evidence) else {
+            let question = question(query);
+            let told = self.answers.tell(permit, &question, client.names.source(), None).await;
+            return reply(told, query, out);
+        };
+        let other = Question { name: target, ..question(query) };
+        if target == &query.name || !self.gate.would_permit_name(&client.names, &other) {
+            return screening::refuse(refused, Scope::Name, query, out);
+        }
+        let NameAnswer::Permit(other_permit) = self.gate.ask_name(&client.names, &other).await
+        else {
+            return screening::refuse(refused, Scope::Name, query, out);
+        };
+        let begin = out.len();
+        let mut head = rpz::alias(out, target);
+        if query.qtype == QueryType::CNAME {
+            return Reply { head, why: Why::Refused(refused) };
+        }
+        let told = self.answers.tell(&other_permit, &other, client.names.source(), None).await;
+        let Told::Body(body) = told else {
+            out.truncate(begin);
+            return reply(told, query, out);
+        };
+        let mut octets = vec![0; body.len()];
+        let written = body
+            .write(&mut octets)
+            .and_then(|_| rpz::behind(out, target, (query.qtype, body.head()), &octets));
+        match written {
+            Some(count) => {
+                head.answers += count;
+                head.rcode = body.head().rcode;
+                Reply { head, why: Why::Refused(refused) }
+            }
+            None => {
+                out.truncate(begin);
+                screening::refuse(refused, Scope::Name, query, out)
+            }
         }
     }
 }
@@ -76,36 +212,30 @@ pub enum Waiting {
 }
 
 impl Service for Names {
-    type Client = NameClient;
+    type Client = Client;
     type Waiting = Waiting;
 
-    fn client(&self, listener: SocketAddr, source: IpAddr) -> Option<Known<NameClient>> {
+    fn client(&self, listener: SocketAddr, source: IpAddr) -> Option<Known<Client>> {
         let row = self.rows.iter().find(|row| {
             row.listen.is_none_or(|listen| listen == listener)
                 && row.from.as_ref().is_none_or(|from| from.contains(source))
         })?;
-        let client = self.gate.name_client(&row.session, source);
+        let client = Client { names: self.gate.name_client(&row.session, source), source };
         let source = if row.from.is_some() { Source::Named } else { Source::Anyone };
         Some(Known { client, source })
     }
 
-    fn named(&self, source: IpAddr, identity: &str) -> Option<Known<NameClient>> {
+    fn named(&self, source: IpAddr, identity: &str) -> Option<Known<Client>> {
         let (_, session) = self.named.iter().find(|(text, _)| text == identity)?;
-        let client = self.gate.name_client(session, source);
+        let client = Client { names: self.gate.name_client(session, source), source };
         Some(Known { client, source: Source::Named })
     }
 
-    fn now(
-        &self,
-        client: &NameClient,
-        query: &Query,
-        at: Instant,
-        out: &mut Vec<u8>,
-    ) -> Now<Waiting> {
-        match self.gate.ask_name_now(client, &question(query)) {
+    fn now(&self, client: &Client, query: &Query, at: Instant, out: &mut Vec<u8>) -> Now<Waiting> {
+        match self.gate.ask_name_now(&client.names, &question(query)) {
             None => Now::Later(Waiting::Unasked),
             Some(answer) => match settle(answer, query, out) {
-                Ok(permit) => self.permitted(permit, query, at, out),
+                Ok(permit) => self.permitted(client, permit, query, at, out),
                 Err(reply) => Now::Reply(reply),
             },
         }
@@ -113,24 +243,23 @@ impl Service for Names {
 
     async fn later(
         &self,
-        client: NameClient,
+        client: Client,
         waiting: Waiting,
         query: Query,
         mut out: Vec<u8>,
     ) -> (Reply, Vec<u8>) {
-        let question = question(&query);
         let permit = match waiting {
             Waiting::Permitted(permit) => permit,
             Waiting::Unasked => {
-                let answer = self.gate.ask_name(&client, &question).await;
+                let answer = self.gate.ask_name(&client.names, &question(&query)).await;
                 match settle(answer, &query, &mut out) {
                     Ok(permit) => permit,
                     Err(reply) => return (reply, out),
                 }
             }
         };
-        let told = self.answers.tell(&permit, &question, client.source()).await;
-        (reply(told, &query, &mut out), out)
+        let reply = self.waited(&client, &permit, &query, &mut out).await;
+        (reply, out)
     }
 }
 
@@ -159,6 +288,11 @@ fn reply(told: Told, query: &Query, out: &mut Vec<u8>) -> Reply {
         Told::Refused(refused) => {
             let head = refusal::records(out, &query.manner, &refused, Scope::Name);
             Reply { head, why: Why::Refused(refused) }
+        }
+        // Who withheld it has an answer of its own; without one there is none.
+        Told::Withheld => {
+            let head = Head { rcode: Rcode::ServFail.number(), answers: 0, authorities: 0 };
+            Reply { head, why: Why::Answered }
         }
         Told::Failed(failure) => {
             let head = Head { rcode: Rcode::ServFail.number(), answers: 0, authorities: 0 };

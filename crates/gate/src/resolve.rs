@@ -24,6 +24,9 @@ pub enum ResolveFault {
     /// The resolver refused or failed.
     #[error("`{0}` could not be resolved: {1}")]
     Failed(HostName, String),
+    /// A response policy zone refuses it, or replaces its answer; the evidence says which.
+    #[error("`{0}`: {1}")]
+    Filtered(HostName, String),
 }
 
 /// Turns a permitted name into addresses.

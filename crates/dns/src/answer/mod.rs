@@ -15,7 +15,7 @@
 
 mod image;
 mod reading;
-mod service;
+pub(crate) mod service;
 mod told;
 
 #[cfg(test)]
@@ -26,6 +26,7 @@ pub use told::{Body, Told};
 use crate::body::Head;
 use crate::cache::{self, Age, Cache, Entry, Image};
 use crate::forward::{Asker, Failure, Flights, Forwarder, Key, Landing, Reach};
+use crate::rpz::Seen;
 use backstop_gate::names::{NamePermit, Question, Route};
 use reading::{Found, Reading, read};
 use service::Ech;
@@ -33,6 +34,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+
+/// Looks at an answer before it is told; whoever withholds it says something else instead.
+pub type Screen<'s> = Option<&'s mut (dyn FnMut(Seen<'_>) -> Screened + Send)>;
+
+/// What became of an answer that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screened {
+    /// It is told.
+    Told,
+    /// It is not.
+    Withheld,
+}
 
 /// How much may be under way.
 #[derive(Debug, Clone)]
@@ -80,6 +93,7 @@ impl Answers {
         permit: &NamePermit,
         question: &Question<'_>,
         now: Instant,
+        screen: Screen<'_>,
     ) -> Option<Told> {
         if !self.is_reachable(question, reach(permit)) {
             return Some(Told::Failed(Failure::NoUpstream));
@@ -89,7 +103,7 @@ impl Answers {
         self.refresh_in_time(&entry, left, reach(permit));
         Some(match entry.failure() {
             Some(failure) => Told::Failed(failure),
-            None => judged(permit, entry, Age::Fresh(left)),
+            None => judged(permit, entry, Age::Fresh(left), screen),
         })
     }
 
@@ -99,10 +113,11 @@ impl Answers {
         permit: &NamePermit,
         question: &Question<'_>,
         source: IpAddr,
+        screen: Screen<'_>,
     ) -> Told {
         let key = Key { name: question.name.clone(), qtype: question.qtype, class: question.class };
         match self.look_up(key, reach(permit), Asker::Client(source)).await {
-            Ok((entry, age)) => judged(permit, entry, age),
+            Ok((entry, age)) => judged(permit, entry, age, screen),
             Err(failure) => Told::Failed(failure),
         }
     }
@@ -262,7 +277,7 @@ fn reach(permit: &NamePermit) -> Reach {
     }
 }
 
-fn judged(permit: &NamePermit, entry: Arc<Entry>, age: Age) -> Told {
+fn judged(permit: &NamePermit, entry: Arc<Entry>, age: Age, screen: Screen<'_>) -> Told {
     let content = entry.content();
     if !content.chain.is_empty() {
         permit.through(&content.chain);
@@ -270,6 +285,9 @@ fn judged(permit: &NamePermit, entry: Arc<Entry>, age: Age) -> Told {
     // Also without an address: the permit may stand no longer.
     if let Err(refusal) = permit.judge(&content.addresses) {
         return Told::Refused(refusal);
+    }
+    if screen.is_some_and(|screen| screen(content.seen()) == Screened::Withheld) {
+        return Told::Withheld;
     }
     let ech = if permit.strips_ech() { Ech::Strip } else { Ech::Keep };
     let body = Body::new(entry, ech, age);

@@ -16,7 +16,7 @@ use domain::base::iana::Rtype;
 use domain::base::name::{Label, ParsedName, ToName};
 use domain::base::rdata::ComposeRecordData;
 use domain::base::{Message, ParsedRecord};
-use domain::rdata::{AllRecordData, Cname, Dname, Https, Soa, Svcb};
+use domain::rdata::{AllRecordData, Cname, Dname, Https, Ns, Soa, Svcb};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -67,7 +67,8 @@ pub(crate) fn read(message: &[u8], key: &Key) -> Result<Reading, Failure> {
         Found::Records => Authority::None,
         Found::Nothing => walk.authority(message)?,
     };
-    walk.finish(rcode, found, authority)
+    let servers = walk.servers(message);
+    walk.finish(rcode, found, authority, servers)
 }
 
 /// A record of the class Internet.
@@ -118,6 +119,13 @@ fn name_of(name: &impl ToName) -> Result<QueryName, Failure> {
         return Ok(QueryName::ROOT);
     }
     QueryName::of_labels(labels.into_iter().map(Label::as_slice)).ok_or(Failure::Unacceptable)
+}
+
+/// The name servers that a message tells of.
+#[derive(Default)]
+struct Servers {
+    names: Vec<u8>,
+    addresses: Vec<IpAddr>,
 }
 
 /// The SOA of a negative answer.
@@ -295,7 +303,58 @@ impl<'k> Walk<'k> {
         Ok(Authority::None)
     }
 
-    fn finish(self, rcode: u8, found: Found, authority: Authority) -> Result<Reading, Failure> {
+    /// The name servers of zones on the way, as far as the message tells: for filters alone, never
+    /// told to anybody. What cannot be read of them is passed over, since nothing depends on its
+    /// being there.
+    fn servers(&self, message: &Message<[u8]>) -> Servers {
+        let mut servers = Servers::default();
+        let mut known: Vec<QueryName> = Vec::new();
+        let Ok(section) = message.authority() else { return servers };
+        for parsed in section.take(RECORDS).map_while(Result::ok) {
+            if parsed.rtype() != Rtype::NS || parsed.class().to_int() != CLASS_IN {
+                continue;
+            }
+            let Ok(zone) = name_of(&parsed.owner()) else { continue };
+            let names = std::iter::once(&self.key.name).chain(&self.chain);
+            if !names.into_iter().any(|name| name.below(&zone).is_some()) {
+                continue;
+            }
+            let data = parsed.to_record::<Ns<ParsedName<&[u8]>>>().ok().flatten();
+            let Some(name) = data.and_then(|record| name_of(record.data().nsdname()).ok()) else {
+                continue;
+            };
+            if known.len() < SERVERS && !known.contains(&name) {
+                servers.names.extend(name.as_wire());
+                known.push(name);
+            }
+        }
+        if known.is_empty() {
+            return servers;
+        }
+        let Ok(section) = message.additional() else { return servers };
+        for parsed in section.take(RECORDS).map_while(Result::ok) {
+            let wanted = parsed.class().to_int() == CLASS_IN
+                && servers.addresses.len() < SERVERS * 2
+                && name_of(&parsed.owner()).is_ok_and(|owner| known.contains(&owner));
+            if !wanted {
+                continue;
+            }
+            if let Ok(Some(four)) = parsed.to_record::<domain::rdata::A>() {
+                servers.addresses.push(four.data().addr().into());
+            } else if let Ok(Some(six)) = parsed.to_record::<domain::rdata::Aaaa>() {
+                servers.addresses.push(six.data().addr().into());
+            }
+        }
+        servers
+    }
+
+    fn finish(
+        self,
+        rcode: u8,
+        found: Found,
+        authority: Authority,
+        servers: Servers,
+    ) -> Result<Reading, Failure> {
         let seconds = |seconds: u32| Some(Duration::from_secs(seconds.into()));
         let (ttl, authorities) = match (found, authority) {
             (Found::Records, _) => (seconds(self.ttl), 0),
@@ -312,6 +371,8 @@ impl<'k> Walk<'k> {
             with_ech: self.with_ech.map(image),
             addresses: self.addresses.into(),
             chain: self.chain.into(),
+            servers: servers.names.into(),
+            server_addresses: servers.addresses.into(),
         };
         Ok(Reading { content, ttl, found })
     }
@@ -334,3 +395,5 @@ const NXDOMAIN: u8 = 3;
 const CHAIN: usize = 16;
 /// LIMIT: records of one section.
 const RECORDS: usize = 512;
+/// LIMIT: name servers that are kept.
+const SERVERS: usize = 16;

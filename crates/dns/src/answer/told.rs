@@ -17,6 +17,8 @@ pub enum Told {
     Body(Body),
     /// The answer holds what this client may not be told (`ssrf.address`, `ssrf.rebind`).
     Refused(Refusal),
+    /// It was looked at and is withheld: who withholds it knows what to say instead.
+    Withheld,
     /// No upstream gave a usable answer: SERVFAIL.
     Failed(Failure),
 }

@@ -3,6 +3,7 @@
 
 use crate::body::Head;
 use crate::forward::{Failure, Key};
+use crate::rpz::Seen;
 use backstop_model::name::{QueryName, QueryType};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +49,22 @@ pub(crate) struct Content {
     pub(crate) addresses: Box<[IpAddr]>,
     /// The names that the question's name leads to, in order.
     pub(crate) chain: Box<[QueryName]>,
+    /// Name servers that it names for names of the chain, in wire octets one behind the other.
+    pub(crate) servers: Box<[u8]>,
+    /// Their addresses, where it gives them.
+    pub(crate) server_addresses: Box<[IpAddr]>,
+}
+
+impl Content {
+    /// What filters look at.
+    pub(crate) fn seen(&self) -> Seen<'_> {
+        Seen {
+            chain: &self.chain,
+            addresses: &self.addresses,
+            servers: &self.servers,
+            server_addresses: &self.server_addresses,
+        }
+    }
 }
 
 /// How old an answer is.
@@ -88,8 +105,14 @@ impl Entry {
     pub(crate) fn failed(key: &Key, failure: Failure, now: Instant, lasts: Duration) -> Self {
         let head = Head { rcode: SERVFAIL, answers: 0, authorities: 0 };
         let image = Image { head, octets: Box::default(), ttl_at: Box::default() };
-        let content =
-            Content { image, with_ech: None, addresses: Box::default(), chain: Box::default() };
+        let content = Content {
+            image,
+            with_ech: None,
+            addresses: Box::default(),
+            chain: Box::default(),
+            servers: Box::default(),
+            server_addresses: Box::default(),
+        };
         let answer = Self::new(key, content, now, lasts, Duration::ZERO);
         Self { failure: Some(failure), ..answer }
     }
@@ -159,6 +182,8 @@ impl Entry {
             + self.content.with_ech.as_ref().map_or(0, image)
             + size_of_val(&*self.content.addresses)
             + size_of_val(&*self.content.chain)
+            + self.content.servers.len()
+            + size_of_val(&*self.content.server_addresses)
     }
 }
 

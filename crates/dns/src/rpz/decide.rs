@@ -116,8 +116,8 @@ pub struct Seen<'a> {
     pub chain: &'a [QueryName],
     /// The addresses that are answered.
     pub addresses: &'a [IpAddr],
-    /// The name servers that the answer names.
-    pub servers: &'a [QueryName],
+    /// The name servers that the answer names: wire octets, one name behind the other.
+    pub servers: &'a [u8],
     /// And their addresses, where it gives them.
     pub server_addresses: &'a [IpAddr],
 }
@@ -181,9 +181,14 @@ impl Rules {
             of_alias
                 .or_else(|| by_address(&zone.addresses, Kind::Ip, seen.addresses))
                 .or_else(|| {
-                    let servers = seen.servers.iter();
+                    let mut rest = seen.servers;
+                    let servers = std::iter::from_fn(|| {
+                        let (name, used) = QueryName::read(rest)?;
+                        rest = rest.get(used..)?;
+                        Some(name)
+                    });
                     let found =
-                        servers.filter_map(|name| by_name(&zone.nsdnames, Kind::Nsdname, name));
+                        servers.filter_map(|name| by_name(&zone.nsdnames, Kind::Nsdname, &name));
                     // §5.5: the exact one, then the longest, then the first in order.
                     found.max_by_key(|(_, _, what)| match what {
                         What::Name(Reach::Exact, base) => (1, base.len(), std::cmp::Reverse(*base)),

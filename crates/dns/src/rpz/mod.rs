@@ -7,7 +7,7 @@
 //!  question, answer ─▶ decide (precedence over all zones) ─▶ filter (what comes of it)
 //! ```
 //! Reading order: `action`, `table`, `prefixes`, `trigger`, `entries`, `zone`, `trap`, `decide`,
-//! `builtin`, `filter`. Must not know sockets or policy.
+//! `builtin`, `filter`, `replace`. Must not know sockets or policy.
 //!
 //! Source: draft-vixie-dnsop-dns-rpz-00.
 
@@ -17,6 +17,7 @@ mod decide;
 mod entries;
 mod filter;
 mod prefixes;
+mod replace;
 mod table;
 mod trap;
 mod trigger;
@@ -26,5 +27,6 @@ pub use action::{Action, Local, Override};
 pub use builtin::doh_endpoints;
 pub use decide::{Effect, Hit, Rules, Seen};
 pub use filter::{Declared, Figures, Filter};
+pub(crate) use replace::{Chosen, alias, behind};
 pub use trigger::Kind;
 pub use zone::{Diagnostic, Terms, Zone};

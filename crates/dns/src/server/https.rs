@@ -141,8 +141,13 @@ impl<S: Service> Web<S> {
         let mut out = Vec::new();
         match door.house.turn(&message, self.known.as_ref(), from, *by, &mut out) {
             Turn::Silence => return refused(StatusCode::BAD_REQUEST),
+            Turn::Unanswered => out.clear(),
             Turn::Answer => {}
             Turn::Wait(wait) => out = Wait::answer(*wait, &door.house.service).await,
+        }
+        // HTTP has no silence: a question that is dropped has no DNS message for an answer.
+        if out.is_empty() {
+            return refused(StatusCode::FORBIDDEN);
         }
         let keep = match least_ttl(&out) {
             Some(seconds) => format!("private, max-age={seconds}"),

@@ -82,7 +82,7 @@ pub(super) async fn run<S: Service>(
         let house = Arc::clone(&house);
         waiting.spawn(async move {
             let octets = job.wait.answer(&house.service).await;
-            if !job.to.send(&octets) {
+            if !octets.is_empty() && !job.to.send(&octets) {
                 house.stats.unsent.add(1);
             }
             source

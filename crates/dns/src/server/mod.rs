@@ -110,6 +110,10 @@ pub enum Why {
     Refused(Refusal),
     /// An Extended DNS Error (RFC 8914) of this code says it.
     Noted(u16),
+    /// It is given by TCP alone: the header says that it is cut short.
+    CutShort,
+    /// There is none: nothing is sent. The refusal is on record all the same.
+    Silence,
 }
 
 /// What came of a question without waiting.

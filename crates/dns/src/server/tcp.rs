@@ -64,6 +64,7 @@ impl<S: Service> Conversation<S> {
             };
             match house.turn(&message, known.as_ref(), from, self.by, &mut out) {
                 Turn::Silence => return Ok(()),
+                Turn::Unanswered => {}
                 Turn::Answer => write(&mut to, &out, config.patience).await?,
                 Turn::Wait(wait) => {
                     let house = Arc::clone(house);

@@ -9,6 +9,7 @@ use crate::wire::Rcode;
 use crate::wire::answer::{self, Extended, Finish, Limit};
 use crate::wire::cookie::Cookies;
 use crate::wire::front::{self, Proxied, proxied};
+pub(super) use crate::wire::query::By;
 use crate::wire::query::{self, Manner, Query, Unfit};
 use backstop_model::addr::Cidr;
 use backstop_model::time::Timestamp;
@@ -56,23 +57,14 @@ pub(super) enum Peer {
     Other,
 }
 
-/// By what it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
-    Datagram,
-    Stream,
-    /// A stream under TLS.
-    Sealed,
-    /// HTTP, which has time limits of its own.
-    Web,
-}
-
 /// What became of a message.
 pub(super) enum Turn<S: Service> {
     /// `out` holds the answer.
     Answer,
-    /// No answer.
+    /// No answer to a message that is worth none: whoever sends such is no client.
     Silence,
+    /// No answer to this question; others of the same client are answered.
+    Unanswered,
     /// It waits.
     Wait(Box<Wait<S>>),
 }
@@ -145,7 +137,7 @@ impl<S: Service> House<S> {
         out: &mut Vec<u8>,
     ) -> Turn<S> {
         let query = match query::read(message) {
-            Ok(query) => query,
+            Ok(query) => Query { by, ..query },
             Err(unfit) => {
                 self.stats.unfit.add(1);
                 let Unfit::Answer(rcode, manner) = unfit else { return Turn::Silence };
@@ -188,7 +180,7 @@ impl<S: Service> House<S> {
                         terms
                     };
                 reply.close(out, &manner, terms);
-                Turn::Answer
+                if out.is_empty() { Turn::Unanswered } else { Turn::Answer }
             }
             Now::Later(waiting) => {
                 self.stats.waited.add(1);
@@ -275,7 +267,7 @@ impl<S: Service> House<S> {
 }
 
 impl<S: Service> Wait<S> {
-    /// Waits, and gives the whole answer.
+    /// Waits, and gives the whole answer; an empty one is not sent.
     pub(super) async fn answer(self, service: &S) -> Vec<u8> {
         let Self { client, waiting, query, terms, source: _, out } = self;
         let manner = query.manner;
@@ -296,11 +288,20 @@ impl<S: Service> Wait<S> {
 impl Reply {
     fn close(&self, out: &mut Vec<u8>, manner: &Manner, terms: Terms) {
         let error = match &self.why {
-            Why::Answered => None,
+            Why::Silence => {
+                out.clear();
+                return;
+            }
+            Why::Answered | Why::CutShort => None,
             Why::Refused(refusal) => Some(refusal::error(refusal)),
             Why::Noted(code) => Some(Extended { code: *code, words: ["", ""] }),
         };
         close(out, manner, self.head, error, terms);
+        if matches!(self.why, Why::CutShort)
+            && let Some(flags) = out.get_mut(2)
+        {
+            *flags |= TC;
+        }
     }
 }
 
@@ -319,5 +320,7 @@ const fn bare(rcode: Rcode) -> Head {
     Head { rcode: rcode.number(), answers: 0, authorities: 0 }
 }
 
+/// The bit "cut short" in the header's third octet.
+const TC: u8 = 0x02;
 /// Extended DNS Error "Prohibited": the client is not served here.
 const PROHIBITED: u16 = 18;

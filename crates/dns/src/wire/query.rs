@@ -19,6 +19,22 @@ pub struct Query {
     pub class: u16,
     /// What the answer's header and OPT depend on.
     pub manner: Manner,
+    /// By what it came; who read it from a socket says so.
+    pub by: By,
+}
+
+/// By what a query came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum By {
+    /// A datagram, whose source anyone may have written.
+    #[default]
+    Datagram,
+    /// A stream.
+    Stream,
+    /// A stream under TLS.
+    Sealed,
+    /// HTTP, which has time limits of its own.
+    Web,
 }
 
 /// How a query was asked.
@@ -126,7 +142,7 @@ pub fn read(message: &[u8]) -> Result<Query, Unfit> {
         let code = if learns { Rcode::NoError } else { Rcode::FormErr };
         return Err(Unfit::Answer(code, manner));
     };
-    Ok(Query { name, qtype, class, manner })
+    Ok(Query { name, qtype, class, manner, by: By::default() })
 }
 
 /// One OPT record and nothing else (a TSIG or SIG(0) has no key here that it could be signed with);

@@ -64,7 +64,13 @@ pub(super) async fn pin(
 }
 
 fn unresolved(fault: ResolveFault) -> DialFault {
-    DialFault::new(Control::UpstreamReach, fault.to_string())
+    let control = match fault {
+        ResolveFault::Filtered(..) => Control::DnsRpz,
+        ResolveFault::NoAddress(_) | ResolveFault::TimedOut(_) | ResolveFault::Failed(..) => {
+            Control::UpstreamReach
+        }
+    };
+    DialFault::new(control, fault.to_string())
 }
 
 /// Judges an address that stands in the request itself.

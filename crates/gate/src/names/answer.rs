@@ -59,9 +59,9 @@ pub enum Route {
 /// The proof that a name may be asked, and that this is on record.
 #[must_use]
 pub struct NamePermit {
-    gate: Arc<Inner>,
-    client: NameClient,
-    entry: Arc<Entry>,
+    pub(super) gate: Arc<Inner>,
+    pub(super) client: NameClient,
+    pub(super) entry: Arc<Entry>,
     qtype: QueryType,
 }
 
@@ -171,14 +171,17 @@ impl NamePermit {
         }
     }
 
-    fn name(&self) -> QueryName {
+    pub(super) fn name(&self) -> QueryName {
         // It was taken from a name, so it is one.
         QueryName::parse(&self.entry.name).unwrap_or(QueryName::ROOT)
     }
-    fn refuse(&self, fault: Faulted) -> Result<(), Refusal> {
+    pub(super) fn question<'n>(&self, name: &'n QueryName) -> Question<'n> {
+        Question { name, qtype: self.qtype, class: CLASS_IN }
+    }
+    pub(super) fn refuse(&self, fault: Faulted) -> Result<(), Refusal> {
         let receipt = Some(self.entry.receipt.clone());
         let name = self.name();
-        let question = Question { name: &name, qtype: self.qtype, class: CLASS_IN };
+        let question = self.question(&name);
         Err(self.gate.name_refusal(&self.entry.session, &question, fault, receipt))
     }
 }

@@ -27,8 +27,8 @@ use std::sync::atomic::Ordering;
 const ROUNDS: usize = 4;
 
 /// What was decided, and under what.
-struct Judged {
-    decision: NameDecision,
+pub(super) struct Judged {
+    pub(super) decision: NameDecision,
     policy: Arc<Policy>,
     changes: u64,
     /// In microseconds; `i64::MAX` for never.
@@ -240,7 +240,7 @@ impl Inner {
         decision.told == NameTold::Ask && decision.row == entry.row && decision.terms == entry.terms
     }
 
-    fn judge_name(
+    pub(super) fn judge_name(
         &self,
         client: &NameClient,
         session: &Session,
@@ -320,7 +320,7 @@ impl Inner {
     }
 
     /// Alerts for what passed and would have been refused, or was flagged.
-    fn flag_name(
+    pub(super) fn flag_name(
         &self,
         session: &Session,
         question: &Question<'_>,

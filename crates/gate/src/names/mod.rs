@@ -5,6 +5,7 @@
 //!  table     what is on record: one row for each session, name and minute
 //!  client    one host that asks         book   what it was told, what it has asked
 //!  signs     names that carry data, budgets
+//!  filtered  what response policy zones say of a permitted name
 //!  ask       question ─▶ decide ─▶ on record ─▶ answer (permit: addresses, chain, pins)
 //! ```
 //! INVARIANT: a permit exists only after its counter row is committed, and policy is asked for
@@ -15,6 +16,7 @@ mod answer;
 mod ask;
 mod book;
 mod client;
+mod filtered;
 mod identity;
 mod signs;
 mod table;

@@ -30,7 +30,7 @@ fn decide(rules: &Rules, asked: &str, chain: &str, addresses: &str, servers: &st
     let seen = Seen {
         chain: &names,
         addresses: &addresses,
-        servers: &server_names,
+        servers: &server_names.iter().flat_map(|name| name.as_wire().to_vec()).collect::<Vec<u8>>(),
         server_addresses: &server_addresses,
     };
     let hit = match rules.of_question(source, &name(asked), &mut would) {

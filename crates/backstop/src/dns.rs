@@ -6,6 +6,7 @@ use backstop_dns::answer::{Answers, Limits};
 use backstop_dns::cache;
 use backstop_dns::forward::{Config as Forwarding, Forwarder, Upstream, Zone};
 use backstop_dns::resolve::{PinConfig, Resolver};
+use backstop_dns::rpz::Filter;
 use backstop_dns::server::{self, Server};
 use backstop_dns::service::{Names, Row};
 use backstop_gate::names::{NameIdentity, NameSkill};
@@ -39,6 +40,10 @@ pub(crate) struct Settings {
     pub(crate) trusted_peers: Vec<Cidr>,
     /// Zones with an upstream of their own.
     pub(crate) zones: Vec<(HostName, String)>,
+    /// Response policy zones, in order.
+    pub(crate) rpz: Vec<crate::rpz::Feed>,
+    /// What becomes of public resolvers over HTTPS.
+    pub(crate) doh_endpoints: crate::rpz::DohEndpoints,
     /// Octets of distinct names that are flagged.
     pub(crate) flag: ByteCount,
     /// Octets that close a wildcard row.
@@ -178,6 +183,9 @@ pub(crate) fn answers(
     }
     if settings.upstreams.is_empty() && settings.zones.is_empty() {
         if !settings.listens() {
+            if !settings.rpz.is_empty() {
+                bail!("`dns.rpz` is set and `dns.upstreams` is not: no question would meet it");
+            }
             return Ok(None);
         }
         bail!("`dns.listen` is set and `dns.upstreams` is not: nobody could be asked");
@@ -202,8 +210,9 @@ pub(crate) fn answers(
 }
 
 /// The look-ups of the other planes, by the same upstreams and cache.
-pub(crate) fn resolver(answers: &Arc<Answers>) -> Arc<dyn Resolve> {
-    Arc::new(Resolver::new(Arc::clone(answers), PinConfig::default()))
+pub(crate) fn resolver(answers: &Arc<Answers>, filter: &Arc<Filter>) -> Arc<dyn Resolve> {
+    let resolver = Resolver::new(Arc::clone(answers), PinConfig::default());
+    Arc::new(resolver.filtered(Some(Arc::clone(filter))))
 }
 
 /// Binds the listeners, with a standing session for each client.
@@ -214,6 +223,7 @@ pub(crate) async fn server(
     settings: &Settings,
     gate: &Gate,
     answers: Arc<Answers>,
+    filter: Arc<Filter>,
 ) -> Result<Server<Names>> {
     let mut rows = Vec::with_capacity(settings.clients.len());
     let mut all_named = Vec::new();
@@ -227,7 +237,8 @@ pub(crate) async fn server(
             None => rows.push(Row { listen: client.listen, from: client.from, session }),
         }
     }
-    let names = Names::new(gate.clone(), answers, rows).with_named(all_named);
+    let names =
+        Names::new(gate.clone(), answers, rows).with_named(all_named).filtered(Some(filter));
     let config = server::Config {
         listen: settings.listen.clone(),
         tls: settings.tls.clone(),

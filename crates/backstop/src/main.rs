@@ -19,6 +19,7 @@ mod hardening;
 mod inspect;
 mod policies;
 mod printer;
+mod rpz;
 mod run;
 mod tasks;
 

@@ -7,6 +7,7 @@ use crate::config::typed::Bound;
 use crate::detection::Detection;
 use crate::dns::{self, LateResolver};
 use crate::policies::{Keeper, record};
+use crate::rpz;
 use crate::tasks::Tasks;
 use anyhow::{Context, Result, bail};
 use backstop_api::Api;
@@ -51,6 +52,7 @@ pub(crate) struct Running {
     gate: Gate,
     ledger: Ledger,
     keeper: Option<Keeper>,
+    zones: Option<rpz::Keeper>,
     /// The proxies: they stop first, and may take as long as `drain`.
     doors: Tasks,
     /// What governs the proxies' live tunnels until the last of them has ended.
@@ -125,6 +127,7 @@ impl Running {
             gate,
             ledger,
             keeper: Some(keeper),
+            zones: None,
             doors,
             rooms,
             proxies: Vec::new(),
@@ -146,13 +149,18 @@ impl Running {
         let Some(answers) = dns::answers(&config.dns, &self.gate, &trust(config))? else {
             return Ok(());
         };
+        let zones = tokio::task::block_in_place(|| {
+            rpz::Keeper::open(&config.dns.rpz, config.dns.doh_endpoints, &config.state, &OsRandom)
+        })?;
+        let filter = zones.filter();
+        self.zones = Some(zones);
         if look_ups == LookUps::Upstreams {
-            resolver.settle(dns::resolver(&answers));
+            resolver.settle(dns::resolver(&answers, &filter));
         }
         if !config.dns.listens() {
             return Ok(());
         }
-        let server = dns::server(&config.dns, &self.gate, answers).await?;
+        let server = dns::server(&config.dns, &self.gate, answers, filter).await?;
         let secured = server.tls_addresses().iter().chain(server.https_addresses());
         for address in server.addresses().iter().chain(secured) {
             self.gate.listeners().add(*address);
@@ -214,12 +222,22 @@ impl Running {
         Ok(())
     }
 
-    /// Watches the policy files from now on.
+    /// Watches the policy files, and the response policy zones, from now on.
     pub(crate) fn watch_policies(&mut self, config: &Config) {
         if let Some(keeper) = self.keeper.take() {
             let stop = self.rooms.stop();
             self.rooms
                 .start("policies", keeper.run(config.policy.clone(), config.policy_poll, stop));
+        }
+        if let Some(zones) = self.zones.take() {
+            let around = rpz::Around {
+                gate: self.gate.clone(),
+                ledger: self.ledger.clone(),
+                clock: Arc::new(SystemClock),
+                random: Arc::new(OsRandom),
+            };
+            let stop = self.rooms.stop();
+            self.rooms.start("rpz", zones.run(around, config.policy_poll, stop));
         }
     }
 

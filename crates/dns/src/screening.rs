@@ -40,6 +40,9 @@ pub(crate) fn question(filter: &Filter, asked: Asked<'_>, out: &mut Vec<u8>) -> 
     let Asked { permit, query, source } = asked;
     let declared =
         if permit.is_declared_by_name() { Declared::ByName } else { Declared::Otherwise };
+    if filter.is_idle(declared) {
+        return Screened::Pass;
+    }
     let mut would = |hit: &Hit<'_>| note(permit, hit);
     filter
         .question(Some(source), &query.name, declared, &mut would, |hit| apply(&hit, asked, out))

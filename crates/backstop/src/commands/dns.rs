@@ -7,7 +7,9 @@ use crate::cli::{ExplainName, Format};
 use crate::config::Config;
 use crate::printer::Paint;
 use anyhow::{Result, anyhow};
+use backstop_dns::rpz::{Declared, Effect, Filter, Hit};
 use backstop_gate::{Clock as _, SystemClock};
+use backstop_model::control::Control;
 use backstop_model::id::{RoleName, SkillId, TenantName};
 use backstop_model::name::{CLASS_IN, NameScope, QueryName, QueryType};
 use backstop_model::standing::{Standing, Subject};
@@ -34,6 +36,8 @@ pub(crate) fn explain(config: &Config, asked: &ExplainName, format: Format) -> R
     if tenants.is_empty() {
         return Err(usage(anyhow!("the policy has no tenant")));
     }
+    let dns = &config.dns;
+    let filter = crate::rpz::look(&dns.rpz, dns.doh_endpoints, (0, 0)).map_err(usage)?;
     let mut out = std::io::stdout().lock();
     let mut allowed = false;
     let mut documents = Vec::new();
@@ -50,10 +54,14 @@ pub(crate) fn explain(config: &Config, asked: &ExplainName, format: Format) -> R
         let standing = Standing::default();
         let now = SystemClock.now();
         let decision = decide_name(&policy, &subject, scope, &standing, question, &[], now);
-        allowed |= matches!(decision.told, NameTold::Ask | NameTold::Nothing);
+        let zones = zones(&filter, &name, &decision);
+        let stopped = zones.last().is_some_and(|zone| zone.counts && zone.refuses);
+        allowed |= matches!(decision.told, NameTold::Ask | NameTold::Nothing) && !stopped;
         match format {
-            Format::Json => documents.push(to_json(&name, qtype, &tenant, &decision)),
-            Format::Text => print(&mut out, &name, qtype, &tenant, &decision)?,
+            Format::Json => {
+                documents.push(to_json(&name, qtype, &tenant, &decision, &zones));
+            }
+            Format::Text => print(&mut out, &name, qtype, &tenant, &decision, &zones)?,
         }
     }
     if format == Format::Json {
@@ -68,6 +76,46 @@ fn acting(policy: &Policy, asked: &ExplainName) -> Result<Option<SkillId>> {
     let (name, version) = skill(policy, text)?;
     let found = version.as_ref().and_then(|version| policy.skill(&name, version));
     found.cloned().map(Some).ok_or_else(|| anyhow!("the skill `{text}` is not loaded"))
+}
+
+/// What a response policy zone says of a name that policy permits.
+struct ZoneSays {
+    evidence: String,
+    /// The zone is not `disabled`.
+    counts: bool,
+    refuses: bool,
+    answer: &'static str,
+}
+
+/// Those that would say something of the question; who asks and what is answered is not known here.
+fn zones(filter: &Filter, name: &QueryName, decision: &NameDecision) -> Vec<ZoneSays> {
+    if decision.told != NameTold::Ask {
+        return Vec::new();
+    }
+    let declared = match decision.row {
+        NameRow::Exact => Declared::ByName,
+        NameRow::Wildcard(_) | NameRow::SearchSuffix | NameRow::Cluster | NameRow::None => {
+            Declared::Otherwise
+        }
+    };
+    let says = |hit: &Hit<'_>, counts| ZoneSays {
+        evidence: hit.evidence(),
+        counts,
+        refuses: !matches!(hit.effect, Effect::Passthru | Effect::TcpOnly),
+        answer: match hit.effect {
+            Effect::Nxdomain => "NXDOMAIN",
+            Effect::Nodata => "empty answer (NODATA)",
+            Effect::Passthru | Effect::TcpOnly => "asked upstream",
+            Effect::Drop => "no answer",
+            Effect::Local(_) => "answered by the zone's own records",
+            Effect::Alias(_) => "answered as another name, if policy permits that one",
+        },
+    };
+    let mut all = Vec::new();
+    let mut would = |hit: &Hit<'_>| all.push(says(hit, false));
+    let counts = filter.question(None, name, declared, &mut would, |hit| says(&hit, true));
+    all.extend(counts);
+    all
 }
 
 /// What a client would get.
@@ -90,12 +138,14 @@ fn row(row: &NameRow) -> String {
     }
 }
 
-/// `[{name, type, tenant, answer, verdict, row, types, controls: [{id, answer, reason}]}]`.
+/// `[{name, type, tenant, answer, verdict, row, types, controls: [{id, answer, reason}],
+/// zones: [{evidence, counts}]}]`.
 fn to_json(
     name: &QueryName,
     qtype: QueryType,
     tenant: &TenantName,
     decision: &NameDecision,
+    zones: &[ZoneSays],
 ) -> Value {
     json!({
         "name": name.to_string(),
@@ -108,6 +158,9 @@ fn to_json(
         "controls": decision.reasons.iter().map(|reason| json!({
             "id": reason.control.as_str(), "answer": reason.ruling.as_str(), "reason": reason.text,
         })).collect::<Vec<_>>(),
+        "zones": zones.iter().map(|zone| json!({
+            "evidence": zone.evidence, "counts": zone.counts,
+        })).collect::<Vec<_>>(),
     })
 }
 
@@ -117,6 +170,7 @@ fn print(
     qtype: QueryType,
     tenant: &TenantName,
     decision: &NameDecision,
+    zones: &[ZoneSays],
 ) -> Result<()> {
     let paint = Paint::for_stdout();
     for reason in &decision.reasons {
@@ -129,9 +183,21 @@ fn print(
         };
         writeln!(out, "{answer} {:<20} {}", reason.control.as_str(), reason.text)?;
     }
-    let told = answer(decision.told);
+    for zone in zones {
+        let (word, tint): (_, fn(&Paint, &str) -> String) = match (zone.counts, zone.refuses) {
+            (false, _) => ("would", Paint::warn),
+            (true, true) => ("deny", Paint::bad),
+            (true, false) => ("pass", Paint::good),
+        };
+        let word = tint(&paint, &format!("{word:<10}"));
+        writeln!(out, "{word} {:<20} {}", Control::DnsRpz.as_str(), zone.evidence)?;
+    }
+    let stops = zones.last().filter(|zone| zone.counts && zone.refuses);
+    let stopped = stops.is_some();
+    let told = stops.map_or_else(|| answer(decision.told), |zone| zone.answer);
     let told = match decision.told {
-        NameTold::Ask | NameTold::Nothing => paint.good(told),
+        NameTold::Ask | NameTold::Nothing if !stopped => paint.good(told),
+        NameTold::Ask | NameTold::Nothing => paint.bad(told),
         NameTold::Empty | NameTold::Refused => paint.bad(told),
     };
     let row = row(&decision.row);

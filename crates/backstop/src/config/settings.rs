@@ -141,6 +141,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "",
         "zones with upstreams of their own (the cluster's DNS): `cluster.local=10.96.0.10`; several of one zone add up",
     ),
+    many(
+        "dns.rpz",
+        "",
+        "response policy zones, in order: `NAME=FILE`, behind it `policy=` (`given`, `disabled`, `passthru`, `drop`, `nxdomain`, `nodata`, `tcp-only`, `cname:NAME`) and `sinkhole=CIDR` for addresses of your own that its local data may name; read again when the file changes and on SIGHUP",
+    ),
+    one(
+        "dns.doh_endpoints",
+        "block",
+        "names of public resolvers over HTTPS, and canaries such as `use-application-dns.net`: `block` refuses them unless a row declares them letter by letter, `allow` leaves them to policy",
+    ),
     one(
         "dns.payload.flag",
         "512B",

@@ -148,6 +148,8 @@ impl Config {
                     Cidr::parse(text).map_err(|fault| fault.to_string())
                 })?,
                 zones: get.all("dns.zones", crate::dns::zone)?,
+                rpz: get.all("dns.rpz", crate::rpz::feed)?,
+                doh_endpoints: get.one("dns.doh_endpoints", crate::rpz::doh)?,
                 flag: get.one("dns.payload.flag", size)?,
                 block: get.one("dns.payload.block", size)?,
                 block_all: get.one("dns.payload.block_all", size)?,

@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, Guard};
 use backstop_model::name::QueryName;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The zones in force. Who asks takes what is there now; an exchange waits for nobody.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Filter {
     /// The built-in one: asked last, and not for names that are declared letter by letter.
     own: Rules,
     tally: Tally,
+    /// No zone of the operator's: what most questions find.
+    idle: AtomicBool,
 }
 
 /// What became of questions that a rule stood for.
@@ -31,11 +33,14 @@ impl Filter {
     /// With these zones.
     pub fn new(rules: Rules, own: Option<Zone>) -> Self {
         let own = Rules::new(own.into_iter().map(Arc::new).collect());
-        Self { rules: ArcSwap::from_pointee(rules), own, tally: Tally::default() }
+        let idle = AtomicBool::new(rules.is_empty());
+        Self { rules: ArcSwap::from_pointee(rules), own, tally: Tally::default(), idle }
     }
     /// Puts other zones in force: from the next question on.
     pub fn exchange(&self, rules: Rules) {
+        let idle = rules.is_empty();
         self.rules.store(Arc::new(rules));
+        self.idle.store(idle, Ordering::Release);
     }
     /// The zones in force.
     pub fn rules(&self) -> Guard<Arc<Rules>> {
@@ -44,6 +49,11 @@ impl Filter {
     /// The built-in zone.
     pub fn own(&self) -> &Rules {
         &self.own
+    }
+    /// Whether there is nothing to ask for a name that came by policy like this.
+    pub fn is_idle(&self, declared: Declared) -> bool {
+        let own = declared == Declared::Otherwise && !self.own.is_empty();
+        !own && self.idle.load(Ordering::Acquire)
     }
     /// What the zones did.
     pub fn figures(&self) -> Figures {

@@ -11,6 +11,7 @@
 mod clients;
 mod fronts;
 mod judged;
+mod rpz;
 mod sealed;
 mod server;
 mod signed;

@@ -4,6 +4,7 @@
 use backstop_dns::answer::{Answers, Limits};
 use backstop_dns::cache;
 use backstop_dns::forward::{self, Forwarder, Upstream};
+use backstop_dns::rpz::Filter;
 use backstop_dns::server::{Config, Stats, start};
 use backstop_dns::service::{Names, Row};
 use backstop_gate::names::{NameIdentity, NameSkill};
@@ -17,7 +18,7 @@ use backstop_model::attempt::Plane;
 use backstop_model::event::Fact;
 use backstop_model::id::{SkillName, SkillVersion, TenantName};
 use backstop_policy::{Library, LoadContext, Source};
-use backstop_testkit::nameserver::{NameServer, address, alias};
+use backstop_testkit::nameserver::{self, NameServer, address, alias};
 use domain::base::Message;
 use domain::base::iana::Rcode;
 use std::fmt::Write as _;
@@ -30,10 +31,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-struct House {
-    address: SocketAddr,
-    upstream: NameServer,
-    ledger: Ledger,
+pub(crate) struct House {
+    pub(crate) address: SocketAddr,
+    pub(crate) upstream: NameServer,
+    pub(crate) ledger: Ledger,
     policy: watch::Sender<Arc<backstop_policy::Policy>>,
     /// The same, as a reload gives it.
     again: Arc<backstop_policy::Policy>,
@@ -51,10 +52,43 @@ impl House {
     }
 
     async fn with(hosts: &[String], listening: Config) -> Self {
+        Self::built(hosts, listening, "", None).await
+    }
+
+    /// The same behind response policy zones; `spec` is put into the tenant's.
+    pub(crate) async fn filtered(
+        hosts: &[String],
+        spec: &str,
+        filter: Option<Arc<Filter>>,
+    ) -> Self {
+        Self::built(hosts, Config::default(), spec, filter).await
+    }
+
+    async fn built(
+        hosts: &[String],
+        listening: Config,
+        spec: &str,
+        filter: Option<Arc<Filter>>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let upstream = NameServer::start(|asked| {
             let reply = asked.reply();
+            let parent = asked.name.split_once('.').map_or("", |(_, parent)| parent);
             let answered = match asked.name.split('.').next() {
+                Some("served") => reply
+                    .answer(address(&asked.name, 60, GOOD))
+                    .authority(nameserver::record(
+                        parent,
+                        2,
+                        60,
+                        &nameserver::name("ns.evil.example"),
+                    ))
+                    .additional(address("ns.evil.example", 60, "203.0.113.53")),
+                Some("byaddress") => reply.answer(address(&asked.name, 60, "93.184.100.7")),
+                Some("twice") => reply
+                    .answer(alias(&asked.name, 60, "middle.example"))
+                    .answer(alias("middle.example", 60, "last.example"))
+                    .answer(address("last.example", 60, "93.184.100.9")),
                 Some("inside") => reply.answer(address(&asked.name, 60, "10.1.2.3")),
                 Some("chained") => reply
                     .answer(alias(&asked.name, 60, "elsewhere.example"))
@@ -70,7 +104,7 @@ impl House {
             writeln!(needs, "  - {host}").unwrap();
         }
         let text = format!(
-            "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: {{ name: research }}\nspec:\n  skills:\n  \
+            "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: {{ name: research }}\nspec:\n{spec}  skills:\n  \
              - {{ name: asks, version: 1.0.0 }}\n  egress:\n{rows}---\n\
              apiVersion: backstop.dev/v1alpha1\nkind: Skill\nmetadata: {{ name: asks-1.0.0 }}\nspec:\n  name: asks\n  \
              version: 1.0.0\n  egressRequirements:\n{needs}"
@@ -119,15 +153,15 @@ impl House {
         let rows = vec![Row { listen: None, from, session }];
         let listen = vec!["127.0.0.1:0".parse().unwrap()];
         let config = Config { listen, threads: 1, ..listening };
-        let server =
-            start(config, Names::new(gate, answers, rows), &SystemClock, &OsRandom).unwrap();
+        let names = Names::new(gate, answers, rows).filtered(filter);
+        let server = start(config, names, &SystemClock, &OsRandom).unwrap();
         let (address, stats) = (server.addresses()[0], server.stats());
         #[allow(clippy::disallowed_methods, reason = "a test has no task room")]
         tokio::spawn(server.run(stopped));
         Self { address, upstream, ledger, policy, again, stats, stop, _folder: folder }
     }
 
-    async fn ask(&self, message: &[u8]) -> Message<Vec<u8>> {
+    pub(crate) async fn ask(&self, message: &[u8]) -> Message<Vec<u8>> {
         self.ask_from("127.0.0.1", message).await
     }
 
@@ -143,7 +177,7 @@ impl House {
     }
 
     /// Names that the upstream was asked, each once.
-    fn leaked(&self) -> Vec<String> {
+    pub(crate) fn leaked(&self) -> Vec<String> {
         let mut names: Vec<String> =
             self.upstream.asked().into_iter().map(|asked| asked.name).collect();
         names.sort();
@@ -158,7 +192,7 @@ impl Drop for House {
     }
 }
 
-fn query(name: &str, qtype: u16, class: u16, flags: u16, dnssec_ok: bool) -> Vec<u8> {
+pub(crate) fn query(name: &str, qtype: u16, class: u16, flags: u16, dnssec_ok: bool) -> Vec<u8> {
     let [f0, f1] = flags.to_be_bytes();
     let mut message = vec![0xAB, 0xCD, f0, f1, 0, 1, 0, 0, 0, 0, 0, 1];
     for label in name.split('.').filter(|label| !label.is_empty()) {
@@ -176,7 +210,7 @@ fn plain(name: &str) -> Vec<u8> {
     query(name, 1, 1, 0x0100, false)
 }
 
-fn blocked(answer: &Message<Vec<u8>>) -> Option<String> {
+pub(crate) fn blocked(answer: &Message<Vec<u8>>) -> Option<String> {
     let opt = answer.opt()?;
     let error = opt.opt().iter::<domain::base::opt::ExtendedError<_>>().next()?.ok()?;
     assert_eq!(error.code().to_int(), 15);

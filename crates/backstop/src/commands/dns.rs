@@ -184,12 +184,12 @@ fn print(
         writeln!(out, "{answer} {:<20} {}", reason.control.as_str(), reason.text)?;
     }
     for zone in zones {
-        let (word, tint): (_, fn(&Paint, &str) -> String) = match (zone.counts, zone.refuses) {
+        let (word, tint): (_, fn(Paint, &str) -> String) = match (zone.counts, zone.refuses) {
             (false, _) => ("would", Paint::warn),
             (true, true) => ("deny", Paint::bad),
             (true, false) => ("pass", Paint::good),
         };
-        let word = tint(&paint, &format!("{word:<10}"));
+        let word = tint(paint, &format!("{word:<10}"));
         writeln!(out, "{word} {:<20} {}", Control::DnsRpz.as_str(), zone.evidence)?;
     }
     let stops = zones.last().filter(|zone| zone.counts && zone.refuses);

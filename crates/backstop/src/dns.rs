@@ -50,6 +50,16 @@ pub(crate) struct Settings {
     pub(crate) block: ByteCount,
     /// Octets that close all of them.
     pub(crate) block_all: ByteCount,
+    /// Octets of all clients of an entry together that close a wildcard row to them.
+    pub(crate) block_shared: ByteCount,
+    /// Octets of distinct answers that are flagged.
+    pub(crate) flag_answers: ByteCount,
+    /// Octets of distinct answers that close a wildcard row.
+    pub(crate) block_answers: ByteCount,
+    /// Questions repeated upstream, an octet each, that are flagged.
+    pub(crate) flag_repeats: ByteCount,
+    /// Questions repeated upstream that close a wildcard row.
+    pub(crate) block_repeats: ByteCount,
 }
 
 impl Settings {

@@ -411,6 +411,11 @@ fn gate_config(config: &Config, inspector: Inspector) -> backstop_gate::Config {
             flag: config.dns.flag,
             block: config.dns.block,
             block_all: config.dns.block_all,
+            block_shared: config.dns.block_shared,
+            flag_answers: config.dns.flag_answers,
+            block_answers: config.dns.block_answers,
+            flag_repeats: config.dns.flag_repeats,
+            block_repeats: config.dns.block_repeats,
             ..backstop_gate::names::NamesConfig::default()
         },
         flows: config.max_connections,

@@ -17,6 +17,9 @@ pub struct Tap {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Whose question went on under an id, and the id that it had.
+type Waiting = HashMap<u16, (SocketAddr, [u8; 2])>;
+
 /// What arrived, and what came back.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
@@ -56,7 +59,7 @@ impl Tap {
         let place = inside.local_addr().expect("an address");
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let stop: Arc<AtomicBool> = Arc::default();
-        let asked: Arc<Mutex<HashMap<u16, (SocketAddr, [u8; 2])>>> = Arc::default();
+        let asked: Arc<Mutex<Waiting>> = Arc::default();
         let (inside, outside) = (Arc::new(inside), Arc::new(outside));
         let in_way = {
             let (inside, outside) = (Arc::clone(&inside), Arc::clone(&outside));

@@ -162,6 +162,23 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "16KiB",
         "octets over all wildcard rows before all of them are closed to it for the day",
     ),
+    one(
+        "dns.payload.block_shared",
+        "256KiB",
+        "octets of distinct names that all clients of one entry of `dns.clients` together may ask under one wildcard row in a day before it is closed to all of them",
+    ),
+    one(
+        "dns.payload.flag_answers",
+        "16KiB",
+        "octets of distinct record data that one client may be told under one wildcard row in a day before it is flagged",
+    ),
+    one("dns.payload.block_answers", "64KiB", "and before that row is closed to it for the day"),
+    one(
+        "dns.payload.flag_repeats",
+        "16KiB",
+        "octets, one for each question repeated upstream, that one client may cause under one wildcard row in a day before it is flagged",
+    ),
+    one("dns.payload.block_repeats", "64KiB", "and before that row is closed to it for the day"),
     one("api.listen", "127.0.0.1:8480", "address of API and metrics (loopback only)"),
     one(
         "api.analyzer",

@@ -153,6 +153,11 @@ impl Config {
                 flag: get.one("dns.payload.flag", size)?,
                 block: get.one("dns.payload.block", size)?,
                 block_all: get.one("dns.payload.block_all", size)?,
+                block_shared: get.one("dns.payload.block_shared", size)?,
+                flag_answers: get.one("dns.payload.flag_answers", size)?,
+                block_answers: get.one("dns.payload.block_answers", size)?,
+                flag_repeats: get.one("dns.payload.flag_repeats", size)?,
+                block_repeats: get.one("dns.payload.block_repeats", size)?,
             },
             api_listen: get.one("api.listen", socket)?,
             api_analyzer: get.one("api.analyzer", |t| match t {

@@ -26,6 +26,7 @@ mod dns_around;
 mod dns_explain;
 mod dns_libc;
 mod dns_scene;
+mod dns_smuggle;
 mod dns_tunnels;
 mod documents;
 mod dumps;

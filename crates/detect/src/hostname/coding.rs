@@ -1,5 +1,5 @@
 //! How the labels of a name could be decoded. A guess about one name; what counts is how many
-//! names of one client read so. Next: `rate`.
+//! names of one client read so. Next: `mix`.
 //!
 //! Case is folded before: Base64 loses two bits of six in a name anyway, and upstream questions
 //! are sent in random case.

@@ -3,6 +3,7 @@
 //! ```text
 //!  shape   one name: longest label, entropy, strange octets, how it could be decoded
 //!  coding  hex, base32, base36, base64url, word lists
+//!  mix     symbols of many names together
 //!  rate    unique names of one registered domain within a minute
 //!  volume  octets of distinct names, in bounded memory
 //! ```
@@ -10,6 +11,7 @@
 //! follows from a sign. Next: `shape`.
 
 mod coding;
+mod mix;
 mod rate;
 mod shape;
 #[cfg(test)]
@@ -17,6 +19,7 @@ mod tests;
 mod volume;
 
 pub use coding::Coding;
+pub use mix::Mix;
 pub use rate::{RATE_NAMES, RATE_SPAN, UniqueRate};
 pub use shape::{ENTROPY_BITS, LABEL_LENGTH, Shape};
 pub use volume::DistinctVolume;

@@ -78,6 +78,33 @@ fn codes_are_read_and_names_are_not() {
 }
 
 #[test]
+fn names_of_random_symbols_are_told_together_from_hosts_that_people_name() {
+    let mix = |names: &[String]| {
+        let mut mix = Mix::default();
+        for text in names {
+            mix.add(name(text).labels());
+        }
+        mix.is_random()
+    };
+    for (alphabet, length, count) in
+        [(BASE36, 8, 15), (BASE36, 4, 35), (BASE32, 8, 25), (HEX, 8, 15), (HEX, 16, 12)]
+    {
+        let read = (0..200_u64).filter(|seed| {
+            let one = |n: u64| coded(seed * 1_000 + n + 1, length, alphabet);
+            mix(&(0..count).map(one).collect::<Vec<_>>())
+        });
+        let read = read.count();
+        assert!(read >= 180, "{length} of {}: {read} of 200", alphabet.len());
+    }
+    let hosts = |form: &dyn Fn(u64) -> String| (0..60).map(form).collect::<Vec<_>>();
+    assert!(!mix(&hosts(&|n| format!("server{n}.rack{}.prod", n % 7))));
+    assert!(!mix(&hosts(&|n| format!("n{n}"))));
+    assert!(!mix(&hosts(&|n| format!("edge-{n}.eu-west-{}", n % 3))));
+    assert!(!mix(&hosts(&|n| format!("{}.tile{}", ["a", "b", "c"][n as usize % 3], n))));
+    assert!(!mix(&hosts(&|n| format!("ec2-{}-{}-17-9.compute-1", n, n * 3))));
+}
+
+#[test]
 fn the_hundredth_unique_name_within_a_minute_is_the_one() {
     let mut rate = UniqueRate::default();
     let second = 1_000_000_i64;

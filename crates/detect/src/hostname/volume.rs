@@ -1,4 +1,4 @@
-//! How many octets of distinct names there were, in bounded memory: exactly for the first names,
+//! How many octets of distinct names, or of distinct data, there were, in bounded memory: exactly for the first names,
 //! by a sketch beyond. Next: the parent.
 //!
 //! The sketch keeps, for each of its registers, the least of the exponential variables that the
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 const EXACT: usize = 1_024;
 const REGISTERS: usize = 256;
 
-/// The octets of distinct names.
+/// The octets of distinct names or data.
 #[derive(Debug, Clone)]
 pub struct DistinctVolume {
     form: Form,
@@ -21,7 +21,7 @@ pub struct DistinctVolume {
 
 #[derive(Debug, Clone)]
 enum Form {
-    Exact { names: HashMap<u64, u8>, octets: u64 },
+    Exact { names: HashMap<u64, u16>, octets: u64 },
     Sketch { least: Box<[f64]>, octets: u64 },
 }
 
@@ -35,7 +35,7 @@ impl DistinctVolume {
     /// Adds a name by its keyed hash, and the octets that it could carry. Whether it was new; past
     /// the names that are counted exactly, whether it changed the estimate.
     pub fn add(&mut self, name: u64, octets: usize) -> bool {
-        let weight = u8::try_from(octets).unwrap_or(u8::MAX).max(1);
+        let weight = u16::try_from(octets).unwrap_or(u16::MAX).max(1);
         match &mut self.form {
             Form::Exact { names, octets } => {
                 if names.insert(name, weight).is_some() {
@@ -78,7 +78,7 @@ impl DistinctVolume {
 }
 
 /// Whether any register changed.
-fn draw(least: &mut [f64], name: u64, weight: u8) -> bool {
+fn draw(least: &mut [f64], name: u64, weight: u16) -> bool {
     let mut changed = false;
     let mut state = name;
     for register in least {

@@ -75,6 +75,13 @@ pub struct Answers {
 
 type Outcome = Result<Arc<Entry>, Failure>;
 
+/// Whether an answer is being fetched anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refresh {
+    NotYet,
+    Begun,
+}
+
 impl Answers {
     /// Asks by `forwarder`; look-ups run on `runtime`.
     pub fn new(
@@ -100,7 +107,9 @@ impl Answers {
         }
         let entry = self.cache.find(question.name, question.qtype, question.class)?;
         let Age::Fresh(left) = entry.age(now) else { return None };
-        self.refresh_in_time(&entry, left, reach(permit));
+        if self.refresh_in_time(&entry, left, reach(permit)) == Refresh::Begun {
+            permit.sent();
+        }
         Some(match entry.failure() {
             Some(failure) => Told::Failed(failure),
             None => judged(permit, entry, Age::Fresh(left), screen),
@@ -116,6 +125,8 @@ impl Answers {
         screen: Screen<'_>,
     ) -> Told {
         let key = Key { name: question.name.clone(), qtype: question.qtype, class: question.class };
+        // Who comes here found nothing in the cache a moment ago.
+        permit.sent();
         match self.look_up(key, reach(permit), Asker::Client(source)).await {
             Ok((entry, age)) => judged(permit, entry, age, screen),
             Err(failure) => Told::Failed(failure),
@@ -142,7 +153,7 @@ impl Answers {
             match (entry.age(now), entry.failure()) {
                 (Age::Fresh(_), Some(failure)) => return Err(failure),
                 (age @ Age::Fresh(left), None) => {
-                    self.refresh_in_time(&entry, left, reach);
+                    let _counted = self.refresh_in_time(&entry, left, reach);
                     return Ok((entry, age));
                 }
                 (Age::Stale, None) if entry.is_put_off(now) => return Ok((entry, Age::Stale)),
@@ -180,13 +191,20 @@ impl Answers {
     }
 
     /// Has an answer fetched anew while the present one still holds, once it is nearly over.
-    fn refresh_in_time(self: &Arc<Self>, entry: &Arc<Entry>, left: Duration, reach: Reach) {
-        if entry.failure().is_none()
-            && entry.should_refresh(left)
-            && self.start(&entry.key(), reach, Asker::Own).is_err()
-        {
-            entry.refresh_again();
+    fn refresh_in_time(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        left: Duration,
+        reach: Reach,
+    ) -> Refresh {
+        if entry.failure().is_some() || !entry.should_refresh(left) {
+            return Refresh::NotYet;
         }
+        if self.start(&entry.key(), reach, Asker::Own).is_err() {
+            entry.refresh_again();
+            return Refresh::NotYet;
+        }
+        Refresh::Begun
     }
 
     fn start(
@@ -295,6 +313,7 @@ fn judged(permit: &NamePermit, entry: Arc<Entry>, age: Age, screen: Screen<'_>) 
         permit.pin(body.addresses(), body.ttl());
     }
     permit.answered(body.len(), body.exists());
+    permit.told(body.records());
     Told::Body(body)
 }
 

@@ -77,6 +77,15 @@ impl Body {
     pub fn addresses(&self) -> &[IpAddr] {
         &self.entry.content().addresses
     }
+    /// The data of each record, those of the authority section included.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let image = self.image();
+        image.ttl_at.iter().filter_map(|at| {
+            let (_ttl, rest) = image.octets.get(usize::from(*at)..)?.split_first_chunk::<4>()?;
+            let (length, rest) = rest.split_first_chunk::<2>()?;
+            rest.get(..usize::from(u16::from_be_bytes(*length)))
+        })
+    }
     /// Copies the records to the beginning of `out`, each with the time that is left; `None` if
     /// there is no room. They belong behind a question for the same name (see `body`).
     pub fn write(&self, out: &mut [u8]) -> Option<usize> {

@@ -167,7 +167,25 @@ impl NamePermit {
             let row = book.row(base.as_str(), now);
             row.answers += 1;
             row.absent += u64::from(!exists);
-            row.answered = row.answered.saturating_add(octets);
+        }
+    }
+    /// Counts that an upstream is asked now, or again, because of this question: under a wildcard row
+    /// a name that is repeated says something by being repeated.
+    pub fn sent(&self) {
+        if let NameRow::Wildcard(base) = &self.entry.row {
+            let now = self.gate.now();
+            lock(&self.client.inner.book).row(base.as_str(), now).sent += 1;
+        }
+    }
+    /// Counts the data of each record that is told, under a wildcard row: what was told before adds
+    /// nothing.
+    pub fn told<'d>(&self, records: impl Iterator<Item = &'d [u8]>) {
+        let NameRow::Wildcard(base) = &self.entry.row else { return };
+        let now = self.gate.now();
+        let mut book = lock(&self.client.inner.book);
+        let row = book.row(base.as_str(), now);
+        for data in records {
+            row.told.add(self.gate.names.hash_octets(data), data.len());
         }
     }
 

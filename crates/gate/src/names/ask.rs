@@ -193,8 +193,10 @@ impl Inner {
     ) -> Vec<NameSign> {
         let NameRow::Wildcard(base) = row else { return Vec::new() };
         let hash = self.names.hash(question.name);
+        let shared = &client.standing().shared;
         let mut book = lock(&client.inner.book);
-        signs::of_wildcard(&self.config.names, &mut book, (base, question.name), hash, now)
+        let name = (base, question.name);
+        signs::of_wildcard(&self.config.names, &mut book, shared, name, hash, now)
     }
 
     /// Whether what was recorded still stands: same policy, and nothing that changed since says no.
@@ -319,7 +321,7 @@ impl Inner {
         }
     }
 
-    /// Alerts for what passed and would have been refused, or was flagged.
+    /// Alerts for what passed and would have been refused, or flags its client.
     pub(super) fn flag_name(
         &self,
         session: &Session,
@@ -328,7 +330,11 @@ impl Inner {
         receipt: &ReceiptId,
         now: Timestamp,
     ) {
-        for reason in reasons.iter().filter(|reason| reason.ruling == Ruling::WouldDeny) {
+        let told = reasons.iter().filter(|reason| {
+            let beside = reasons.iter().map(|reason| reason.control);
+            reason.ruling == Ruling::WouldDeny && signs::flags_client(reason.control, beside)
+        });
+        for reason in told {
             let subject = Some(&session.subject);
             let seen = Refused::new(subject, asked(question), reason.control, reason.text.clone());
             let alert = self.alerts.see(&seen, Outcome::Passed, receipt, now, || self.ten());

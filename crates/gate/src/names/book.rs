@@ -1,7 +1,7 @@
 //! What is kept of one client: the addresses it was told, and how much its names could carry.
 //! All of it is bounded. Next: `signs`.
 
-use backstop_detect::hostname::{DistinctVolume, UniqueRate};
+use backstop_detect::hostname::{DistinctVolume, Mix, UniqueRate};
 use backstop_model::time::Timestamp;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -63,12 +63,17 @@ pub(super) struct RowBook {
     pub(super) coded_octets: u64,
     /// How the last of them read.
     pub(super) coding: &'static str,
+    /// What their symbols look like together.
+    pub(super) mix: Mix,
     pub(super) queries: u64,
     /// Questions for types that carry text.
     pub(super) wide: u64,
     pub(super) answers: u64,
     pub(super) absent: u64,
-    pub(super) answered: u64,
+    /// What it was told: the data of distinct records.
+    pub(super) told: DistinctVolume,
+    /// Questions that an upstream was asked.
+    pub(super) sent: u64,
 }
 
 impl Book {

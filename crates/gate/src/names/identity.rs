@@ -5,6 +5,7 @@
 //! Next: `table`.
 
 use super::client::Clients;
+use super::payload::Shared;
 use super::table::Table;
 use crate::fault::Faulted;
 use crate::gate::Inner;
@@ -20,7 +21,7 @@ use backstop_model::name::NameScope;
 use backstop_model::standing::{Quarantined, Subject};
 use backstop_model::time::Timestamp;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A configured DNS client: a listener or a range of sources.
@@ -55,6 +56,8 @@ pub(super) struct Standing {
     pub(super) session: ArcSwap<Session>,
     pub(super) table: Table,
     pub(super) clients: Clients,
+    /// What all of them together have asked under wildcard rows.
+    pub(super) shared: Mutex<Shared>,
     renewing: tokio::sync::Mutex<()>,
 }
 
@@ -76,6 +79,7 @@ impl Standing {
             session: ArcSwap::from_pointee(session),
             table: Table::default(),
             clients: Clients::default(),
+            shared: Mutex::default(),
             renewing: tokio::sync::Mutex::default(),
         })
     }

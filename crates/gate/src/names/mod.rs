@@ -4,7 +4,7 @@
 //!  identity  who asks: the standing session of a configured client
 //!  table     what is on record: one row for each session, name and minute
 //!  client    one host that asks         book   what it was told, what it has asked
-//!  signs     names that carry data, budgets
+//!  signs     names that carry data        payload  budgets of a day
 //!  filtered  what response policy zones say of a permitted name
 //!  ask       question ─▶ decide ─▶ on record ─▶ answer (permit: addresses, chain, pins)
 //! ```
@@ -18,6 +18,7 @@ mod book;
 mod client;
 mod filtered;
 mod identity;
+mod payload;
 mod signs;
 mod table;
 
@@ -77,7 +78,10 @@ impl Names {
         new
     }
     fn hash(&self, name: &QueryName) -> u64 {
-        self.hasher.hash_one(name.as_wire())
+        self.hash_octets(name.as_wire())
+    }
+    fn hash_octets(&self, octets: &[u8]) -> u64 {
+        self.hasher.hash_one(octets)
     }
     fn standings(&self) -> Vec<Arc<Standing>> {
         let mut all: Vec<Arc<Standing>> = lock(&self.standings).values().cloned().collect();

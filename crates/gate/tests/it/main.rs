@@ -21,5 +21,6 @@ mod house;
 mod inspecting;
 mod living;
 mod naming;
+mod payload;
 mod recording;
 mod standing;

@@ -395,6 +395,36 @@ pub enum NameScope {
     Tenant,
 }
 
+/// What a policy says of one name, or of all below it, as a tree of names can hold it: the nearest
+/// rule counts, and where there is none a name is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameRule {
+    /// The name.
+    pub name: QueryName,
+    /// Itself, or what is below it.
+    pub part: NamePart,
+    /// Whether it may be asked for.
+    pub gate: NameGate,
+}
+
+/// Which names a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NamePart {
+    /// The name alone.
+    Itself,
+    /// All names below it, at any depth.
+    Below,
+}
+
+/// Whether a name may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NameGate {
+    /// It may.
+    Open,
+    /// It may not.
+    Closed,
+}
+
 /// What was seen in a name, or in the names of one client: never the octets themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameSign {

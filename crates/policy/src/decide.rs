@@ -15,7 +15,9 @@ mod name;
 mod volume;
 mod wire;
 
-pub use name::{NameAsked, NameDecision, NameRow, NameTerms, NameTold, decide_name};
+pub use name::{
+    NameAsked, NameDecision, NameRow, NameRules, NameTerms, NameTold, decide_name, name_rules,
+};
 
 use crate::policy::Policy;
 use backstop_model::addr::{AddressRules, judge_literal};

@@ -31,7 +31,8 @@ mod schema;
 mod yaml;
 
 pub use decide::{
-    NameAsked, NameDecision, NameRow, NameTerms, NameTold, decide, decide_name, decide_unparsable,
+    NameAsked, NameDecision, NameRow, NameRules, NameTerms, NameTold, decide, decide_name,
+    decide_unparsable, name_rules,
 };
 pub use diagnostic::{Diagnostic, Level, LoadContext, NamesModel, Source};
 pub use document::{CredentialSource, Names, OverCap};

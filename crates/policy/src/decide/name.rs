@@ -15,6 +15,10 @@
 //! NXDOMAIN for the answer to both.
 //! Next: `egress`.
 
+mod rules;
+
+pub use rules::{NameRules, name_rules};
+
 use super::{Reasons, quarantine};
 use crate::document::{HostPattern, NameEch, Row};
 use crate::policy::{Policy, TenantRules};

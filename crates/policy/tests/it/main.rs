@@ -15,6 +15,7 @@ mod desk;
 mod diagnostics;
 mod digests;
 mod dlp;
+mod name_rules;
 mod names;
 mod properties;
 mod reload;

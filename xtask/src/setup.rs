@@ -39,13 +39,19 @@ const TESTS: &[Package] = &[
     Package { program: "dns2tcpc", name: "dns2tcp", why: "a tunnel to test with" },
     Package { program: "musl-gcc", name: "musl-tools", why: "a client with musl to test with" },
     Package { program: "dnsperf", name: "dnsperf", why: "a DNS client to test with, and load" },
+    Package { program: "named", name: "bind9", why: "a resolver to load our zones into" },
+    Package { program: "unbound", name: "unbound", why: "a resolver to load our zones into" },
+    Package {
+        program: "pdns_recursor",
+        name: "pdns-recursor",
+        why: "a resolver to load our zones into",
+    },
+    Package { program: "kresd", name: "knot-resolver", why: "a resolver to load our zones into" },
     Package { program: "tinyproxy", name: "tinyproxy-bin", why: "an upstream proxy to test with" },
 ];
 
 const BENCHMARKS: &[Package] = &[
-    Package { program: "unbound", name: "unbound", why: "a resolver to compare with" },
     Package { program: "dnsdist", name: "dnsdist", why: "a resolver to compare with" },
-    Package { program: "pdns_recursor", name: "pdns-recursor", why: "a resolver to compare with" },
     Package { program: "squid", name: "squid", why: "a peer to compare with" },
     Package { program: "taskset", name: "util-linux", why: "processors for each side" },
 ];

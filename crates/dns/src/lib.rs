@@ -9,7 +9,9 @@
 //! ```
 //! Reading order: `wire` (sans-IO: what may be read, how answers are written), `refusal` (how a
 //! refusal looks on this wire), `body` (what stands between the server and what is behind it),
-//! `server`, `service` (policy first, for each question), `cache`, `forward`, `answer`, `resolve`.
+//! `server`, `service` (policy first, for each question), `cache`, `forward`, `answer`, `resolve`;
+//! besides these `export` (a policy's names for resolvers of others) and
+//! `transfer` (the same given to secondaries).
 //! This crate judges nothing: it asks the gate. It must not know its siblings, policy, ledger or
 //! detect, and it is no recursor: it asks the upstreams of the configuration and nobody else.
 
@@ -36,3 +38,7 @@ pub mod rpz;
 pub mod answer;
 
 pub mod resolve;
+
+pub mod export;
+
+pub mod transfer;

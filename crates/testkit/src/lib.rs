@@ -7,6 +7,7 @@
 //!  upstream   HTTP and TLS servers that record                     attacker counts what reaches it
 //!  nameserver a name server that lies on order          nsd      an honest one
 //!  pod        an agent's own network on one cable       tap      counts what reaches a name server
+//!  resolver   BIND, unbound, PowerDNS and Knot as others run them
 //!  load       tunnels, requests, slow clients, refusals            ca       certificates for TLS
 //!  bench      Backstop beside other proxies
 //!  kin        the same servers in processes of their own (`testkit …`)
@@ -36,6 +37,7 @@ pub mod message;
 pub mod nameserver;
 pub mod nsd;
 pub mod pod;
+pub mod resolver;
 mod serving;
 pub mod tap;
 pub mod upstream;

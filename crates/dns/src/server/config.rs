@@ -1,8 +1,10 @@
 //! What may be set of the listeners. Next: `stats`.
 
+use super::Aside;
 use super::tls::Files;
 use backstop_model::addr::Cidr;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How the listeners run.
@@ -34,6 +36,8 @@ pub struct Config {
     pub trusted: Vec<Cidr>,
     /// The secret under which cookies are made; drawn at the start if none is given.
     pub cookie_secret: Option<[u8; 16]>,
+    /// Who answers what is no question of a client, in this order.
+    pub asides: Vec<Arc<dyn Aside>>,
 }
 
 /// Listeners for DNS over TLS (RFC 7858).
@@ -74,6 +78,7 @@ impl Default for Config {
             idle: Duration::from_secs(10),
             trusted: Vec::new(),
             cookie_secret: None,
+            asides: Vec::new(),
         }
     }
 }

@@ -68,6 +68,7 @@ pub fn start<S: Service>(
     }
     let house = Arc::new(House {
         service,
+        asides: config.asides.clone(),
         cookies: Cookies::new(secret),
         proven: Proven::default(),
         stats: Arc::default(),

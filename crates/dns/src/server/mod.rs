@@ -36,6 +36,7 @@ pub use tls::{Files, TlsFault};
 use crate::body::Head;
 use crate::wire::query::Query;
 use backstop_model::refusal::Refusal;
+use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -73,6 +74,21 @@ pub trait Service: Send + Sync + 'static {
         out: Vec<u8>,
     ) -> impl Future<Output = (Reply, Vec<u8>)> + Send;
 }
+
+/// Answers what is no question of a client: signed requests of secondaries, and their notices.
+/// Asked only about messages that [`crate::wire::query::read`] does not take, so that it costs
+/// others nothing.
+pub trait Aside: fmt::Debug + Send + Sync + 'static {
+    /// The answer to a datagram; `None` if it is not for it.
+    fn datagram(&self, message: &[u8], source: SocketAddr) -> Option<Vec<u8>>;
+
+    /// The answers to a message over TCP, made one by one as they are sent; `None` if it is not
+    /// for it.
+    fn stream(&self, message: &[u8], source: SocketAddr) -> Option<Parts>;
+}
+
+/// Messages that are sent one behind the other.
+pub type Parts = Box<dyn Iterator<Item = Vec<u8>> + Send + Sync>;
 
 /// A client, and what its address is worth.
 #[derive(Debug, Clone)]

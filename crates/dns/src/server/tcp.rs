@@ -66,6 +66,11 @@ impl<S: Service> Conversation<S> {
                 Turn::Silence => return Ok(()),
                 Turn::Unanswered => {}
                 Turn::Answer => write(&mut to, &out, config.patience).await?,
+                Turn::Parts(parts) => {
+                    for part in parts {
+                        write(&mut to, &part, config.patience).await?;
+                    }
+                }
                 Turn::Wait(wait) => {
                     let house = Arc::clone(house);
                     waiting.spawn(async move { Wait::answer(*wait, &house.service).await });

@@ -2,7 +2,7 @@
 
 use super::proven::Proven;
 use super::stats::Stats;
-use super::{Known, Now, Reply, Service, Source, Why};
+use super::{Aside, Known, Now, Parts, Reply, Service, Source, Why};
 use crate::body::Head;
 use crate::refusal;
 use crate::wire::Rcode;
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 /// What all listeners of a server share.
 pub(super) struct House<S> {
     pub(super) service: S,
+    pub(super) asides: Vec<Arc<dyn Aside>>,
     pub(super) cookies: Cookies,
     pub(super) proven: Proven,
     pub(super) stats: Arc<Stats>,
@@ -67,6 +68,8 @@ pub(super) enum Turn<S: Service> {
     Unanswered,
     /// It waits.
     Wait(Box<Wait<S>>),
+    /// Several answers, one behind the other; over a stream alone.
+    Parts(Parts),
 }
 
 /// A question that waits.
@@ -127,6 +130,28 @@ impl<S: Service> House<S> {
         }
     }
 
+    /// What is no question of a client may be somebody else's.
+    fn aside(
+        &self,
+        message: &[u8],
+        source: SocketAddr,
+        by: By,
+        out: &mut Vec<u8>,
+    ) -> Option<Turn<S>> {
+        let mut asides = self.asides.iter();
+        match by {
+            By::Datagram => {
+                *out = asides.find_map(|aside| aside.datagram(message, source))?;
+                Some(Turn::Answer)
+            }
+            By::Stream | By::Sealed => {
+                asides.find_map(|aside| aside.stream(message, source)).map(Turn::Parts)
+            }
+            // RFC 8484 §6: no transfers over HTTP.
+            By::Web => None,
+        }
+    }
+
     /// Reads a message and answers it, if that can be done without waiting.
     pub(super) fn turn(
         &self,
@@ -140,6 +165,9 @@ impl<S: Service> House<S> {
             Ok(query) => Query { by, ..query },
             Err(unfit) => {
                 self.stats.unfit.add(1);
+                if let Some(turn) = self.aside(message, from.source, by, out) {
+                    return turn;
+                }
                 let Unfit::Answer(rcode, manner) = unfit else { return Turn::Silence };
                 answer::begin(out, &manner, message);
                 let terms = self.terms(&manner, None, from, by);

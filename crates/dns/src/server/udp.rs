@@ -74,7 +74,7 @@ impl<S: Service> Receiver<S> {
                     .entry(ip)
                     .or_insert_with(|| self.house.service.client(self.listener, ip));
                 match self.house.turn(message, known.as_ref(), from, By::Datagram, out) {
-                    Turn::Silence | Turn::Unanswered => continue,
+                    Turn::Silence | Turn::Unanswered | Turn::Parts(_) => continue,
                     Turn::Answer => {}
                     Turn::Wait(wait) => match self.put_off(wait, sender, letter.at) {
                         Some(wait) => *out = wait.turned_away(),

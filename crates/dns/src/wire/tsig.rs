@@ -58,6 +58,12 @@ pub struct Signed {
     pub signer: Signer,
 }
 
+/// Whether a message says that it is signed: then it is no question of an agent.
+#[must_use]
+pub fn is_signed(message: &[u8]) -> bool {
+    matches!(record::find(message), Ok(Some(_)))
+}
+
 /// Reads a query and its signature; `Ok(None)` if it has none. `now` is in seconds since 1970.
 ///
 /// # Errors
@@ -200,6 +206,7 @@ impl Key {
 }
 
 /// Checks the answers to one query, in the order in which they come.
+#[derive(Clone)]
 pub struct Checker {
     key: Key,
     /// The MAC before, and what came since without one.

@@ -60,7 +60,8 @@ fn dig_and_we_believe_each_other() {
             for mangle in [false, true] {
                 let mut room = [0; 1_232];
                 let (length, client) = socket.recv_from(&mut room).unwrap();
-                let mut signed = verify(&room[..length], &[key.clone()], now()).unwrap().unwrap();
+                let mut signed =
+                    verify(&room[..length], std::slice::from_ref(&key), now()).unwrap().unwrap();
                 let mut told = answer(&signed.message, &zone, true, None);
                 signed.signer.sign(&mut told, now());
                 if mangle {
@@ -92,7 +93,7 @@ fn dig_takes_a_transfer_of_several_signed_messages() {
             stream.read_exact(&mut length).unwrap();
             let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
             stream.read_exact(&mut query).unwrap();
-            let mut signed = verify(&query, &[key.clone()], now()).unwrap().unwrap();
+            let mut signed = verify(&query, std::slice::from_ref(&key), now()).unwrap().unwrap();
             let parts = [(true, None), (false, Some(1)), (false, Some(2)), (true, None)];
             let mut messages = parts.map(|(soa, host)| {
                 let mut told = answer(&signed.message, &zone, soa, host);

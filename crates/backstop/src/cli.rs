@@ -74,6 +74,9 @@ pub(crate) enum Command {
     /// The filtering resolver: why a name is answered or not.
     #[command(subcommand)]
     Dns(Dns),
+    /// Writes the policy down for programs that others run.
+    #[command(subcommand)]
+    Render(Render),
     /// Allows a host for a time: recorded, and it ends by itself.
     Allow(Allow),
     /// Sessions: list, open, close.
@@ -121,6 +124,71 @@ pub(crate) struct Serve {
     /// API listener (short for `--set api.listen=…`).
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) api: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Render {
+    /// A Response Policy Zone: the names of a tenant, or those that a skill may ask for there.
+    Rpz(RenderRpz),
+    /// A Corefile for CoreDNS with the same names.
+    Coredns(RenderCoredns),
+}
+
+/// Whose names are rendered.
+#[derive(Debug, Args)]
+pub(crate) struct RenderWhose {
+    /// The tenant.
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// The acting skill, as `weather` or `weather@1.2.0`; without it, the tenant's rows alone.
+    #[arg(long, value_name = "SKILL")]
+    pub(crate) skill: Option<String>,
+    /// The role of the session.
+    #[arg(long, requires = "skill")]
+    pub(crate) role: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderRpz {
+    #[command(flatten)]
+    pub(crate) whose: RenderWhose,
+    /// The zone's own name.
+    #[arg(long, value_name = "NAME", default_value = "rpz.backstop.")]
+    pub(crate) origin: String,
+    /// Writes the zone to this file, whose serial grows when its rows change and only then.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Writes nothing: exit code 1 if the file says something else.
+    #[arg(long, requires = "out")]
+    pub(crate) check: bool,
+    /// Prints the second zone, which BIND and unbound need behind the first.
+    #[arg(long, conflicts_with_all = ["out", "resolver"])]
+    pub(crate) rest: bool,
+    /// Prints what this resolver must be told so that the zone means what it says.
+    #[arg(long, value_enum, value_name = "PROGRAM", conflicts_with = "out")]
+    pub(crate) resolver: Option<ResolverProgram>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderCoredns {
+    #[command(flatten)]
+    pub(crate) whose: RenderWhose,
+    /// Where allowed names are forwarded to.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) upstream: String,
+}
+
+/// Resolvers that `render rpz --resolver` knows the words for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ResolverProgram {
+    /// BIND 9.
+    Bind9,
+    /// unbound.
+    Unbound,
+    /// PowerDNS Recursor.
+    PdnsRecursor,
+    /// Knot Resolver 5.
+    Knot,
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,14 @@
 //! The resolver's settings and wiring: listeners, clients, upstreams, and look-ups for the proxy.
 //! Next: `run`.
 
+use crate::transfers::Transfer;
 use anyhow::{Context, Result, bail};
 use backstop_dns::answer::{Answers, Limits};
 use backstop_dns::cache;
 use backstop_dns::forward::{Config as Forwarding, Forwarder, Upstream, Zone};
 use backstop_dns::resolve::{PinConfig, Resolver};
 use backstop_dns::rpz::Filter;
-use backstop_dns::server::{self, Server};
+use backstop_dns::server::{self, Aside, Server};
 use backstop_dns::service::{Names, Row};
 use backstop_gate::names::{NameIdentity, NameSkill};
 use backstop_gate::{
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) rpz: Vec<crate::rpz::Feed>,
     /// What becomes of public resolvers over HTTPS.
     pub(crate) doh_endpoints: crate::rpz::DohEndpoints,
+    /// Zones that are given to secondaries.
+    pub(crate) transfers: Vec<Transfer>,
     /// Octets of distinct names that are flagged.
     pub(crate) flag: ByteCount,
     /// Octets that close a wildcard row.
@@ -191,6 +194,9 @@ pub(crate) fn answers(
             "a client of `dns.clients` is named by option, and `dns.trusted_peers` is not set: nobody may name it"
         );
     }
+    if !settings.transfers.is_empty() && !settings.listens() {
+        bail!("`dns.transfers` is set and `dns.listen` is not: nobody could ask for a zone");
+    }
     if settings.upstreams.is_empty() && settings.zones.is_empty() {
         if !settings.listens() {
             if !settings.rpz.is_empty() {
@@ -234,6 +240,7 @@ pub(crate) async fn server(
     gate: &Gate,
     answers: Arc<Answers>,
     filter: Arc<Filter>,
+    asides: Vec<Arc<dyn Aside>>,
 ) -> Result<Server<Names>> {
     let mut rows = Vec::with_capacity(settings.clients.len());
     let mut all_named = Vec::new();
@@ -254,6 +261,7 @@ pub(crate) async fn server(
         tls: settings.tls.clone(),
         https: settings.https.clone(),
         trusted: settings.trusted_peers.clone(),
+        asides,
         ..server::Config::default()
     };
     Ok(server::start(config, names, &SystemClock, &OsRandom)?)

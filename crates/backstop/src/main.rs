@@ -22,6 +22,7 @@ mod printer;
 mod rpz;
 mod run;
 mod tasks;
+mod transfers;
 
 use anyhow::Result;
 use clap::Parser;
@@ -92,6 +93,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             Command::Dns(cli::Dns::Explain(explain)) => {
                 commands::dns::explain(&config, explain, format)
             }
+            Command::Render(render) => commands::render::run(&config, render, format),
             Command::Canary(canary) => commands::canary::run(&config, canary, format),
             Command::Corpus(corpus) => commands::corpus::run(&config, corpus, format),
             Command::Config(_) | Command::Completions { .. } | Command::Inspect(_) => {
@@ -112,6 +114,7 @@ const fn holds_secrets(command: &Command) -> bool {
         Command::Check(_)
         | Command::Dns(_)
         | Command::Explain(_)
+        | Command::Render(_)
         | Command::Allow(_)
         | Command::Sessions(_)
         | Command::Tokens(_)

@@ -9,6 +9,7 @@ use crate::dns::{self, LateResolver};
 use crate::policies::{Keeper, record};
 use crate::rpz;
 use crate::tasks::Tasks;
+use crate::transfers::Publisher;
 use anyhow::{Context, Result, bail};
 use backstop_api::Api;
 use backstop_detect::Inspector;
@@ -134,7 +135,7 @@ impl Running {
             resolvers: Vec::new(),
             diagnostics,
         };
-        running.start_dns(config, around.look_ups, &resolver).await?;
+        running.start_dns(config, around.look_ups, &resolver, policy.clone()).await?;
         running.start_proxies(config)?;
         running.start_api(config, policy, detection.analyzer()?)?;
         Ok(running)
@@ -145,6 +146,7 @@ impl Running {
         config: &Config,
         look_ups: LookUps,
         resolver: &LateResolver,
+        policy: watch::Receiver<Arc<Policy>>,
     ) -> Result<()> {
         let Some(answers) = dns::answers(&config.dns, &self.gate, &trust(config))? else {
             return Ok(());
@@ -160,7 +162,10 @@ impl Running {
         if !config.dns.listens() {
             return Ok(());
         }
-        let server = dns::server(&config.dns, &self.gate, answers, filter).await?;
+        let now = Arc::clone(&policy.borrow());
+        let publisher = Publisher::new(&config.dns.transfers, &config.state, &self.gate, &now)?;
+        let asides = publisher.iter().map(Publisher::aside).collect();
+        let server = dns::server(&config.dns, &self.gate, answers, filter, asides).await?;
         let secured = server.tls_addresses().iter().chain(server.https_addresses());
         for address in server.addresses().iter().chain(secured) {
             self.gate.listeners().add(*address);
@@ -168,6 +173,9 @@ impl Running {
         self.resolvers = server.addresses().to_vec();
         let stop = self.doors.stop();
         self.doors.start("dns", async move { server.run(stop).await.context("DNS stopped") });
+        if let Some(publisher) = publisher {
+            self.rooms.start("transfers", publisher.run(policy, self.rooms.stop()));
+        }
         Ok(())
     }
 

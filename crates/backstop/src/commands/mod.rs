@@ -16,6 +16,7 @@ pub(crate) mod models;
 pub(crate) mod quarantine;
 mod receipt;
 pub(crate) mod remote;
+pub(crate) mod render;
 pub(crate) mod serve;
 pub(crate) mod sessions;
 pub(crate) mod tokens;

@@ -151,6 +151,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "block",
         "names of public resolvers over HTTPS, and canaries such as `use-application-dns.net`: `block` refuses them unless a row declares them letter by letter, `allow` leaves them to policy",
     ),
+    many(
+        "dns.transfers",
+        "",
+        "zones of the policy's names for resolvers of others, by AXFR and IXFR: `ORIGIN=TENANT/SKILL@VERSION key=FILE from=CIDR notify=ADDR:PORT` (`*` as skill: the tenant's rows); `key` is a TSIG key in a file of mode 0600, `from` who may ask, `notify` who is told of changes; the last two may be repeated (docs/rpz.md)",
+    ),
     one(
         "dns.payload.flag",
         "512B",

@@ -150,6 +150,7 @@ impl Config {
                 zones: get.all("dns.zones", crate::dns::zone)?,
                 rpz: get.all("dns.rpz", crate::rpz::feed)?,
                 doh_endpoints: get.one("dns.doh_endpoints", crate::rpz::doh)?,
+                transfers: get.all("dns.transfers", crate::transfers::transfer)?,
                 flag: get.one("dns.payload.flag", size)?,
                 block: get.one("dns.payload.block", size)?,
                 block_all: get.one("dns.payload.block_all", size)?,

@@ -1,3 +1,5 @@
+//! Who gets what of a zone, each message read back and checked.
+
 use super::*;
 use crate::export::{TIMES, TTL};
 use crate::wire::tsig::Checker;

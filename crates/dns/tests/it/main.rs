@@ -11,8 +11,8 @@
 mod clients;
 mod fronts;
 mod judged;
-mod rpz;
 mod resolvers;
+mod rpz;
 mod sealed;
 mod server;
 mod signed;

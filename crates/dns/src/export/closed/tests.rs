@@ -1,3 +1,5 @@
+//! Rows and what a resolver that follows RFC 4592 makes of them.
+
 use super::*;
 use backstop_model::name::{NameGate, NamePart};
 use proptest::prelude::*;

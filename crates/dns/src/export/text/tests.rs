@@ -1,3 +1,5 @@
+//! The text of a zone, and drift from it.
+
 use super::*;
 use backstop_model::name::{NameGate, NamePart, NameRule};
 use expect_test::expect;

@@ -1,3 +1,5 @@
+//! Signatures: made, checked, forged, and one of dig.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,0 +1,111 @@
+//! Zones given to a real secondary: it fetches by a signed AXFR, hears of a change by NOTIFY, and
+//! fetches what changed.
+
+use crate::scene::{self, BINARY};
+use backstop_dns::export::resolver::{Origin, Program as Words, snippet};
+use backstop_dns::export::rest;
+use backstop_dns::wire::tsig::Key;
+use backstop_model::name::QueryName;
+use backstop_testkit::client::eventually;
+use backstop_testkit::nameserver::{NameServer, address};
+use backstop_testkit::resolver::{Program, Resolver, ask_all, free_place, query};
+use backstop_testkit::{Backstop, Setup, World};
+use serde_json::json;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::Command;
+
+const KEY: &str = "key \"transfer.key\" {\n\talgorithm hmac-sha256;\n\tsecret \"c2VjcmV0LW9mLWEtdGVzdC1vZi0zMi1vY3RldHMhISE=\";\n};\n";
+
+fn dig(port: u16, rest: &[&str]) -> String {
+    let port = port.to_string();
+    #[allow(clippy::disallowed_methods, reason = "a test's client")]
+    let output = Command::new("dig")
+        .args(["@127.0.0.1", "-p", &port, "+tries=1", "+time=5"])
+        .args(rest)
+        .output()
+        .unwrap_or_else(|fault| panic!("dig: {fault}: run `cargo xtask setup`"));
+    String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_policy_change_reaches_a_real_secondary() {
+    let world = World::new();
+    let upstream = NameServer::start(|asked| {
+        vec![asked.reply().answer(address(&asked.name, 1, "198.51.100.7")).wire()]
+    });
+    let path = world.path().join("transfer.key");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    file.write_all(KEY.as_bytes()).unwrap();
+    let (ours, theirs) = (free_place(), free_place());
+    let transfer =
+        format!("rpz.backstop.=research/* key={} from=127.0.0.0/8 notify={theirs}", path.display());
+    let config = json!({ "dns": {
+        "listen": [ours.to_string()], "upstreams": [upstream.place().to_string()],
+        "clients": ["127.0.0.0/8=research/*"], "transfers": [transfer],
+    }});
+    let first = scene::policy(&["{ host: api.weather.example }", "{ host: \"*.tiles.example\" }"]);
+    // A skill may not declare wildcards.
+    let first = first.replace("  - { host: \"*.tiles.example\" }\n---", "---");
+    let first = first.replacen("  egress:\n", "  egress:\n  - { host: \"*.tiles.example\" }\n", 1);
+    let gateway = Backstop::start(&world, Setup::new(&world, BINARY, &first).config(config));
+
+    // Nobody reads the policy without the key.
+    let unsigned = dig(ours.port(), &["rpz.backstop", "AXFR"]);
+    assert!(!unsigned.contains("CNAME") && unsigned.contains("Transfer failed"), "{unsigned}");
+    let forged = "hmac-sha256:transfer.key:bm90LXRoZS1zZWNyZXQtYnV0LWFzLWxvbmctYXMtaXQ=";
+    let forged = dig(ours.port(), &["-y", forged, "rpz.backstop", "AXFR"]);
+    assert!(!forged.contains("CNAME"), "{forged}");
+    let signed = dig(ours.port(), &["-k", path.to_str().unwrap(), "rpz.backstop", "AXFR"]);
+    assert!(
+        signed.contains("api.weather.example.rpz.backstop. 60 IN CNAME rpz-passthru."),
+        "{signed}"
+    );
+    assert!(signed.contains("*.tiles.example.rpz.backstop. 60 IN CNAME rpz-passthru."), "{signed}");
+    assert!(!signed.contains("verify"), "{signed}");
+
+    let zone = QueryName::from_text("rpz.backstop").unwrap();
+    let key = Key::parse(KEY).unwrap();
+    let words = snippet(Words::Bind9, &zone, Origin::Transfer(ours, &key), "DIRECTORY/rest");
+    let words = words.unwrap();
+    let clauses = format!("{KEY}{}", words.clauses);
+    let secondary = Resolver::start_at(
+        Program::Bind9,
+        theirs,
+        upstream.place(),
+        [&words.options, &clauses],
+        &[("rest", &rest(&zone))],
+    );
+    let passes = |name: &str| {
+        let answers = ask_all(secondary.place(), &[query(name, 1, false)]);
+        answers[0][3] & 0xF == 0 && answers[0][7] > 0
+    };
+    eventually("the zone at the secondary", || passes("api.weather.example").then_some(()));
+    assert!(
+        passes("x.tiles.example") && !passes("new.example") && !passes("x.api.weather.example")
+    );
+
+    // The policy gains a row: the secondary is told, and fetches what changed.
+    let next = first.replacen("  egress:\n", "  egress:\n  - { host: new.example }\n", 1);
+    gateway.write_policy("policy.yaml", &next);
+    eventually("the new name at the secondary", || passes("new.example").then_some(()));
+    assert!(passes("api.weather.example") && !passes("x.new.example"));
+    let log = secondary.log();
+    assert!(log.contains("received notify for zone 'rpz.backstop': TSIG 'transfer.key'"), "{log}");
+    // An incremental transfer of few records, not the whole zone again.
+    assert!(
+        log.contains("IXFR") || log.contains("ixfr") || log.contains("Transfer status: success"),
+        "{log}"
+    );
+    // And loses one.
+    gateway
+        .write_policy("policy.yaml", &next.replacen("  - { host: \"*.tiles.example\" }\n", "", 1));
+    eventually("the lost row at the secondary", || (!passes("y.tiles.example")).then_some(()));
+    assert!(passes("new.example"));
+    let kept = std::fs::read_to_string(gateway.state().join("dns/rpz.backstop.zone")).unwrap();
+    assert!(
+        kept.contains("\nnew.example CNAME rpz-passthru.\n")
+            && !kept.contains("*.tiles.example CNAME rpz")
+    );
+}

@@ -140,8 +140,8 @@ impl<S: Service> Web<S> {
         door.house.stats.streamed.add(1);
         let mut out = Vec::new();
         match door.house.turn(&message, self.known.as_ref(), from, *by, &mut out) {
-            Turn::Silence => return refused(StatusCode::BAD_REQUEST),
             Turn::Unanswered => out.clear(),
+            Turn::Silence | Turn::Parts(_) => return refused(StatusCode::BAD_REQUEST),
             Turn::Answer => {}
             Turn::Wait(wait) => out = Wait::answer(*wait, &door.house.service).await,
         }

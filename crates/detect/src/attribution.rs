@@ -8,6 +8,10 @@
 
 use std::ops::Range;
 
+/// The entity of packs whose notes are counted over a payload, because many of them refuse
+/// (`inspect::authors`): they are looked for even where nobody asks for notes.
+pub(crate) const COUNTED: &str = "EMAIL_ADDRESS";
+
 /// LIMIT: bytes before a place in which the naming of authors may begin.
 const LOOK_BACK: usize = 400;
 /// LIMIT: bytes behind it that may tell what it is.

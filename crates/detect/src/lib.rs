@@ -44,6 +44,6 @@ pub use inspect::{
     Payload, Report, Transform, Unreadable,
 };
 pub use name::{NameBudget, NameCounts, NameFault, NameModel, NameScratch, NameSpan, Names};
-pub use options::{AllowList, AllowListFault, Families, ScanOptions};
+pub use options::{AllowList, AllowListFault, Families, Notes, ScanOptions};
 pub use pack::{Acts, Catalog, CatalogEntry, Family, PackFault, PackLine};
 pub use score::Score;

@@ -1,9 +1,11 @@
 //! What a caller asks of a scan: which detectors, from which score, what is allowed.
 //! Next: `detectors`.
 
-use crate::pack::Family;
+use crate::attribution::COUNTED;
+use crate::pack::{Acts, Detector, Family};
 use crate::score::Score;
 use regex_automata::meta::Regex;
+use std::sync::Arc;
 
 /// What is asked of a scan. The default is what a verdict needs: everything from 0.5 on.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub struct ScanOptions {
     pub entities: Option<Vec<String>>,
     /// Only these families.
     pub families: Families,
+    /// Which of the detectors run whose hits refuse nothing by themselves.
+    pub notes: Notes,
     /// Words that count as standing near every hit (the JSON key, a column's name).
     pub context: Vec<String>,
     /// Values that are no hit.
@@ -27,7 +31,51 @@ pub struct ScanOptions {
 impl ScanOptions {
     /// Whether no detector is left out.
     pub(crate) fn is_everything(&self) -> bool {
-        self.languages.is_none() && self.entities.is_none() && self.families == Families::ALL
+        self.languages.is_none()
+            && self.entities.is_none()
+            && self.families == Families::ALL
+            && self.notes == Notes::All
+    }
+    /// Whether a detector is asked.
+    pub(crate) fn ask(&self, detector: &Detector) -> bool {
+        let named = |entities: &[String]| entities.iter().any(|name| **name == *detector.entity);
+        self.families.contains(detector.family)
+            && self.entities.as_ref().is_none_or(|entities| named(entities))
+            && self.languages.as_ref().is_none_or(|languages| {
+                detector.languages.is_empty()
+                    || detector.languages.iter().any(|known| languages.contains(known))
+            })
+            && match &self.notes {
+                Notes::All => true,
+                Notes::Of(entities) => {
+                    detector.acts == Acts::Block
+                        || &*detector.entity == COUNTED
+                        || detector.origin.is_imported
+                        || named(entities)
+                }
+            }
+    }
+}
+
+/// Which of the detectors run whose hits refuse nothing by themselves (`acts: note`).
+///
+/// INVARIANT: at a threshold of 0.5 or more, leaving them out takes away their own hits and no
+/// others: a hit that refuses never depends on one that does not (`engine::overlap`). The one kind
+/// of note that many of make a refusal, addresses of authors, is never left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Notes {
+    /// All: for whoever asks what stands in a text.
+    #[default]
+    All,
+    /// Those of these entities: for whoever asks whether it may leave, which the others cannot
+    /// change.
+    Of(Arc<[String]>),
+}
+
+impl Notes {
+    /// None but those that count towards a refusal.
+    pub fn none() -> Self {
+        Self::Of(Arc::from([]))
     }
 }
 
@@ -37,6 +85,7 @@ pub(crate) struct Asks {
     languages: Option<Vec<String>>,
     entities: Option<Vec<String>>,
     families: Families,
+    notes: Notes,
 }
 
 impl Asks {
@@ -46,11 +95,13 @@ impl Asks {
             languages: options.languages.clone(),
             entities: options.entities.clone(),
             families: options.families,
+            notes: options.notes.clone(),
         }
     }
     /// Whether these options ask for the same.
     pub(crate) fn are(&self, options: &ScanOptions) -> bool {
         self.families == options.families
+            && self.notes == options.notes
             && self.languages == options.languages
             && self.entities == options.entities
     }
@@ -63,6 +114,7 @@ impl Default for ScanOptions {
             languages: None,
             entities: None,
             families: Families::ALL,
+            notes: Notes::All,
             context: Vec::new(),
             allow: AllowList::default(),
             explain: false,

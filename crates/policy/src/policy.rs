@@ -40,6 +40,8 @@ pub struct Policy {
 pub(crate) struct TenantRules {
     pub(crate) document: Arc<Tenant>,
     pub(crate) scheme: Option<Arc<Classification>>,
+    /// Entities that its classification or a recipient names.
+    named: Arc<[String]>,
     index: TargetIndex,
     /// What its clients append to names, the longest first.
     search: Vec<QueryName>,
@@ -74,7 +76,7 @@ pub struct RowTerms {
 }
 
 /// How hard a subject's payloads to one destination are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DlpTerms {
     /// How names are looked for.
     pub names: Names,
@@ -82,6 +84,9 @@ pub struct DlpTerms {
     pub threshold: PerMille,
     /// What happens to a payload that is larger than is held.
     pub over_cap: OverCap,
+    /// Entities of which a finding counts though it refuses nothing by itself: those that the
+    /// tenant's classification or a recipient names.
+    pub named: Arc<[String]>,
 }
 
 impl Policy {
@@ -108,6 +113,7 @@ impl Policy {
                         namespace,
                         document: Arc::clone(tenant),
                         scheme: stored.scheme.clone(),
+                        named: named(tenant, stored.scheme.as_deref()),
                         index: TargetIndex::of(tenant.egress.iter().map(|row| &row.target)),
                     };
                     policy.tenants.insert(tenant.name.clone(), rules);
@@ -236,6 +242,7 @@ impl Policy {
             names: said().filter_map(|dlp| dlp.names).max().unwrap_or(Names::GateOnly),
             threshold: said().filter_map(|dlp| dlp.threshold).min().unwrap_or(PerMille::HALF),
             over_cap: said().filter_map(|dlp| dlp.over_cap).max().unwrap_or(OverCap::Refuse),
+            named: tenant.map_or_else(|| Arc::from([]), |tenant| Arc::clone(&tenant.named)),
         }
     }
 
@@ -312,6 +319,15 @@ impl Policy {
         }
         Ok(rules)
     }
+}
+
+/// The entities that a tenant's classification or one of its recipients names, each once.
+fn named(tenant: &Tenant, scheme: Option<&Classification>) -> Arc<[String]> {
+    let recipients = tenant.egress.iter().filter_map(|row| row.recipient.as_ref());
+    let listed = recipients.flat_map(|recipient| &recipient.entities).map(|(entity, _)| entity);
+    let mapped = scheme.into_iter().flat_map(|scheme| scheme.entities.keys());
+    let all: BTreeSet<&String> = mapped.chain(listed).collect();
+    all.into_iter().cloned().collect()
 }
 
 /// The search suffixes of a tenant's clients, those of its cluster among them, the longest first;

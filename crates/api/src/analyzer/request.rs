@@ -3,7 +3,7 @@
 use super::Fault;
 use backstop_detect::name::NAME_DETECTORS;
 use backstop_detect::{
-    AllowList, Builder, Catalog, Detectors, Families, Family, Inspector, ScanOptions, Score,
+    AllowList, Builder, Catalog, Detectors, Families, Family, Inspector, Notes, ScanOptions, Score,
 };
 use serde_json::{Map, Value, json};
 
@@ -80,6 +80,7 @@ pub(super) fn read(body: &Value, inspector: &Inspector) -> Result<Request, Fault
         languages: Some(vec![language.clone()]),
         entities,
         families: Families::ALL.without(Family::Encoded),
+        notes: Notes::All,
         context: strings(get("context"), "context")?.unwrap_or_default(),
         allow: allow_list(body)?,
         explain: get("return_decision_process").is_some_and(truth),

@@ -35,19 +35,6 @@ impl Ready {
             detector,
         }
     }
-    /// Whether this scan wants it.
-    pub(super) fn wanted(&self, options: &ScanOptions) -> bool {
-        let detector = &self.detector;
-        options.families.contains(detector.family)
-            && options
-                .entities
-                .as_ref()
-                .is_none_or(|entities| entities.iter().any(|entity| **entity == *detector.entity))
-            && options.languages.as_ref().is_none_or(|languages| {
-                detector.languages.is_empty()
-                    || detector.languages.iter().any(|known| languages.contains(known))
-            })
-    }
     fn allows(&self, value: &str) -> bool {
         if self.detector.allow.is_empty() {
             return false;

@@ -41,7 +41,7 @@ use keywords::Sightings;
 use outline::Outline;
 use overlap::Ranked;
 use pattern::Runner;
-use plan::{Plan, Planned, Planner, Route, Routed};
+use plan::{Plan, Planned, Planner, Route, Routed, Shaped};
 use shapes::{Matched, Sieve};
 use std::ops::Range;
 use std::sync::Arc;
@@ -161,8 +161,12 @@ impl Wanted {
                 return Arc::clone(&asked.detectors);
             }
         }
-        let detectors: Arc<[bool]> =
-            engine.plan.detectors.iter().map(|planned| planned.ready.wanted(options)).collect();
+        let detectors: Arc<[bool]> = engine
+            .plan
+            .detectors
+            .iter()
+            .map(|planned| options.ask(&planned.ready.detector))
+            .collect();
         if let Some(oldest) = self.known.get_mut(self.oldest) {
             let asked = Asked {
                 engine: engine.number,
@@ -328,16 +332,26 @@ impl Scan<'_> {
         scratch.work += work;
     }
 
-    /// Takes what shaped patterns match, where the automaton says that they do.
+    /// Takes what shaped patterns match, where the automata say that they do.
     fn shapes(&mut self, scratch: &mut Scratch) {
-        let (plan, text) = (self.plan, self.bench.text);
+        let plan = self.plan;
+        self.shaped(&plan.refusing, scratch);
+        let mut noted = plan.noting.patterns.iter();
+        if noted.any(|(number, _)| self.is_wanted(*number)) {
+            self.shaped(&plan.noting, scratch);
+        }
+    }
+
+    fn shaped(&mut self, shaped: &Shaped, scratch: &mut Scratch) {
+        let text = self.bench.text;
         scratch.round += 1;
-        scratch.progress.resize(plan.shaped.len(), Progress::default());
+        let most = scratch.progress.len().max(shaped.patterns.len());
+        scratch.progress.resize(most, Progress::default());
         let mut sieve = std::mem::take(&mut scratch.sieve);
         let places = std::mem::take(&mut scratch.outline.places);
-        let walked = plan.shapes.each(text, &places, &mut sieve, |start, end, patterns| {
+        let walked = shaped.automaton.each(text, &places, &mut sieve, |start, end, patterns| {
             for matched in patterns {
-                self.shape(*matched, start, end, scratch);
+                self.shape(shaped, *matched, start, end, scratch);
             }
         });
         scratch.work += walked;
@@ -346,9 +360,16 @@ impl Scan<'_> {
     }
 
     /// One match of a shaped pattern; `furthest` is the end of the longest of all that match here.
-    fn shape(&mut self, matched: Matched, start: usize, furthest: usize, scratch: &mut Scratch) {
+    fn shape(
+        &mut self,
+        shaped: &Shaped,
+        matched: Matched,
+        start: usize,
+        furthest: usize,
+        scratch: &mut Scratch,
+    ) {
         let shape = matched.pattern;
-        let Some((number, at)) = self.plan.shaped.get(shape).copied() else { return };
+        let Some((number, at)) = shaped.patterns.get(shape).copied() else { return };
         let Some(planned) = self.plan.detectors.get(number) else { return };
         let Some(pattern) = planned.ready.patterns.get(at) else { return };
         let text = self.bench.text;

@@ -16,7 +16,7 @@ use super::needs::Needs;
 use super::outline::{self, Outline};
 use super::pattern;
 use super::shapes::{self, Shapes};
-use crate::pack::{Detector, Trigger};
+use crate::pack::{Acts, Detector, Trigger};
 use regex_syntax::hir::Hir;
 use std::sync::Arc;
 
@@ -29,9 +29,17 @@ pub(super) struct Plan {
     pub(super) opens: Vec<Vec<usize>>,
     /// Detectors that no keyword opens and that have more than shaped patterns.
     pub(super) always: Vec<usize>,
-    pub(super) shapes: Shapes,
-    /// Detector and pattern of each pattern of `shapes`.
-    pub(super) shaped: Vec<(usize, usize)>,
+    /// Shaped patterns of the detectors that refuse, and of those that only note.
+    pub(super) refusing: Shaped,
+    pub(super) noting: Shaped,
+}
+
+/// Shaped patterns as one automaton.
+#[derive(Debug)]
+pub(super) struct Shaped {
+    pub(super) automaton: Shapes,
+    /// Detector and pattern of each.
+    pub(super) patterns: Vec<(usize, usize)>,
 }
 
 /// A detector with its routes.
@@ -102,8 +110,8 @@ impl Planned {
 pub(super) struct Planner {
     detectors: Vec<Planned>,
     numbering: Numbering,
-    shapes: Vec<Hir>,
-    shaped: Vec<(usize, usize)>,
+    refusing: Vec<(Hir, (usize, usize))>,
+    noting: Vec<(Hir, (usize, usize))>,
 }
 
 impl Planner {
@@ -171,8 +179,11 @@ impl Planner {
         if !(may && form::branches(hir).iter().all(|branch| is_asked(detector.trigger, branch))) {
             return everywhere;
         }
-        self.shapes.push(hir.clone());
-        self.shaped.push((self.detectors.len(), number));
+        let shaped = match detector.acts {
+            Acts::Block => &mut self.refusing,
+            Acts::Note => &mut self.noting,
+        };
+        shaped.push((hir.clone(), (self.detectors.len(), number)));
         (Route::Shaped, Vec::new())
     }
 
@@ -198,8 +209,12 @@ impl Planner {
                 always.push(number);
             }
         }
-        let shapes = Shapes::of(&self.shapes)?;
-        Ok(Plan { detectors: self.detectors, keywords, opens, always, shapes, shaped: self.shaped })
+        let shaped = |shaped: Vec<(Hir, (usize, usize))>| {
+            let (hirs, patterns): (Vec<_>, Vec<_>) = shaped.into_iter().unzip();
+            Ok::<_, String>(Shaped { automaton: Shapes::of(&hirs)?, patterns })
+        };
+        let (refusing, noting) = (shaped(self.refusing)?, shaped(self.noting)?);
+        Ok(Plan { detectors: self.detectors, keywords, opens, always, refusing, noting })
     }
 }
 

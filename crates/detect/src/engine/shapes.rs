@@ -88,7 +88,7 @@ impl Shapes {
         };
         let mut cache = caches.get();
         let mut walked = 0;
-        sieve.marks.resize(self.patterns, (0, 0));
+        sieve.marks.resize(self.patterns.max(sieve.marks.len()), (0, 0));
         for start in places.iter().copied() {
             sieve.next();
             match walk(dfa, &mut cache, text.as_bytes(), start, sieve) {

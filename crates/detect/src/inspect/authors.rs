@@ -2,7 +2,7 @@
 //! each of its fields again. Next: `fields`.
 
 use super::inspection::{Inspection, Site};
-use crate::attribution::{is_author_key, names_person};
+use crate::attribution::{COUNTED, is_author_key, names_person};
 use crate::hit::Hit;
 use crate::mailbox::{SPARED, personal_email};
 use crate::name::merge::AUTHORS;
@@ -35,7 +35,7 @@ impl Inspection<'_> {
         }
         let Some(value) = text.get(hit.span.clone()) else { return };
         let many = match &*hit.entity {
-            "EMAIL_ADDRESS" if personal_email(value) == Verdict::Valid => {
+            COUNTED if personal_email(value) == Verdict::Valid => {
                 self.authors.addresses.insert(self.hasher.hash_one(value));
                 self.authors.addresses.len() > SPARED
             }

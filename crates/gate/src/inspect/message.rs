@@ -7,8 +7,8 @@ use super::evidence::Gathered;
 use super::windows;
 use crate::analyzer::{Analyzer, Questions};
 use backstop_detect::{
-    Coding, Inspector, Limits, Looks, Media, Outcome, Payload, Report, ScanOptions, Score, Scratch,
-    Unreadable,
+    Coding, Inspector, Limits, Looks, Media, Notes, Outcome, Payload, Report, ScanOptions, Score,
+    Scratch, Unreadable,
 };
 use backstop_model::finding::{Look, Part};
 use backstop_policy::DlpTerms;
@@ -117,8 +117,15 @@ impl Job {
             }
         };
         let threshold = Score::new(f32::from(self.terms.threshold.get()) / 1_000.0);
-        let scan =
-            ScanOptions { threshold: threshold.min(Score::VERDICT), ..ScanOptions::default() };
+        // Of what only notes, what policy names is enough for a verdict; a lower threshold lets
+        // notes stand in for weak findings.
+        let notes = if threshold < Score::VERDICT {
+            Notes::All
+        } else {
+            Notes::Of(Arc::clone(&self.terms.named))
+        };
+        let threshold = threshold.min(Score::VERDICT);
+        let scan = ScanOptions { threshold, notes, ..ScanOptions::default() };
         let kept = limits.decoded;
         let mut looks = Looks { limits, scan, session: self.session, ..Looks::default() };
         let mut questions = self.analyzer.as_ref().map(|analyzer| analyzer.questions());

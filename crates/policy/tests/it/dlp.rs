@@ -305,6 +305,18 @@ fn the_stricter_of_tenant_and_role_says_how_hard_to_look() {
 }
 
 #[test]
+fn what_a_classification_or_a_recipient_names_is_asked_for() {
+    let named = |text: &str| {
+        let policy = policy(text);
+        policy.dlp_terms(&subject(&policy), &attempt(SEND).destination).named.join(" ")
+    };
+    assert_eq!(named(&row("")), "");
+    let listed = row(", recipient: { entities: [URL, EMAIL_ADDRESS] }");
+    assert_eq!(named(&listed), "EMAIL_ADDRESS URL");
+    assert_eq!(named(&ceilings("internal", "", "")), "CITY PERSON US_SSN");
+}
+
+#[test]
 fn a_row_may_ask_for_more_and_alone_for_windows() {
     let plain = policy(&row(""));
     let strict = policy(&row(", dlp: { overCap: window, threshold: 0.3 }"));

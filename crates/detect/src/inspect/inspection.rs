@@ -17,7 +17,7 @@ use crate::pack::{Acts, Family};
 use crate::score::Score;
 use crate::walk::{Path, Step};
 use backstop_model::redacted::Redacted;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
@@ -55,7 +55,8 @@ pub(super) struct Inspection<'i> {
     pub(super) hasher: RandomState,
     /// Every text and run that was looked at, by hash, field and depth.
     seen: HashSet<u64>,
-    reported: HashSet<u64>,
+    /// Of each value of a kind in a field: the best score with which it was kept.
+    reported: HashMap<u64, Score>,
     /// The keys that came last.
     keys: Vec<String>,
     pub(super) neighbours: Neighbours,
@@ -135,7 +136,7 @@ impl<'i> Inspection<'i> {
             hasher: RandomState::new(),
             keys: Vec::new(),
             seen: HashSet::new(),
-            reported: HashSet::new(),
+            reported: HashMap::new(),
             neighbours: Neighbours::default(),
             keyed: String::new(),
             gathered: Gathered::default(),
@@ -313,12 +314,16 @@ impl<'i> Inspection<'i> {
         format!("{}{}{}", self.at, self.prefix, site.path.pointer())
     }
 
-    /// Keeps a hit, once for each value in a field.
+    /// Keeps a hit, once for each value in a field: again only if it is surer, and a note of a value
+    /// stands in for no refusal of it.
     pub(super) fn keep(&mut self, hit: Hit, text: &str, site: &Site<'_>) {
         let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes();
-        if !self.reported.insert(self.hasher.hash_one((site.field, &hit.entity, value))) {
+        let kind = (site.field, &hit.entity, hit.acts == Acts::Block, value);
+        let best = self.reported.entry(self.hasher.hash_one(kind)).or_insert(Score::ZERO);
+        if *best >= hit.score {
             return;
         }
+        *best = hit.score;
         if matches!(hit.family, Family::Pii | Family::Mark) {
             let field = (site.field, self.chain.is_empty());
             if !self.alike.keeps(&hit, field, self.looks.limits.alike) {

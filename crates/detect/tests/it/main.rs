@@ -9,5 +9,6 @@
     reason = "tests may stop"
 )]
 
+mod gates;
 mod presidio_cases;
 mod presidio_entities;

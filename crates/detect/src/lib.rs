@@ -26,6 +26,7 @@ pub mod hostname;
 pub mod inspect;
 mod mailbox;
 pub mod mark;
+mod mask;
 pub mod name;
 pub mod open;
 mod options;

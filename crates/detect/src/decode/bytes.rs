@@ -3,6 +3,8 @@
 //! One pass with `survey` says whether a text can hold anything encoded at all, so that clean text
 //! pays for nothing else. Must not know any transform. Next: `base64`.
 
+use crate::mask::{Mask, Runs, WIDTH, blocks};
+
 /// The value that stands for "no digit of this alphabet".
 pub(crate) const NONE: u8 = 0xff;
 
@@ -22,6 +24,8 @@ pub(crate) const BACKSLASH: u16 = 1 << 5;
 pub(crate) const EQUALS: u16 = 1 << 6;
 /// Part of a character beyond ASCII.
 pub(crate) const WIDE: u16 = 1 << 7;
+/// A letter of either case.
+pub(crate) const LETTER: u16 = UPPER | LOWER;
 /// Printable, no space.
 pub(crate) const GRAPH: u16 = 1 << 8;
 /// A decimal digit.
@@ -127,7 +131,7 @@ pub(crate) const fn is(b: u8, kinds: u16) -> bool {
 /// What a text holds, from one pass over it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
-    /// All kinds that occur.
+    /// Which of these occur: what begins an escape or JSON, digits, letters, characters beyond ASCII.
     pub(crate) kinds: u16,
     /// The longest run of base64 characters.
     pub(crate) run: usize,
@@ -140,6 +144,8 @@ pub(crate) struct Survey {
     pub(crate) equals: usize,
     /// The most characters of three or more runs of equal length in a row.
     pub(crate) joined: usize,
+    /// Digits in all.
+    pub(crate) digits: usize,
     /// The most runs of two to six characters in a row that begin with a digit, less one.
     pub(crate) groups: usize,
 }
@@ -151,62 +157,76 @@ impl Survey {
     }
 }
 
+/// Kinds that matter by whether they occur at all. No branch, so that many bytes are done at once.
+#[inline(always)]
+const fn occurring(b: u8) -> u8 {
+    (b == b'%') as u8
+        | ((b == b'&') as u8) << 1
+        | ((b == b'\\') as u8) << 2
+        | ((b == b'=') as u8) << 3
+        | (((b == b'{') | (b == b'[') | (b == b'"')) as u8) << 4
+}
+
 /// Looks over a text once.
 pub(crate) fn survey(text: &[u8]) -> Survey {
     let mut out = Survey::default();
-    let mut at = 0;
-    let (mut singles, mut equals, mut last, mut word) = (0_usize, 0_usize, 0_usize, 0_usize);
-    let mut groups = 0_usize;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        // A run, then what follows up to the next run.
-        let mut kinds = 0;
-        let run = rest.iter().take_while(|b| keep(**b, RUN, &mut kinds)).count();
-        out.kinds |= kinds;
-        out.run = out.run.max(run);
-        if run == 1 {
-            singles += 1;
-            out.singles = out.singles.max(singles);
-        } else if run > 1 {
-            singles = 0;
-        }
-        if run > 0 {
-            equals = if run == last { equals + 1 } else { 0 };
-            out.equals = out.equals.max(equals);
-            if equals >= 2 {
-                out.joined = out.joined.max(run * (equals + 1));
-            }
-            last = run;
-            let number = rest.first().is_some_and(|b| is(*b, DIGIT)) && (2..=24).contains(&run);
-            groups = if number { groups + 1 } else { 0 };
-            out.groups = out.groups.max(groups.saturating_sub(1));
-            word += run;
-        }
-        let mut others = 0;
-        let after = rest.get(run..).unwrap_or_default();
-        for &b in after {
-            let kind = kind(b);
-            if kind & RUN != 0 {
-                break;
-            }
-            out.kinds |= kind;
-            word = if kind & GRAPH != 0 { word + 1 } else { 0 };
-            out.word = out.word.max(word);
-            others += 1;
-        }
-        out.word = out.word.max(word);
-        at += run + others;
+    let mut counts = Counts::default();
+    let (mut runs, mut words) = (Runs::default(), Runs::default());
+    let (mut base, mut occurring_kinds) = (0, 0_u8);
+    let (mut letters, mut digits, mut wide) = (0, 0, 0);
+    blocks(text, |block| {
+        let mask = Mask::of(block);
+        occurring_kinds |= block.iter().fold(0, |all, b| all | occurring(*b));
+        letters |= mask.alnum & !mask.digit;
+        digits += mask.digit.count_ones() as usize;
+        wide |= mask.wide;
+        runs.step(mask.token(), base, |start, end| counts.run(text, start, end));
+        words.step(mask.graph(), base, |start, end| out.word = out.word.max(end - start));
+        base += WIDTH;
+    });
+    if let Some(start) = runs.end() {
+        counts.run(text, start, text.len());
     }
-    out
+    if let Some(start) = words.end() {
+        out.word = out.word.max(text.len() - start);
+    }
+    let kinds = [PERCENT, AMPERSAND, BACKSLASH, EQUALS, OPENS];
+    for (at, kind) in kinds.into_iter().enumerate() {
+        out.kinds |= if occurring_kinds >> at & 1 == 1 { kind } else { 0 };
+    }
+    out.kinds |= if letters != 0 { LETTER } else { 0 };
+    out.kinds |= if digits != 0 { DIGIT } else { 0 };
+    out.kinds |= if wide != 0 { WIDE } else { 0 };
+    Survey { kinds: out.kinds, word: out.word, digits, ..counts.survey }
 }
 
-/// Whether a byte is of a kind; gathers the kinds of those that are.
-fn keep(b: u8, wanted: u16, kinds: &mut u16) -> bool {
-    let kind = kind(b);
-    let kept = kind & wanted != 0;
-    if kept {
-        *kinds |= kind;
+/// What is counted from run to run.
+#[derive(Default)]
+struct Counts {
+    survey: Survey,
+    singles: usize,
+    equals: usize,
+    last: usize,
+    groups: usize,
+}
+
+impl Counts {
+    #[inline(always)]
+    fn run(&mut self, text: &[u8], start: usize, end: usize) {
+        let (run, out) = (end - start, &mut self.survey);
+        out.run = out.run.max(run);
+        self.singles = if run == 1 { self.singles + 1 } else { 0 };
+        out.singles = out.singles.max(self.singles);
+        self.equals = if run == self.last { self.equals + 1 } else { 0 };
+        out.equals = out.equals.max(self.equals);
+        if self.equals >= 2 {
+            out.joined = out.joined.max(run * (self.equals + 1));
+        }
+        self.last = run;
+        let number = (2..=24).contains(&run) && text.get(start).is_some_and(|b| b.is_ascii_digit());
+        self.groups = if number { self.groups + 1 } else { 0 };
+        out.groups = out.groups.max(self.groups.saturating_sub(1));
     }
-    kept
 }
 
 /// The value of a hexadecimal digit.
@@ -262,5 +282,42 @@ mod tests {
         let survey = survey(b"see QUtJQUlPU0Y=, 4 1 1 1 abcd efgh ijkl");
         assert_eq!((survey.run, survey.word, survey.singles, survey.equals), (12, 13, 4, 3));
         assert!(survey.has(EQUALS) && !survey.has(PERCENT | WIDE));
+    }
+
+    /// The same from byte to byte.
+    fn plainly(text: &[u8]) -> Survey {
+        let mut out = Survey::default();
+        let seen = [PERCENT, AMPERSAND, BACKSLASH, EQUALS, OPENS, DIGIT, WIDE]
+            .into_iter()
+            .filter(|wanted| text.iter().any(|b| is(*b, *wanted)));
+        out.kinds = seen.fold(0, |all, kind| all | kind);
+        out.kinds |= if text.iter().any(u8::is_ascii_alphabetic) { LETTER } else { 0 };
+        let longest = |parts: &mut dyn Iterator<Item = usize>| parts.max().unwrap_or(0);
+        out.digits = text.iter().filter(|b| is(**b, DIGIT)).count();
+        out.word = longest(&mut text.split(|b| !is(*b, GRAPH)).map(<[u8]>::len));
+        let runs: Vec<&[u8]> = text.split(|b| !is(*b, RUN)).filter(|run| !run.is_empty()).collect();
+        out.run = longest(&mut runs.iter().map(|run| run.len()));
+        out.singles = longest(&mut runs.split(|run| run.len() != 1).map(<[_]>::len));
+        let equal = runs.chunk_by(|a, b| a.len() == b.len());
+        for same in equal {
+            out.equals = out.equals.max(same.len() - 1);
+            if same.len() > 2 {
+                out.joined = out.joined.max(same.len() * same[0].len());
+            }
+        }
+        let number = |run: &[u8]| is(run[0], DIGIT) && (2..=24).contains(&run.len());
+        let groups = longest(&mut runs.split(|run| !number(run)).map(<[_]>::len));
+        out.groups = groups.saturating_sub(1);
+        out
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_survey_of_blocks_is_one_of_bytes(
+            text in "[a-fA-Z0-9 .+/=%&\\\\{\"é_\n-]{0,300}", filler in 0_usize..130,
+        ) {
+            let text = "x ".repeat(filler) + &text;
+            proptest::prop_assert_eq!(survey(text.as_bytes()), plainly(text.as_bytes()));
+        }
     }
 }

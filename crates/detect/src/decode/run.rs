@@ -7,6 +7,7 @@ use super::bytes::{ALNUM, BLANK, CONTROL, DIGIT, HEX, LOWER, RUN, UPPER, is};
 use super::nature::{Nature, nature, said, stretches};
 use super::{base32, base58, base64, hex};
 use crate::decode::Transform;
+use crate::mask::{Mask, Runs, WIDTH, blocks};
 use crate::open::{begins, container};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -32,22 +33,24 @@ pub(crate) struct Run<'t> {
 /// of the parts themselves.
 pub(crate) fn runs<'t>(text: &'t [u8], mut tell: impl FnMut(Run<'t>)) {
     let mut group: Option<Group> = None;
-    let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let length = rest.iter().take_while(|b| is(**b, RUN)).count();
-        let span = at..at + length;
-        at += length;
-        if length > 0 {
-            match &mut group {
-                Some(open) if open.goes_on(text, &span) => open.take(&span),
-                open => {
-                    if let Some(done) = open.replace(Group::of(&span)) {
-                        done.close(text, &mut tell);
-                    }
+    let mut take = |start, end| {
+        let span = start..end;
+        match &mut group {
+            Some(open) if open.goes_on(text, &span) => open.take(&span),
+            open => {
+                if let Some(done) = open.replace(Group::of(&span)) {
+                    done.close(text, &mut tell);
                 }
             }
         }
-        at += text.get(at..).unwrap_or_default().iter().take_while(|b| !is(**b, RUN)).count();
+    };
+    let (mut runs, mut base) = (Runs::default(), 0);
+    blocks(text, |block| {
+        runs.step(Mask::of(block).token(), base, &mut take);
+        base += WIDTH;
+    });
+    if let Some(start) = runs.end() {
+        take(start, text.len());
     }
     if let Some(done) = group {
         done.close(text, &mut tell);
@@ -88,6 +91,9 @@ impl Group {
         self.whole += span.len();
     }
     fn close<'t>(self, text: &'t [u8], tell: &mut impl FnMut(Run<'t>)) {
+        if self.whole < MIN_RUN {
+            return;
+        }
         let covered = text.get(self.span.clone()).unwrap_or_default();
         if self.parts > 1 && self.whole >= MIN_JOINED {
             let digits = covered.iter().copied().filter(|b| is(*b, RUN)).collect();

@@ -8,6 +8,10 @@ use std::ops::Range;
 
 /// The fewest characters pulled apart that are put together again.
 pub(crate) const MIN_SINGLES: usize = 8;
+/// The fewest digits of a number in unusual groups.
+pub(crate) const MIN_GROUPED: usize = 9;
+/// The fewest digits that a number has as they are, where letters stand for the others.
+pub(crate) const MIN_LEET: usize = 3;
 /// The longest separator, in bytes.
 const MAX_GAP: usize = 6;
 
@@ -112,7 +116,8 @@ fn groups(text: &[u8], first: usize) -> Option<(String, usize)> {
             break;
         }
     }
-    (groups >= 3 && digits.len() >= 9).then(|| (String::from_utf8_lossy(&digits).into_owned(), at))
+    (groups >= 3 && digits.len() >= MIN_GROUPED)
+        .then(|| (String::from_utf8_lossy(&digits).into_owned(), at))
 }
 
 /// The fewest and the most digits of a number that is read with letters for digits.

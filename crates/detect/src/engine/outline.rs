@@ -11,6 +11,8 @@
 //!
 //! Next: `needs` (who asks), `shapes`.
 
+use crate::mask::{Mask, WIDTH, blocks};
+
 /// A shape shows a digit among this many bytes after its first.
 pub(super) const DIGIT_WITHIN: usize = 9;
 /// A word with a digit is asked when it is this long.
@@ -31,6 +33,7 @@ pub(super) struct Outline {
     pub(super) stretch: usize,
     /// Words of listed lengths in a row, at most.
     pub(super) row: usize,
+    masks: Vec<Mask>,
 }
 
 const OTHER: u8 = 0;
@@ -74,10 +77,6 @@ fn class(text: &[u8], at: usize) -> u8 {
     text.get(at).map_or(OTHER, |byte| class_of(*byte))
 }
 
-const fn alphanumeric(class: u8) -> bool {
-    class & (LETTER | DIGIT) != 0
-}
-
 /// `[A-Za-z0-9_+/=-]`
 pub(super) const fn in_token(byte: u8) -> bool {
     token(class_of(byte))
@@ -92,55 +91,115 @@ impl Outline {
     pub(super) fn draw(&mut self, text: &[u8]) {
         self.places.clear();
         (self.digits, self.stretch, self.row) = (0, 0, 0);
-        let mut digits = Digits { text, next: 0, known: false };
-        let (mut at, mut token_end, mut stretch, mut row) = (0, 0, 0, 0);
-        let mut wide = 0;
-        while let Some(byte) = text.get(at) {
-            let kind = class_of(*byte);
-            if !alphanumeric(kind) {
-                wide |= kind;
-                if kind == BLANK {
-                    self.stretch = self.stretch.max(at - stretch);
-                    stretch = at + 1;
-                } else if *byte == b':' && colons_start(text, at) {
-                    self.places.push(at);
-                }
-                at += 1;
-                continue;
+        let mut masks = std::mem::take(&mut self.masks);
+        masks.clear();
+        blocks(text, |block| masks.push(Mask::of(block)));
+        let mut words = Words { text, masks: &masks, token_end: 0, row: 0 };
+        let (mut carry, mut solid, mut wide) = (0, 0, 0);
+        for (number, mask) in masks.iter().enumerate() {
+            let base = number * WIDTH;
+            let next = masks.get(number + 1).copied().unwrap_or_default();
+            let starts = mask.alnum & !(mask.alnum << 1 | carry);
+            carry = mask.alnum >> 63;
+            wide |= mask.wide;
+            let mut blanks = mask.blank;
+            while blanks != 0 {
+                let at = base + blanks.trailing_zeros() as usize;
+                blanks &= blanks - 1;
+                self.stretch = self.stretch.max(at.saturating_sub(solid));
+                solid = at + 1;
             }
-            let start = at;
-            let mut all = 0;
-            while let Some(byte) = text.get(at) {
-                let kind = class_of(*byte);
-                if !alphanumeric(kind) {
-                    break;
-                }
-                all |= kind;
-                at += 1;
-            }
-            let length = at - start;
-            let digit = digits.from(start);
-            let near = digit <= start + DIGIT_WITHIN || (digit < at && length >= LONG_WORD);
-            if near
-                || is_long_token(text, start, at, &mut token_end)
-                || (length <= 4 && joins(text, start, at))
-            {
-                self.before_word(text, start);
-                self.places.push(start);
-            }
-            if all & DIGIT != 0 {
-                self.digits_inside(text, start, digit, at);
-                // No list has digits in its words: taken for as many as it could hold.
-                row += if all & LETTER == 0 { 0 } else { length };
-            } else if LISTED.contains(&length) {
-                row += 1;
+            if is_plain(mask, &next) {
+                self.plain(&mut words, base, mask, &next, starts);
             } else {
-                self.row = self.row.max(row);
-                row = 0;
+                self.closely(&mut words, base, mask, starts);
             }
         }
-        self.stretch = self.stretch.max(at - stretch);
-        self.row = if wide & WIDE == 0 { self.row.max(row) } else { usize::MAX };
+        self.stretch = self.stretch.max(text.len().saturating_sub(solid));
+        self.row = if wide == 0 { self.row.max(words.row) } else { usize::MAX };
+        self.masks = masks;
+    }
+
+    /// The words that begin in a block without digits and long tokens near: all that is to be known
+    /// of them is how many there are in a row, and whether one is a group of hexadecimal digits.
+    #[inline(always)]
+    fn plain(&mut self, words: &mut Words<'_>, base: usize, mask: &Mask, next: &Mask, starts: u64) {
+        let alnum = pair(mask.alnum, next.alnum);
+        // No word is too long here, but some are too short for a list.
+        let mut short = starts & !low(alnum >> 1 & alnum >> 2);
+        let mut rest = starts;
+        while short != 0 {
+            let below = short ^ (short - 1);
+            words.row += (rest & below).count_ones() as usize - 1;
+            self.row = self.row.max(words.row);
+            words.row = 0;
+            rest &= !below;
+            short &= short - 1;
+        }
+        words.row += rest.count_ones() as usize;
+        // Words of at most four letters that `:`, `-` or `.` follows.
+        let join = pair(mask.join, next.join);
+        let ends = |length: u32| low(join >> length & !(alnum >> length));
+        let (two, three) = (low(alnum >> 1), low(alnum >> 1 & alnum >> 2));
+        let mut joined = starts
+            & (ends(1) | (two & ends(2)) | (three & ends(3)) | (three & low(alnum >> 3) & ends(4)));
+        while joined != 0 {
+            let start = base + joined.trailing_zeros() as usize;
+            joined &= joined - 1;
+            if joins(words.text, start, words.end(start)) {
+                self.before_word(words.text, start);
+                self.places.push(start);
+            }
+        }
+    }
+
+    /// The words that begin in any other block, one by one, and `::` between them.
+    fn closely(&mut self, words: &mut Words<'_>, base: usize, mask: &Mask, mut starts: u64) {
+        let mut colons = mask.colon;
+        loop {
+            let word = starts.trailing_zeros();
+            while colons.trailing_zeros() < word {
+                let at = base + colons.trailing_zeros() as usize;
+                colons &= colons - 1;
+                if colons_start(words.text, at) {
+                    self.places.push(at);
+                }
+            }
+            if starts == 0 {
+                return;
+            }
+            starts &= starts - 1;
+            let start = base + word as usize;
+            self.word(words, start, words.end(start));
+        }
+    }
+
+    fn word(&mut self, words: &mut Words<'_>, start: usize, end: usize) {
+        let text = words.text;
+        let length = end - start;
+        let digit = words.digit(start, end);
+        let near = digit.is_some_and(|digit| {
+            digit <= start + DIGIT_WITHIN || (digit < end && length >= LONG_WORD)
+        });
+        if near
+            || is_long_token(text, start, end, &mut words.token_end)
+            || (length <= 4 && joins(text, start, end))
+        {
+            self.before_word(text, start);
+            self.places.push(start);
+        }
+        match digit.filter(|digit| *digit < end) {
+            Some(first) => {
+                let letters = self.digits_inside(text, start, first, end);
+                // No list has digits in its words: taken for as many as it could hold.
+                words.row += if letters { length } else { 0 };
+            }
+            None if LISTED.contains(&length) => words.row += 1,
+            None => {
+                self.row = self.row.max(words.row);
+                words.row = 0;
+            }
+        }
     }
 
     /// `+` and `(` that stand directly before a word.
@@ -156,10 +215,12 @@ impl Outline {
         }
     }
 
-    /// Counts the digits of a word; every place where some follow a letter is asked.
-    fn digits_inside(&mut self, text: &[u8], start: usize, first: usize, end: usize) {
+    /// Counts the digits of a word; every place where some follow a letter is asked. Whether there
+    /// are letters.
+    fn digits_inside(&mut self, text: &[u8], start: usize, first: usize, end: usize) -> bool {
         // Digits that start the word were asked with it.
         let mut before = if first == start { DIGIT } else { LETTER };
+        let mut letters = first > start;
         for at in first..end {
             let kind = class(text, at);
             if kind == DIGIT {
@@ -167,28 +228,79 @@ impl Outline {
                 if before != DIGIT {
                     self.places.push(at);
                 }
+            } else {
+                letters = true;
             }
             before = kind;
         }
+        letters
     }
 }
 
-/// Where the next digit stands, found once for all who ask.
-struct Digits<'t> {
-    text: &'t [u8],
-    next: usize,
-    known: bool,
+/// Whether no digit stands in this block or the next, no token is long, and no `::` begins.
+#[inline(always)]
+fn is_plain(mask: &Mask, next: &Mask) -> bool {
+    let twice = |run: u128, by: u32| run & run >> by;
+    let token = twice(twice(twice(twice(pair(mask.token(), next.token()), 1), 2), 4), 8);
+    let colons = pair(mask.colon, next.colon);
+    mask.digit | next.digit == 0 && low(token) == 0 && low(colons & colons >> 1) == 0
 }
 
-impl Digits<'_> {
-    fn from(&mut self, at: usize) -> usize {
-        if self.next < at || !self.known {
-            let rest = self.text.get(at..).unwrap_or_default();
-            let ahead = rest.iter().position(u8::is_ascii_digit);
-            self.next = ahead.map_or(usize::MAX, |ahead| at + ahead);
-            self.known = true;
+/// Two blocks side by side.
+const fn pair(block: u64, next: u64) -> u128 {
+    block as u128 | (next as u128) << WIDTH
+}
+
+/// The first of them.
+#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+const fn low(both: u128) -> u64 {
+    both as u64
+}
+
+/// How far the words of a text were looked at.
+struct Words<'t> {
+    text: &'t [u8],
+    masks: &'t [Mask],
+    /// The end of the last run of token characters.
+    token_end: usize,
+    /// Words of listed lengths in a row, so far.
+    row: usize,
+}
+
+impl Words<'_> {
+    /// Where the word ends that starts here.
+    #[inline(always)]
+    fn end(&self, start: usize) -> usize {
+        let (block, bit) = (start / WIDTH, start % WIDTH);
+        let letters = |block: usize| self.masks.get(block).map_or(0, |mask| mask.alnum);
+        let here = (letters(block) >> bit).trailing_ones() as usize;
+        if bit + here < WIDTH {
+            return start + here;
         }
-        self.next
+        let more = (block + 1..).map(|block| letters(block).trailing_ones() as usize);
+        let mut end = start + here;
+        for ones in more {
+            end += ones;
+            if ones < WIDTH {
+                break;
+            }
+        }
+        end
+    }
+    /// The first digit from here on, if it stands in the word or near enough behind its start.
+    #[inline(always)]
+    fn digit(&self, start: usize, end: usize) -> Option<usize> {
+        let (block, bit) = (start / WIDTH, start % WIDTH);
+        let digits = |block: usize| self.masks.get(block).map_or(0, |mask| mask.digit);
+        let here = digits(block) >> bit;
+        if here != 0 {
+            return Some(start + here.trailing_zeros() as usize);
+        }
+        let to = end.max(start + DIGIT_WITHIN + 1);
+        (block + 1..to.div_ceil(WIDTH))
+            .map(|block| (block, digits(block)))
+            .find(|(_, digits)| *digits != 0)
+            .map(|(block, digits)| block * WIDTH + digits.trailing_zeros() as usize)
     }
 }
 
@@ -251,6 +363,77 @@ mod tests {
             ("1a", "^"),
         ] {
             assert_eq!(asked(text), expected, "{text}");
+        }
+    }
+
+    /// The same from byte to byte.
+    fn plainly(text: &[u8]) -> Outline {
+        let mut outline = Outline::default();
+        let (mut at, mut token_end, mut stretch, mut row) = (0, 0, 0, 0);
+        let mut wide = false;
+        while at < text.len() {
+            let byte = text[at];
+            if !byte.is_ascii_alphanumeric() {
+                wide |= !byte.is_ascii();
+                if byte <= b' ' || byte == 127 {
+                    outline.stretch = outline.stretch.max(at - stretch);
+                    stretch = at + 1;
+                } else if byte == b':' && colons_start(text, at) {
+                    outline.places.push(at);
+                }
+                at += 1;
+                continue;
+            }
+            let start = at;
+            at += text[at..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+            let word = &text[start..at];
+            let digit = text[start..].iter().position(u8::is_ascii_digit);
+            let digit = digit.map_or(usize::MAX, |ahead| start + ahead);
+            let near = digit <= start + DIGIT_WITHIN || (digit < at && word.len() >= LONG_WORD);
+            if near
+                || is_long_token(text, start, at, &mut token_end)
+                || (word.len() <= 4 && joins(text, start, at))
+            {
+                outline.before_word(text, start);
+                outline.places.push(start);
+            }
+            if digit < at {
+                outline.digits_inside(text, start, digit, at);
+                row += if word.iter().any(u8::is_ascii_alphabetic) { word.len() } else { 0 };
+            } else if LISTED.contains(&word.len()) {
+                row += 1;
+            } else {
+                outline.row = outline.row.max(row);
+                row = 0;
+            }
+        }
+        outline.stretch = outline.stretch.max(at - stretch);
+        outline.row = if wide { usize::MAX } else { outline.row.max(row) };
+        outline
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2048))]
+        #[test]
+        fn an_outline_of_blocks_is_one_of_bytes(
+            pieces in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "a", "of", "the", "word", "cafe", "be", ".", ":", "-", "::", " ", " ", " ", "/",
+                    "_", "+", "(", "1", "42", "a1", "x9y", "\n", "\u{e9}", "abcdefgh",
+                    "abcdefghijklmnopqrstuvwxyzabcde", "\"", ", ", "key=",
+                ]),
+                0..120,
+            ),
+            filler in 0_usize..70,
+        ) {
+            let text = ".".repeat(filler) + &pieces.concat();
+            let (drawn, plain) = (drawn(&text), plainly(text.as_bytes()));
+            proptest::prop_assert_eq!(&drawn.places, &plain.places, "{}", text);
+            proptest::prop_assert_eq!(
+                (drawn.digits, drawn.stretch, drawn.row),
+                (plain.digits, plain.stretch, plain.row),
+                "{}", text
+            );
         }
     }
 

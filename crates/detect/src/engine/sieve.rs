@@ -1,11 +1,11 @@
 //! Many keywords in one pass, faster and smaller than an automaton over all of them.
 //!
-//! Of each keyword the rarest three bytes in a row are taken. At every byte of the text the three
-//! that start there are looked up in a small table of bits, which nearly always says no; only then
-//! is the keyword compared. Neighbouring look-ups do not wait for each other, as the steps of an
-//! automaton do, and the tables fit into the nearest cache. A keyword of two bytes stands in the
-//! table with every third byte; one of a single byte is sought by itself. ASCII letters are equal
-//! in any case.
+//! Of each keyword the rarest four bytes in a row are taken. At every byte of the text the first
+//! three of them are looked up in a small table of bits, which mostly says no, then all four in
+//! another; only then is the keyword compared. Neighbouring look-ups do not wait for each other, as
+//! the steps of an automaton do, and the tables fit into the nearest cache. Keywords of two and
+//! three bytes have a second table of their own; one of a single byte is sought by itself. ASCII
+//! letters are equal in any case.
 //! Next: `keywords`.
 
 /// Bits of the table, as a power of two.
@@ -17,7 +17,10 @@ const SLOTS: u32 = 13;
 /// Keywords, ready to be sought.
 #[derive(Debug)]
 pub(super) struct Sieve {
-    bits: Box<[u64; WORDS]>,
+    /// Three bytes of any keyword; four of one that is longer; three of one that is not.
+    bits: Box<Bits>,
+    long: Box<Bits>,
+    short: Box<Bits>,
     /// First entry of each slot in `entries`, and one past the last.
     slots: Box<[u32]>,
     entries: Box<[Entry]>,
@@ -30,10 +33,30 @@ pub(super) struct Sieve {
     single: Vec<(u8, usize)>,
 }
 
-/// A keyword by three of its bytes.
+/// A set of numbers by their hashes.
+#[derive(Debug)]
+struct Bits([u64; WORDS]);
+
+impl Bits {
+    fn set(&mut self, number: u32) {
+        let bit = hash(number, BITS);
+        if let Some(word) = self.0.get_mut(bit / 64) {
+            *word |= 1 << (bit % 64);
+        }
+    }
+    #[inline]
+    fn may_have(&self, number: u32) -> bool {
+        let bit = hash(number, BITS);
+        self.0.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+    }
+}
+
+/// A keyword by four of its bytes, or by all three.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    three: u32,
+    bytes: u32,
+    /// Which bits of `bytes` count.
+    mask: u32,
     keyword: u32,
     /// Where these bytes stand in the keyword.
     offset: u32,
@@ -44,15 +67,11 @@ impl Sieve {
     pub(super) fn of(words: &[String]) -> Self {
         let keywords: Vec<Box<[u8]>> =
             words.iter().map(|word| word.to_ascii_lowercase().into_bytes().into()).collect();
-        let mut bits = Box::new([0_u64; WORDS]);
-        let mut set = |three: u32| {
-            let bit = hash(three, BITS);
-            if let Some(word) = bits.get_mut(bit / 64) {
-                *word |= 1 << (bit % 64);
-            }
-        };
+        let empty = || Box::new(Bits([0; WORDS]));
+        let (mut bits, mut long, mut short) = (empty(), empty(), empty());
         let (mut entries, mut pairs, mut single) = (Vec::new(), Vec::new(), Vec::new());
         let mut paired = 0_u64;
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         for (number, keyword) in keywords.iter().enumerate() {
             match &**keyword {
                 [] => {}
@@ -62,21 +81,31 @@ impl Sieve {
                     paired |= 1 << hash(pair, 6);
                     pairs.push((pair, number));
                     for three in 0..=u8::MAX {
-                        set(fold(u32::from_le_bytes([*one, *two, three, 0])));
+                        let three = fold(u32::from_le_bytes([*one, *two, three, 0])) & TRIPLE;
+                        bits.set(three);
+                        short.set(three);
                     }
                 }
+                [one, two, three] => {
+                    let bytes = fold(u32::from_le_bytes([*one, *two, *three, 0])) & TRIPLE;
+                    bits.set(bytes);
+                    short.set(bytes);
+                    let keyword = narrow(number);
+                    entries.push(Entry { bytes, mask: TRIPLE, keyword, offset: 0 });
+                }
                 longer => {
-                    let Some((offset, three)) = rarest(longer) else { continue };
-                    set(three);
-                    let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-                    entries.push(Entry { three, keyword: narrow(number), offset: narrow(offset) });
+                    let Some((offset, bytes)) = rarest(longer) else { continue };
+                    bits.set(bytes & TRIPLE);
+                    long.set(bytes);
+                    let (keyword, offset) = (narrow(number), narrow(offset));
+                    entries.push(Entry { bytes, mask: u32::MAX, keyword, offset });
                 }
             }
         }
-        entries.sort_unstable_by_key(|entry| hash(entry.three, SLOTS));
+        entries.sort_unstable_by_key(|entry: &Entry| hash(entry.bytes & TRIPLE, SLOTS));
         let mut slots = vec![0_u32; (1 << SLOTS) + 1].into_boxed_slice();
         for entry in &entries {
-            if let Some(count) = slots.get_mut(hash(entry.three, SLOTS) + 1) {
+            if let Some(count) = slots.get_mut(hash(entry.bytes & TRIPLE, SLOTS) + 1) {
                 *count += 1;
             }
         }
@@ -85,7 +114,7 @@ impl Sieve {
             total += *slot;
             *slot = total;
         }
-        Self { bits, slots, entries: entries.into(), keywords, pairs, paired, single }
+        Self { bits, long, short, slots, entries: entries.into(), keywords, pairs, paired, single }
     }
 
     /// Calls with the number of each keyword and where it starts. `counts` says of each how often
@@ -104,34 +133,30 @@ impl Sieve {
                 }
             }
         }
-        // Four are read at once, which is cheaper than three.
         for (at, window) in text.windows(4).enumerate() {
             let &[one, two, three, four] = window else { continue };
-            let three = fold(u32::from_le_bytes([one, two, three, four]) & TRIPLE);
-            if self.may(three) {
-                self.compare((text, at), three, (most, counts), &mut call);
+            let four = fold(u32::from_le_bytes([one, two, three, four]));
+            let three = four & TRIPLE;
+            if self.bits.may_have(three) && (self.long.may_have(four) || self.short.may_have(three))
+            {
+                self.compare((text, at), four, (most, counts), &mut call);
             }
         }
+        // Behind the last four bytes no long keyword begins, and none has these zeros within.
         for at in text.len().saturating_sub(3)..text.len() {
             let byte = |ahead: usize| text.get(at + ahead).copied().unwrap_or(0);
-            let three = fold(u32::from_le_bytes([byte(0), byte(1), byte(2), 0]));
-            if self.may(three) {
+            let three = fold(u32::from_le_bytes([byte(0), byte(1), byte(2), 0])) & TRIPLE;
+            if self.short.may_have(three) {
                 self.compare((text, at), three, (most, counts), &mut call);
             }
         }
-    }
-
-    #[inline]
-    fn may(&self, three: u32) -> bool {
-        let bit = hash(three, BITS);
-        self.bits.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
     }
 
     #[inline(never)]
     fn compare(
         &self,
         (text, at): (&[u8], usize),
-        three: u32,
+        bytes: u32,
         (most, counts): (u32, &mut [u32]),
         call: &mut impl FnMut(usize, usize),
     ) {
@@ -145,15 +170,15 @@ impl Sieve {
                 call(number, start);
             }
         };
-        if self.paired >> hash(three & PAIR, 6) & 1 == 1 {
-            for (_, number) in self.pairs.iter().filter(|(pair, _)| *pair == three & PAIR) {
+        if self.paired >> hash(bytes & PAIR, 6) & 1 == 1 {
+            for (_, number) in self.pairs.iter().filter(|(pair, _)| *pair == bytes & PAIR) {
                 found(*number, at);
             }
         }
-        let slot = hash(three, SLOTS);
+        let slot = hash(bytes & TRIPLE, SLOTS);
         let place = |slot: usize| self.slots.get(slot).map_or(0, |place| *place as usize);
         let entries = self.entries.get(place(slot)..place(slot + 1)).unwrap_or_default();
-        for entry in entries.iter().filter(|entry| entry.three == three) {
+        for entry in entries.iter().filter(|entry| entry.bytes == bytes & entry.mask) {
             if let Some(start) = at.checked_sub(entry.offset as usize) {
                 found(entry.keyword as usize, start);
             }
@@ -173,27 +198,27 @@ const TRIPLE: u32 = 0x00ff_ffff;
 const PAIR: u32 = 0x0000_ffff;
 
 /// Letters in small; what else changes is told apart when keywords are compared.
-const fn fold(three: u32) -> u32 {
-    three | 0x0020_2020
+const fn fold(bytes: u32) -> u32 {
+    bytes | 0x2020_2020
 }
 
 /// The top bits of a product spread what is alike.
-const fn hash(three: u32, bits: u32) -> usize {
-    (three.wrapping_mul(0x9E37_79B1) >> (32 - bits)) as usize
+const fn hash(bytes: u32, bits: u32) -> usize {
+    (bytes.wrapping_mul(0x9E37_79B1) >> (32 - bits)) as usize
 }
 
-/// The three bytes of a keyword that are least common in prose and JSON, and where they stand.
+/// The four bytes of a keyword that are least common in prose and JSON, and where they stand.
 fn rarest(keyword: &[u8]) -> Option<(usize, u32)> {
     keyword
-        .windows(3)
+        .windows(4)
         .enumerate()
         .filter_map(|(at, window)| match window {
-            &[one, two, three] => {
+            &[one, two, three, four] => {
+                // The first three are looked up first.
                 let frequent = FREQUENT.contains(&&[one, two, three]);
                 let common: u32 = [one, two, three].map(commonness).iter().sum();
-                let common = common + if frequent { 20 } else { 0 };
-                let folded = fold(u32::from_le_bytes([one, two, three, 0]));
-                Some((common, at, folded))
+                let common = common * 2 + commonness(four) + if frequent { 40 } else { 0 };
+                Some((common, at, fold(u32::from_le_bytes([one, two, three, four]))))
             }
             _ => None,
         })

@@ -10,7 +10,7 @@ use super::inspection::{Inspection, Sight, Site, Taste};
 use super::media::{boundary, form_like, json_like};
 use super::report::{Outcome, Unreadable};
 use crate::decode::bytes::{
-    AMPERSAND, BACKSLASH, DIGIT, EQUALS, LOWER, OPENS, PERCENT, Survey, UPPER, WIDE, survey,
+    AMPERSAND, BACKSLASH, DIGIT, EQUALS, LETTER, ODD, OPENS, PERCENT, Survey, WIDE, is, survey,
 };
 use crate::decode::encoded::{self, Alphabet};
 use crate::decode::escape::{Plus, backslash, html, percent, quoted_printable};
@@ -18,7 +18,7 @@ use crate::decode::fold::fold;
 use crate::decode::inflate::{Codec, InflateFault, inflate_into};
 use crate::decode::nature::{Nature, nature, perhaps, reads_as_text, stretches};
 use crate::decode::run::{Content, MIN_JOINED, MIN_RUN, Run, decodings, runs};
-use crate::decode::spread::{MIN_SINGLES, gathered, regrouped, unleet};
+use crate::decode::spread::{MIN_GROUPED, MIN_LEET, MIN_SINGLES, gathered, regrouped, unleet};
 use crate::decode::{Rewrite, Transform, base85, hex, mirror};
 use crate::walk;
 
@@ -35,11 +35,11 @@ const LAYERS: [Layer; 8] = [
     (Transform::SPACED, |s| s.singles >= MIN_SINGLES - 1, gathered, Taste::Strong),
     (
         Transform::SPACED,
-        |s| s.has(DIGIT) && (s.groups >= 2 || s.run >= 9),
+        |s| s.digits >= MIN_GROUPED && (s.groups >= 2 || s.run >= 9),
         regrouped,
         Taste::SurePii,
     ),
-    (Transform::LEET, |s| s.has(DIGIT) && s.has(UPPER | LOWER), unleet, Taste::SurePii),
+    (Transform::LEET, |s| s.digits >= MIN_LEET && s.has(LETTER), unleet, Taste::SurePii),
 ];
 
 /// The most that a compressed stream within a text may grow, and what it may reach in any case.
@@ -178,7 +178,7 @@ impl Inspection<'_> {
                 self.look_deeper(Transform::DECIMAL, &list.bytes, site);
             }
         }
-        if survey.word >= base85::MIN_WORD && survey.has(crate::decode::bytes::ODD) {
+        if survey.word >= base85::MIN_WORD && text.bytes().any(|b| is(b, ODD)) {
             for word in base85::words(text.as_bytes()) {
                 self.look_deeper(Transform::BASE85, &word.bytes, site);
             }
@@ -387,7 +387,7 @@ impl Inspection<'_> {
 /// Whether a text may be a social security number from its end: digits under such a key.
 fn reversible(survey: &Survey, site: &Site<'_>) -> bool {
     survey.has(DIGIT)
-        && !survey.has(UPPER | LOWER)
+        && !survey.has(LETTER)
         && survey.word <= 16
         && site
             .key
@@ -406,5 +406,5 @@ const fn clean(survey: &Survey) -> bool {
         && survey.groups < 2
         && survey.singles < MIN_SINGLES - 1
         && !survey.has(PERCENT | AMPERSAND | BACKSLASH | EQUALS | WIDE | OPENS)
-        && !(survey.has(DIGIT) && survey.has(UPPER | LOWER))
+        && !(survey.has(DIGIT) && survey.has(LETTER))
 }

@@ -5,6 +5,7 @@
 //! scripts count as letters, save for the general punctuation block and the ideographic space.
 //! Next: `words`.
 
+use crate::mask::{Mask, Runs, WIDTH, blocks};
 use std::ops::Range;
 
 /// The shortest and longest word of any list, in bytes.
@@ -32,6 +33,21 @@ pub(super) fn each(text: &str, mut call: impl FnMut(Run<'_>)) {
             words.push(start..end);
         }
     };
+    if text.is_ascii() {
+        let (mut letters, mut base) = (Runs::default(), 0);
+        blocks(bytes, |block| {
+            let mask = Mask::of(block);
+            letters.step(mask.alnum & !mask.digit, base, |start, end| {
+                end_word(start, end, &mut words);
+            });
+            base += WIDTH;
+        });
+        if let Some(start) = letters.end() {
+            end_word(start, bytes.len(), &mut words);
+        }
+        finish(&mut words, &mut call);
+        return;
+    }
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         if !byte.is_ascii_alphabetic() && byte.is_ascii() {

@@ -4,6 +4,7 @@
 use crate::control::Control;
 use crate::id::LevelName;
 use std::fmt;
+use std::sync::Arc;
 
 /// Something found in what would leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +164,8 @@ pub struct Evidence {
     pub findings: Vec<Finding>,
     /// How far the look at the payload came.
     pub look: Look,
+    /// Of which entities even that was looked for which refuses nothing by itself; `None`: of all.
+    pub asked: Option<Arc<[String]>>,
 }
 
 /// How far a look at a payload came. What was not seen whole is never taken for clean.

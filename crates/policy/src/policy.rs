@@ -40,7 +40,7 @@ pub struct Policy {
 pub(crate) struct TenantRules {
     pub(crate) document: Arc<Tenant>,
     pub(crate) scheme: Option<Arc<Classification>>,
-    /// Entities that its classification or a recipient names.
+    /// Entities that its classification names.
     named: Arc<[String]>,
     index: TargetIndex,
     /// What its clients append to names, the longest first.
@@ -85,7 +85,7 @@ pub struct DlpTerms {
     /// What happens to a payload that is larger than is held.
     pub over_cap: OverCap,
     /// Entities of which a finding counts though it refuses nothing by itself: those that the
-    /// tenant's classification or a recipient names.
+    /// tenant's classification gives a level.
     pub named: Arc<[String]>,
 }
 
@@ -113,7 +113,11 @@ impl Policy {
                         namespace,
                         document: Arc::clone(tenant),
                         scheme: stored.scheme.clone(),
-                        named: named(tenant, stored.scheme.as_deref()),
+                        named: stored
+                            .scheme
+                            .iter()
+                            .flat_map(|scheme| scheme.entities.keys().cloned())
+                            .collect(),
                         index: TargetIndex::of(tenant.egress.iter().map(|row| &row.target)),
                     };
                     policy.tenants.insert(tenant.name.clone(), rules);
@@ -319,15 +323,6 @@ impl Policy {
         }
         Ok(rules)
     }
-}
-
-/// The entities that a tenant's classification or one of its recipients names, each once.
-fn named(tenant: &Tenant, scheme: Option<&Classification>) -> Arc<[String]> {
-    let recipients = tenant.egress.iter().filter_map(|row| row.recipient.as_ref());
-    let listed = recipients.flat_map(|recipient| &recipient.entities).map(|(entity, _)| entity);
-    let mapped = scheme.into_iter().flat_map(|scheme| scheme.entities.keys());
-    let all: BTreeSet<&String> = mapped.chain(listed).collect();
-    all.into_iter().cloned().collect()
 }
 
 /// The search suffixes of a tenant's clients, those of its cluster among them, the longest first;

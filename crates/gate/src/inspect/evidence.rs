@@ -10,18 +10,26 @@ use backstop_model::finding::{
 };
 use backstop_model::id::LevelName;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Everything that the looks at one message came to.
 #[derive(Default)]
 pub(super) struct Gathered {
     findings: Vec<(Finding, Range<usize>)>,
     look: Look,
+    /// See [`Evidence::asked`].
+    asked: Option<Arc<[String]>>,
 }
 
 /// LIMIT: findings of one message that are judged; what has more is refused by what it has.
 const FINDINGS: usize = 4_096;
 
 impl Gathered {
+    /// Nothing yet, of looks that were asked for notes of these entities (see [`Evidence::asked`]).
+    pub(super) fn of(asked: Option<Arc<[String]>>) -> Self {
+        Self { asked, ..Self::default() }
+    }
+
     /// The worst end of all looks is the end.
     pub(super) fn end(&mut self, look: Look) {
         if self.look == Look::Whole {
@@ -77,7 +85,7 @@ impl Gathered {
 
     pub(super) fn evidence(self) -> Evidence {
         let findings = self.findings.into_iter().map(|(finding, _)| finding).collect();
-        Evidence { findings, look: self.look }
+        Evidence { findings, look: self.look, asked: self.asked }
     }
 }
 

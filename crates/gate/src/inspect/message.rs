@@ -119,17 +119,14 @@ impl Job {
         let threshold = Score::new(f32::from(self.terms.threshold.get()) / 1_000.0);
         // Of what only notes, what policy names is enough for a verdict; a lower threshold lets
         // notes stand in for weak findings.
-        let notes = if threshold < Score::VERDICT {
-            Notes::All
-        } else {
-            Notes::Of(Arc::clone(&self.terms.named))
-        };
+        let asked = (threshold >= Score::VERDICT).then(|| Arc::clone(&self.terms.named));
+        let notes = asked.clone().map_or(Notes::All, Notes::Of);
         let threshold = threshold.min(Score::VERDICT);
         let scan = ScanOptions { threshold, notes, ..ScanOptions::default() };
         let kept = limits.decoded;
         let mut looks = Looks { limits, scan, session: self.session, ..Looks::default() };
         let mut questions = self.analyzer.as_ref().map(|analyzer| analyzer.questions());
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::of(asked);
         for piece in self.pieces() {
             let piece = match piece {
                 Ok(piece) => piece,

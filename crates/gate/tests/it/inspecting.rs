@@ -59,3 +59,43 @@ async fn what_was_found_is_judged_again_with_every_change_of_policy() {
     is_refused_by(&permit.dial().await.unwrap_err(), Control::DlpPii);
     house.stop().await;
 }
+
+#[tokio::test]
+async fn what_only_notes_is_looked_for_where_the_classification_names_it() {
+    let house = House::new().await;
+    let session = house.session().await;
+    let url = "https://api.weather.example/";
+    let text = "ticket 123e4567-e89b-42d3-a456-426614174000";
+    let plain = house.gate.inspect(&session, &seen(url), note(text)).await.unwrap();
+    assert!(plain.evidence().findings.is_empty());
+    let answer = house.gate.ask_with(&session, seen(url), &plain).await;
+    let Answer::Permit(permit) = answer else { panic!("{answer:?}") };
+
+    let scheme = "---
+apiVersion: backstop.dev/v1alpha1
+kind: Classification
+metadata: { name: corporate }
+spec:
+  levels: [public, internal, confidential, restricted]
+  default: internal
+  entities: { UUID: restricted }
+";
+    let tenant = POLICY.replace(
+        "spec:\n  skills:",
+        "spec:\n  classification: corporate\n  maxClassificationLevel: internal\n  skills:",
+    );
+    house.put_policy(&format!("{tenant}{scheme}"));
+    // Looked at for less than is judged now.
+    is_refused_by(&permit.dial().await.unwrap_err(), Control::EgressUninspected);
+    let Answer::Refusal(refusal) = house.gate.ask_with(&session, seen(url), &plain).await else {
+        panic!("it is refused")
+    };
+    is_refused_by(&refusal, Control::EgressUninspected);
+    let found = house.gate.inspect(&session, &seen(url), note(text)).await.unwrap();
+    assert_eq!(found.evidence().findings[0].record.kind, "UUID");
+    let Answer::Refusal(refusal) = house.gate.ask_with(&session, seen(url), &found).await else {
+        panic!("it is refused")
+    };
+    is_refused_by(&refusal, Control::DlpClassification);
+    house.stop().await;
+}

@@ -50,6 +50,14 @@ pub(super) fn judge(
         }
     }
     let terms = policy.dlp_terms(subject, &attempt.destination);
+    let missed = evidence
+        .asked
+        .as_ref()
+        .and_then(|asked| terms.named.iter().find(|entity| !asked.contains(entity)));
+    if let Some(entity) = missed {
+        let text = format!("the payload was looked at before the policy named `{entity}`");
+        reasons.deny(Control::EgressUninspected, text);
+    }
     if attempt.sight == Inspection::Windows && terms.over_cap == OverCap::Refuse {
         let text = "the payload is larger than is held, and no row lets it leave in windows";
         reasons.deny_always(Control::Limit, text.to_owned());

@@ -305,15 +305,26 @@ fn the_stricter_of_tenant_and_role_says_how_hard_to_look() {
 }
 
 #[test]
-fn what_a_classification_or_a_recipient_names_is_asked_for() {
-    let named = |text: &str| {
-        let policy = policy(text);
-        policy.dlp_terms(&subject(&policy), &attempt(SEND).destination).named.join(" ")
+fn what_a_classification_names_is_asked_for_and_missed_where_nobody_looked() {
+    let named = |policy: &Policy| {
+        policy.dlp_terms(&subject(policy), &attempt(SEND).destination).named.join(" ")
     };
-    assert_eq!(named(&row("")), "");
-    let listed = row(", recipient: { entities: [URL, EMAIL_ADDRESS] }");
-    assert_eq!(named(&listed), "EMAIL_ADDRESS URL");
-    assert_eq!(named(&ceilings("internal", "", "")), "CITY PERSON US_SSN");
+    assert_eq!(named(&policy(&row(", recipient: { entities: [URL] }"))), "");
+    let policy = policy(&ceilings("internal", "", ""));
+    assert_eq!(named(&policy), "CITY PERSON US_SSN");
+    // Looked at under a policy that named fewer of them.
+    let verdict = |asked: Option<&[&str]>| {
+        let mut attempt = attempt(SEND);
+        attempt.sight = Inspection::Body;
+        let asked = asked.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let evidence = Evidence { asked, ..Evidence::default() };
+        let (standing, usage) = <(Standing, Usage)>::default();
+        decide(&policy, &subject(&policy), &standing, &usage, &attempt, &evidence, now())
+    };
+    assert_eq!(verdict(None).verdict, Verdict::Allow);
+    assert_eq!(verdict(Some(&["URL", "US_SSN", "PERSON", "CITY"])).verdict, Verdict::Allow);
+    let less = verdict(Some(&["US_SSN", "PERSON"]));
+    assert_eq!(less.deciding().map(|r| r.control), Some(Control::EgressUninspected));
 }
 
 #[test]

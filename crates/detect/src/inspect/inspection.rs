@@ -315,10 +315,12 @@ impl<'i> Inspection<'i> {
     }
 
     /// Keeps a hit, once for each value in a field: again only if it is surer, and a note of a value
-    /// stands in for no refusal of it.
+    /// stands in for no refusal of it. Only a person whom the field first names as an author
+    /// stays one: licences name their authors more than once.
     pub(super) fn keep(&mut self, hit: Hit, text: &str, site: &Site<'_>) {
         let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes();
-        let kind = (site.field, &hit.entity, hit.acts == Acts::Block, value);
+        let refuses = hit.acts == Acts::Block && &*hit.entity != "PERSON";
+        let kind = (site.field, &hit.entity, refuses, value);
         let best = self.reported.entry(self.hasher.hash_one(kind)).or_insert(Score::ZERO);
         if *best >= hit.score {
             return;

@@ -66,6 +66,14 @@ fn a_secret_is_found_behind_half_a_megabyte_of_anything() {
     }
 }
 
+#[test]
+fn a_note_of_a_value_hides_no_refusal_of_it() {
+    // Glued to a letter it is noted; with its escape undone it stands free.
+    let text = "\\u0041-536-90-4399\u{200b}";
+    let acts = told(text, Media::Text, Notes::All, Names::Off);
+    assert!(acts.iter().any(|one| one.contains("US_SSN")), "{acts:?}");
+}
+
 /// What texts are mixed from.
 const PIECES: &[&str] = &[
     "the report of the day ",

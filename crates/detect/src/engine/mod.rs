@@ -100,7 +100,14 @@ struct Wanted {
 struct Asked {
     engine: u64,
     asks: Asks,
+    detectors: Selection,
+}
+
+/// Detectors that are asked, by number, and whether one with shaped patterns that only notes is.
+#[derive(Debug, Clone)]
+struct Selection {
     detectors: Arc<[bool]>,
+    notes: bool,
 }
 
 /// One scan at work.
@@ -108,7 +115,7 @@ struct Scan<'s> {
     bench: Bench<'s>,
     plan: &'s Plan,
     /// `None`: all.
-    wanted: Option<Arc<[bool]>>,
+    wanted: Option<Selection>,
     found: Vec<Ranked>,
 }
 
@@ -153,12 +160,12 @@ impl Engine {
 }
 
 impl Wanted {
-    fn of(&mut self, engine: &Engine, options: &ScanOptions) -> Arc<[bool]> {
+    fn of(&mut self, engine: &Engine, options: &ScanOptions) -> Selection {
         let same = |asked: &Asked| asked.engine == engine.number && asked.asks.are(options);
         for (place, asked) in self.known.iter().enumerate() {
             if let Some(asked) = asked.as_ref().filter(|asked| same(asked)) {
                 self.oldest = 1 - place;
-                return Arc::clone(&asked.detectors);
+                return asked.detectors.clone();
             }
         }
         let detectors: Arc<[bool]> = engine
@@ -167,11 +174,14 @@ impl Wanted {
             .iter()
             .map(|planned| options.ask(&planned.ready.detector))
             .collect();
+        let wanted = |number: &usize| detectors.get(*number) == Some(&true);
+        let notes = engine.plan.noting.patterns.iter().any(|(number, _)| wanted(number));
+        let detectors = Selection { detectors, notes };
         if let Some(oldest) = self.known.get_mut(self.oldest) {
             let asked = Asked {
                 engine: engine.number,
                 asks: Asks::of(options),
-                detectors: Arc::clone(&detectors),
+                detectors: detectors.clone(),
             };
             *oldest = Some(asked);
             self.oldest = 1 - self.oldest;
@@ -203,7 +213,7 @@ impl Scan<'_> {
     }
 
     fn is_wanted(&self, detector: usize) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| wanted.get(detector) == Some(&true))
+        self.wanted.as_ref().is_none_or(|wanted| wanted.detectors.get(detector) == Some(&true))
     }
 
     /// Runs what an open detector has beside shaped patterns.
@@ -336,8 +346,7 @@ impl Scan<'_> {
     fn shapes(&mut self, scratch: &mut Scratch) {
         let plan = self.plan;
         self.shaped(&plan.refusing, scratch);
-        let mut noted = plan.noting.patterns.iter();
-        if noted.any(|(number, _)| self.is_wanted(*number)) {
+        if self.wanted.as_ref().is_none_or(|wanted| wanted.notes) {
             self.shaped(&plan.noting, scratch);
         }
     }

@@ -89,17 +89,29 @@ impl Shapes {
         let mut cache = caches.get();
         let mut walked = 0;
         sieve.marks.resize(self.patterns.max(sieve.marks.len()), (0, 0));
+        let mut last: Option<Walk> = None;
         for start in places.iter().copied() {
-            sieve.next();
-            match walk(dfa, &mut cache, text.as_bytes(), start, sieve) {
-                Some((bytes, end)) => {
-                    walked += bytes;
-                    if !sieve.matched.is_empty() {
-                        call(start, end, &sieve.matched);
-                    }
+            let walk = match last.and_then(|last| last.again(text.as_bytes(), start)) {
+                Some(walk) => {
+                    sieve.shift(walk.shift);
+                    Some(walk)
+                }
+                None => {
+                    sieve.next();
+                    let walk = walk(dfa, &mut cache, text.as_bytes(), start, sieve);
+                    walked += walk.map_or(0, |walk| walk.bytes);
+                    walk
+                }
+            };
+            match walk {
+                Some(walk) if sieve.matched.is_empty() => last = Some(walk),
+                Some(walk) => {
+                    last = Some(walk);
+                    call(start, walk.end, &sieve.matched);
                 }
                 // The automaton gave up, which its configuration rules out: ask every pattern.
                 None => {
+                    last = None;
                     let unknown = |pattern| Matched { pattern, end: None };
                     sieve.matched = (0..self.patterns).map(unknown).collect();
                     call(start, start, &sieve.matched);
@@ -133,6 +145,12 @@ impl Sieve {
         self.round += 1;
         self.matched.clear();
     }
+    /// Takes what matched for what matches so many bytes further on.
+    fn shift(&mut self, by: usize) {
+        for matched in &mut self.matched {
+            matched.end = matched.end.map(|end| end + by);
+        }
+    }
     /// Ends rise from call to call.
     fn add(&mut self, pattern: usize, end: usize) {
         let Some((round, place)) = self.marks.get_mut(pattern) else { return };
@@ -145,14 +163,46 @@ impl Sieve {
     }
 }
 
-/// Walks from a place until nothing can match any more: bytes walked, end of the longest match.
+/// A walk of the automaton.
+#[derive(Clone, Copy)]
+struct Walk {
+    start: usize,
+    /// Bytes that it looked at, from its start on.
+    bytes: usize,
+    /// The end of the longest match.
+    end: usize,
+    /// How much further on than the one that it repeats.
+    shift: usize,
+}
+
+impl Walk {
+    /// The same walk from another place, if the same bytes stand there: texts that repeat
+    /// themselves (`4 4 4 4`) are walked once. What decides is the byte before the place and those
+    /// that were looked at; a walk that ran into the text's end finds fewer further on.
+    fn again(self, text: &[u8], start: usize) -> Option<Self> {
+        // A short walk is as cheap as to compare.
+        if self.bytes < WORTH || start <= self.start || self.start == 0 {
+            return None;
+        }
+        let looked = |from: usize| text.get(from - 1..from + self.bytes);
+        let same = looked(start).is_some_and(|there| looked(self.start) == Some(there));
+        let shift = start - self.start;
+        same.then(|| Self { start, end: self.end + shift, shift, ..self })
+    }
+}
+
+/// LIMIT: the shortest walk that is compared with the next, in bytes.
+const WORTH: usize = 12;
+
+/// Walks from a place until nothing can match any more.
 fn walk(
     dfa: &DFA,
     cache: &mut Cache,
     text: &[u8],
     start: usize,
     sieve: &mut Sieve,
-) -> Option<(usize, usize)> {
+) -> Option<Walk> {
+    let walked = |bytes, end| Some(Walk { start, bytes, end, shift: 0 });
     let input = Input::new(text).range(start..).anchored(Anchored::Yes);
     let mut state = dfa.start_state_forward(cache, &input).ok()?;
     let mut last = start;
@@ -167,7 +217,7 @@ fn walk(
                     sieve.add(dfa.match_pattern(cache, state, number).as_usize(), last);
                 }
             } else if state.is_dead() {
-                return Some((at + 1, last));
+                return walked(at + 1, last);
             } else if state.is_quit() {
                 return None;
             }
@@ -182,7 +232,7 @@ fn walk(
             }
         }
     }
-    Some((rest.len().min(MAX_REACH + 1), last))
+    walked(rest.len().min(MAX_REACH + 1), last)
 }
 
 #[cfg(test)]
@@ -221,6 +271,31 @@ mod tests {
                 (11, 15, vec![(2, 15)])
             ]
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_repeats_itself_matches_as_it_would_alone(
+            unit in "[0-9a-b .:-]{1,6}", times in 1_usize..60, end in "[0-9a-c .]{0,6}",
+        ) {
+            let patterns =
+                ["(?:[0-9][ -]?){13,19}", "[0-9a-b]{2}(?:[:.-][0-9a-b]{1,2})+", "(?-u:\\b)[0-9]{3}"];
+            let hirs = patterns.map(|pattern| regex_syntax::parse(pattern).unwrap());
+            let shapes = Shapes::of(&hirs).unwrap();
+            let text = format!("x{}{end}", unit.repeat(times));
+            let places = places(&text);
+            let at = |places: &[usize]| {
+                let (mut found, mut sieve) = (Vec::new(), Sieve::default());
+                shapes.each(&text, places, &mut sieve, |start, end, matched| {
+                    let mut matched = matched.to_vec();
+                    matched.sort_unstable_by_key(|matched| matched.pattern);
+                    found.push((start, end, matched));
+                });
+                found
+            };
+            let alone: Vec<_> = places.iter().flat_map(|place| at(&[*place])).collect();
+            proptest::prop_assert_eq!(at(&places), alone, "{}", text);
+        }
     }
 
     #[test]

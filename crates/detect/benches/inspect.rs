@@ -2,7 +2,8 @@
 //! payloads. `cargo bench -p backstop-detect --bench inspect`.
 
 use backstop_detect::{
-    Builder, Coding, Detectors, Inspector, Looks, Media, Payload, Report, Scratch,
+    Builder, Coding, Detectors, Inspector, Looks, Media, Notes, Payload, Report, ScanOptions,
+    Scratch,
 };
 use divan::Bencher;
 use divan::counter::BytesCount;
@@ -61,9 +62,21 @@ impl Shape {
     }
 }
 
+/// As a verdict looks: what only notes is left out.
 fn inspect(inspector: &Inspector, media: Media, body: &str, scratch: &mut Scratch) -> Report {
+    inspect_with(Notes::none(), inspector, media, body, scratch)
+}
+
+fn inspect_with(
+    notes: Notes,
+    inspector: &Inspector,
+    media: Media,
+    body: &str,
+    scratch: &mut Scratch,
+) -> Report {
     let payload = Payload { bytes: body.as_bytes(), media, coding: Coding::Identity, at: "/body" };
-    inspector.inspect(payload, &Looks::default(), scratch)
+    let scan = ScanOptions { notes, ..ScanOptions::default() };
+    inspector.inspect(payload, &Looks { scan, ..Looks::default() }, scratch)
 }
 
 #[divan::bench(sample_count = 20, args = SHAPES)]
@@ -73,6 +86,16 @@ fn clean_json(bencher: Bencher<'_, '_>, shape: Shape) {
     bencher
         .counter(BytesCount::of_str(&body))
         .bench_local(|| inspect(&inspector, Media::Json, &body, &mut scratch));
+}
+
+/// The same with everything that only notes, as `inspect` and `/analyze` look.
+#[divan::bench(sample_count = 20, args = SHAPES)]
+fn clean_json_noted(bencher: Bencher<'_, '_>, shape: Shape) {
+    let (inspector, body) = (Inspector::new(Detectors::builtin()), shape.body());
+    let mut scratch = Scratch::default();
+    bencher
+        .counter(BytesCount::of_str(&body))
+        .bench_local(|| inspect_with(Notes::All, &inspector, Media::Json, &body, &mut scratch));
 }
 
 /// The same with no detector at all: what the walk and the look for encodings cost.
@@ -102,7 +125,7 @@ fn clean_call_of_1_kb(bencher: Bencher<'_, '_>) {
 }
 
 /// Payloads of a megabyte that are made to cost much.
-#[divan::bench(sample_count = 10, args = ["(", "-", "{", "%25", "\\u0061", "&amp;", "4 ", "a1", "A", "sk_", "1,", "\u{430}"])]
+#[divan::bench(sample_count = 10, args = ["(", "-", "{", "%25", "\\u0061", "&amp;", "4 ", "a1", "A", "sk_", "1,", "1-", "a:", "key=", "@a.b ", "\u{430}"])]
 fn hostile(bencher: Bencher<'_, '_>, unit: &str) {
     let (inspector, body) =
         (Inspector::new(Detectors::builtin()), unit.repeat((1 << 20) / unit.len()));

@@ -1,7 +1,7 @@
 //! Everything that is found in the texts of a file, a line each: what two builds must agree on.
 //!
 //! ```sh
-//! cargo run --release -p backstop-detect --example findings -- DOCUMENTS.jsonl > FINDINGS
+//! cargo run --release -p backstop-detect --example findings -- DOCUMENTS.jsonl [verdict] > FINDINGS
 //! ```
 //! One JSON object `{"text"}` a line. Each text is scanned at every threshold that matters, and
 //! inspected as what it looks like and as a field of JSON, with names and without. Nothing of the
@@ -25,8 +25,8 @@ fn main() {
     let detectors = Detectors::builtin();
     let inspectors = [Names::Off, Names::GateOnly]
         .map(|names| Inspector::new(detectors.clone()).with_names(names));
-    // `FINDINGS_NOTES=none`: as for a verdict.
-    let few = std::env::var_os("FINDINGS_NOTES").is_some();
+    // As for a verdict.
+    let few = std::env::args().nth(2).is_some_and(|word| word == "verdict");
     let notes = if few { Notes::none() } else { Notes::All };
     let scan = ScanOptions { notes: notes.clone(), ..ScanOptions::default() };
     let (looks, mut scratch) = (Looks { scan, ..Looks::default() }, Scratch::default());

@@ -2,7 +2,7 @@
 //! turns over clean JSON of some kinds, a tool call and texts made to hurt.
 //!
 //! ```sh
-//! cargo run --release -p backstop-detect --example pace -- [TURNS] [NAME]
+//! cargo run --release -p backstop-detect --example pace -- [TURNS] [NAME] [all]
 //! ```
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ fn main() {
     let turns: usize = arguments.next().map_or(5, |turns| turns.parse().unwrap());
     let wanted = arguments.next().unwrap_or_default();
     let inspector = Inspector::new(Detectors::builtin());
-    let looks = looks();
+    let looks = looks(arguments.next().is_some_and(|word| word == "all"));
     let mut scratch = Scratch::default();
     for (name, media, body) in bodies() {
         if !name.starts_with(&wanted) {
@@ -52,9 +52,9 @@ fn main() {
     }
 }
 
-/// As a verdict looks: what only notes is left out, unless asked for by `PACE_NOTES=all`.
-fn looks() -> Looks {
-    let notes = if std::env::var_os("PACE_NOTES").is_some() { Notes::All } else { Notes::none() };
+/// As a verdict looks, which leaves out what only notes, or as whoever wants to know all.
+fn looks(all: bool) -> Looks {
+    let notes = if all { Notes::All } else { Notes::none() };
     Looks { scan: ScanOptions { notes, ..ScanOptions::default() }, ..Looks::default() }
 }
 

@@ -37,7 +37,7 @@ const JOIN: u8 = 1 << 6;
 
 /// Kinds of one byte. No branch: see the head of the file.
 #[inline(always)]
-const fn kinds(b: u8) -> u8 {
+fn kinds(b: u8) -> u8 {
     let letter = (b | 0x20).wrapping_sub(b'a') < 26;
     let digit = b.wrapping_sub(b'0') < 10;
     let joint = (b == b'_') | (b == b'+') | (b == b'/') | (b == b'=') | (b == b'-');
@@ -45,13 +45,14 @@ const fn kinds(b: u8) -> u8 {
     let wide = b >= 128;
     let colon = b == b':';
     let join = colon | (b == b'-') | (b == b'.');
-    ((letter | digit) as u8) * ALNUM
-        | (digit as u8) * DIGIT
-        | (joint as u8) * JOINT
-        | (blank as u8) * BLANK
-        | (wide as u8) * WIDE
-        | (colon as u8) * COLON
-        | (join as u8) * JOIN
+    let of = |is: bool, kind: u8| -> u8 { if is { kind } else { 0 } };
+    of(letter | digit, ALNUM)
+        | of(digit, DIGIT)
+        | of(joint, JOINT)
+        | of(blank, BLANK)
+        | of(wide, WIDE)
+        | of(colon, COLON)
+        | of(join, JOIN)
 }
 
 impl Mask {

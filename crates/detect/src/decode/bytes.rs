@@ -217,15 +217,21 @@ impl Counts {
         out.run = out.run.max(run);
         self.singles = if run == 1 { self.singles + 1 } else { 0 };
         out.singles = out.singles.max(self.singles);
-        self.equals = if run == self.last { self.equals + 1 } else { 0 };
-        out.equals = out.equals.max(self.equals);
-        if self.equals >= 2 {
-            out.joined = out.joined.max(run * (self.equals + 1));
+        if run == self.last {
+            self.equals += 1;
+            out.equals = out.equals.max(self.equals);
+            if self.equals >= 2 {
+                out.joined = out.joined.max(run * (self.equals + 1));
+            }
+        } else {
+            (self.equals, self.last) = (0, run);
         }
-        self.last = run;
-        let number = (2..=24).contains(&run) && text.get(start).is_some_and(|b| b.is_ascii_digit());
-        self.groups = if number { self.groups + 1 } else { 0 };
-        out.groups = out.groups.max(self.groups.saturating_sub(1));
+        if text.get(start).is_some_and(u8::is_ascii_digit) && (2..=24).contains(&run) {
+            self.groups += 1;
+            out.groups = out.groups.max(self.groups - 1);
+        } else {
+            self.groups = 0;
+        }
     }
 }
 

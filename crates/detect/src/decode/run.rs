@@ -38,7 +38,8 @@ pub(crate) fn runs<'t>(text: &'t [u8], mut tell: impl FnMut(Run<'t>)) {
         match &mut group {
             Some(open) if open.goes_on(text, &span) => open.take(&span),
             open => {
-                if let Some(done) = open.replace(Group::of(&span)) {
+                let done = open.replace(Group::of(&span));
+                if let Some(done) = done.filter(Group::is_long) {
                     done.close(text, &mut tell);
                 }
             }
@@ -52,7 +53,7 @@ pub(crate) fn runs<'t>(text: &'t [u8], mut tell: impl FnMut(Run<'t>)) {
     if let Some(start) = runs.end() {
         take(start, text.len());
     }
-    if let Some(done) = group {
+    if let Some(done) = group.filter(Group::is_long) {
         done.close(text, &mut tell);
     }
 }
@@ -74,15 +75,17 @@ impl Group {
         let length = span.end - span.start;
         Self { span: span.start..span.end, first: length, last: length, parts: 1, whole: length }
     }
+    /// Whether there is anything to tell.
+    const fn is_long(&self) -> bool {
+        self.whole >= MIN_RUN
+    }
     fn goes_on(&self, text: &[u8], next: &Range<usize>) -> bool {
+        if self.first != self.last || next.len() > self.first || self.first < 2 {
+            return false;
+        }
         let gap = text.get(self.span.end..next.start).unwrap_or_default();
         let padded = || text.get(self.span.end - 1) == Some(&b'=');
-        self.first == self.last
-            && next.len() <= self.first
-            && self.first >= 2
-            && gap.len() <= 6
-            && gap.iter().all(|b| is(*b, BLANK))
-            && !padded()
+        gap.len() <= 6 && gap.iter().all(|b| is(*b, BLANK)) && !padded()
     }
     fn take(&mut self, span: &Range<usize>) {
         self.span.end = span.end;
@@ -91,9 +94,6 @@ impl Group {
         self.whole += span.len();
     }
     fn close<'t>(self, text: &'t [u8], tell: &mut impl FnMut(Run<'t>)) {
-        if self.whole < MIN_RUN {
-            return;
-        }
         let covered = text.get(self.span.clone()).unwrap_or_default();
         if self.parts > 1 && self.whole >= MIN_JOINED {
             let digits = covered.iter().copied().filter(|b| is(*b, RUN)).collect();

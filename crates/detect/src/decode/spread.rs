@@ -136,6 +136,12 @@ pub(crate) fn unleet(text: &str) -> Option<Rewrite> {
         let until = bytes.len().min(cluster.end + NEAR);
         let mut number = Number::default();
         while at <= until {
+            if number.all == 0 {
+                // A number begins with a word that holds a digit: on to the next.
+                let near = bytes.get(at..bytes.len().min(until + 1)).unwrap_or_default();
+                let Some(ahead) = near.iter().position(u8::is_ascii_digit) else { break };
+                at = leet_start(bytes, at, at + ahead);
+            }
             // A word, then what stands behind it.
             let rest = bytes.get(at..).unwrap_or_default();
             let mut word = Number { start: at, end: at, all: 0, digits: 0 };
@@ -226,6 +232,13 @@ fn word_start(text: &[u8], at: usize) -> usize {
     at - before.iter().rev().take_while(|b| is(**b, ALNUM | WIDE) || **b == b'_').count()
 }
 
+/// Where the word begins, from `from` on, that a digit stands in: as `unleet` takes words.
+fn leet_start(text: &[u8], from: usize, digit: usize) -> usize {
+    let before = text.get(from..digit).unwrap_or_default();
+    let inside = |b: &&u8| leet(**b).is_some() || is(**b, ALNUM | WIDE) || **b == b'_';
+    digit - before.iter().rev().take_while(inside).count()
+}
+
 /// Words that may be one number.
 #[derive(Default)]
 struct Number {
@@ -314,6 +327,19 @@ mod tests {
         check(regrouped("n 4111_1111_1111_1111."), "n 4111111111111111.");
         check(regrouped("41--11--11--11--11"), "4111111111");
         assert!(regrouped("4111 1111 1111 1111, 1, 2, 3; 12:30:45").is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_far_from_a_number_changes_nothing_in_it(
+            before in "[a-zé ,.|!$_-]{0,90}", after in "[,;][a-zé ,.]{0,90}",
+        ) {
+            let number = "4ll1-IIII-l1l1-1111";
+            let text = format!("{before}; {number}{after}");
+            let plain = format!("{before}; 4111-1111-1111-1111{after}");
+            let got = unleet(&text);
+            proptest::prop_assert_eq!(got.as_ref().map(Rewrite::whole), Some(&*plain));
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl<'t, V: Visitor> Walker<'t, '_, V> {
         let rest = text.get(self.at..).ok_or(CUT)?;
         let stop = quote_or_escape(rest.as_bytes()).ok_or(CUT)?;
         let (plain, after) = rest.split_at_checked(stop).ok_or(CUT)?;
-        if plain.bytes().any(|b| b < b' ') {
+        if has_control(plain) {
             return Err(Halt::Malformed("a control character in a JSON string"));
         }
         if after.starts_with('"') {
@@ -131,7 +131,7 @@ impl<'t, V: Visitor> Walker<'t, '_, V> {
             let stop = quote_or_escape(rest.as_bytes())
                 .ok_or(Halt::Malformed("a JSON string that does not close"))?;
             let (plain, after) = rest.split_at_checked(stop).ok_or(BAD)?;
-            if plain.bytes().any(|b| b < b' ') {
+            if has_control(plain) {
                 return Err(Halt::Malformed("a control character in a JSON string"));
             }
             out.push_str(plain);
@@ -201,6 +201,11 @@ impl<'t, V: Visitor> Walker<'t, '_, V> {
             Some(_) => Err(Halt::Malformed("something follows the JSON value")),
         }
     }
+}
+
+/// Whether a control character stands in a text. Looks at all of it, many bytes at once.
+fn has_control(text: &str) -> bool {
+    text.bytes().fold(false, |any, b| any | (b < b' '))
 }
 
 /// Where the next quote or backslash stands.

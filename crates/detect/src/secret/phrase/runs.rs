@@ -14,6 +14,9 @@ const LONG: usize = 28;
 /// LIMIT: what may stand between two words, in bytes: `",\n    12. "` and the like.
 const GAP: usize = 24;
 
+/// Room for words of one run; most have fewer.
+const WORDS: usize = 64;
+
 /// Words that follow each other.
 pub(super) struct Run<'b> {
     pub(super) words: &'b [Range<usize>],
@@ -22,7 +25,7 @@ pub(super) struct Run<'b> {
 /// Calls with each run of at least the shortest phrase's number of words.
 pub(super) fn each(text: &str, mut call: impl FnMut(Run<'_>)) {
     let bytes = text.as_bytes();
-    let mut words: Vec<Range<usize>> = Vec::new();
+    let mut words: Vec<Range<usize>> = Vec::with_capacity(WORDS);
     let mut end_word = |start: usize, end: usize, words: &mut Vec<Range<usize>>| {
         let fits = (SHORT..=LONG).contains(&(end - start));
         let near = words.last().is_none_or(|last| start - last.end <= GAP);

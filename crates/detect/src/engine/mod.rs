@@ -31,7 +31,7 @@ pub(crate) use finder::{Candidate, Finder, Worth};
 
 use crate::hit::Hit;
 use crate::options::{Asks, ScanOptions};
-use crate::pack::Detector;
+use crate::pack::{Acts, Detector};
 use crate::score::Score;
 use context::{Vocabulary, Window};
 use finder::{Kind, Reach};
@@ -175,7 +175,10 @@ impl Wanted {
             .map(|planned| options.ask(&planned.ready.detector))
             .collect();
         let wanted = |number: &usize| detectors.get(*number) == Some(&true);
-        let notes = engine.plan.noting.patterns.iter().any(|(number, _)| wanted(number));
+        let notes = engine.plan.shaped.patterns.iter().any(|(number, _)| {
+            let planned = engine.plan.detectors.get(*number).filter(|_| wanted(number));
+            planned.is_some_and(|planned| planned.ready.detector.acts == Acts::Note)
+        });
         let detectors = Selection { detectors, notes };
         if let Some(oldest) = self.known.get_mut(self.oldest) {
             let asked = Asked {
@@ -342,13 +345,12 @@ impl Scan<'_> {
         scratch.work += work;
     }
 
-    /// Takes what shaped patterns match, where the automata say that they do.
+    /// Takes what shaped patterns match, where an automaton says that they do: that of all, or the
+    /// smaller one of those that refuse.
     fn shapes(&mut self, scratch: &mut Scratch) {
         let plan = self.plan;
-        self.shaped(&plan.refusing, scratch);
-        if self.wanted.as_ref().is_none_or(|wanted| wanted.notes) {
-            self.shaped(&plan.noting, scratch);
-        }
+        let notes = self.wanted.as_ref().is_none_or(|wanted| wanted.notes);
+        self.shaped(if notes { &plan.shaped } else { &plan.refusing }, scratch);
     }
 
     fn shaped(&mut self, shaped: &Shaped, scratch: &mut Scratch) {

@@ -29,9 +29,9 @@ pub(super) struct Plan {
     pub(super) opens: Vec<Vec<usize>>,
     /// Detectors that no keyword opens and that have more than shaped patterns.
     pub(super) always: Vec<usize>,
-    /// Shaped patterns of the detectors that refuse, and of those that only note.
+    /// Shaped patterns of all detectors, and of those alone that refuse.
+    pub(super) shaped: Shaped,
     pub(super) refusing: Shaped,
-    pub(super) noting: Shaped,
 }
 
 /// Shaped patterns as one automaton.
@@ -72,6 +72,13 @@ pub(super) enum Route {
     Everywhere,
 }
 
+impl Shaped {
+    fn of<'p>(all: impl Iterator<Item = &'p (Hir, (usize, usize))>) -> Result<Self, String> {
+        let (hirs, patterns): (Vec<Hir>, Vec<_>) = all.cloned().unzip();
+        Ok(Self { automaton: Shapes::of(&hirs)?, patterns })
+    }
+}
+
 impl Planned {
     /// Whether what it needs is in the text.
     pub(super) fn is_open(&self, sightings: &Sightings) -> bool {
@@ -110,8 +117,7 @@ impl Planned {
 pub(super) struct Planner {
     detectors: Vec<Planned>,
     numbering: Numbering,
-    refusing: Vec<(Hir, (usize, usize))>,
-    noting: Vec<(Hir, (usize, usize))>,
+    shaped: Vec<(Hir, (usize, usize))>,
 }
 
 impl Planner {
@@ -179,11 +185,7 @@ impl Planner {
         if !(may && form::branches(hir).iter().all(|branch| is_asked(detector.trigger, branch))) {
             return everywhere;
         }
-        let shaped = match detector.acts {
-            Acts::Block => &mut self.refusing,
-            Acts::Note => &mut self.noting,
-        };
-        shaped.push((hir.clone(), (self.detectors.len(), number)));
+        self.shaped.push((hir.clone(), (self.detectors.len(), number)));
         (Route::Shaped, Vec::new())
     }
 
@@ -209,12 +211,13 @@ impl Planner {
                 always.push(number);
             }
         }
-        let shaped = |shaped: Vec<(Hir, (usize, usize))>| {
-            let (hirs, patterns): (Vec<_>, Vec<_>) = shaped.into_iter().unzip();
-            Ok::<_, String>(Shaped { automaton: Shapes::of(&hirs)?, patterns })
+        let refuses = |(_, (number, _)): &&(Hir, (usize, usize))| {
+            let planned = self.detectors.get(*number);
+            planned.is_some_and(|planned| planned.ready.detector.acts == Acts::Block)
         };
-        let (refusing, noting) = (shaped(self.refusing)?, shaped(self.noting)?);
-        Ok(Plan { detectors: self.detectors, keywords, opens, always, refusing, noting })
+        let refusing = Shaped::of(self.shaped.iter().filter(refuses))?;
+        let shaped = Shaped::of(self.shaped.iter())?;
+        Ok(Plan { detectors: self.detectors, keywords, opens, always, shaped, refusing })
     }
 }
 

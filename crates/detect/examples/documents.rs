@@ -2,9 +2,10 @@
 //! a file round after round, prints times of each round and the memory that the process took.
 //!
 //! ```sh
-//! cargo run --release -p backstop-detect --example documents -- DOCUMENTS.jsonl off|gate [ROUNDS]
+//! cargo run --release -p backstop-detect --example documents -- DOCUMENTS.jsonl off|gate [ROUNDS] [all]
 //! ```
-//! One JSON object `{"text"}` a line. The first round begins with nothing built.
+//! One JSON object `{"text"}` a line. The first round begins with nothing built. Looks as a verdict does,
+//! or with `all` for whatever only notes as well.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,7 +14,9 @@
     reason = "a tool of developers, no product"
 )]
 
-use backstop_detect::{Coding, Detectors, Inspector, Looks, Media, Names, Payload, Scratch};
+use backstop_detect::{
+    Coding, Detectors, Inspector, Looks, Media, Names, Notes, Payload, ScanOptions, Scratch,
+};
 use std::time::{Duration, Instant};
 
 fn main() {
@@ -32,7 +35,10 @@ fn main() {
     let began = Instant::now();
     let inspector = Inspector::new(Detectors::builtin()).with_names(names);
     println!("start {:?}, {}", began.elapsed(), memory());
-    let (looks, mut scratch) = (Looks::default(), Scratch::default());
+    let all = arguments.get(3).is_some_and(|word| word == "all");
+    let notes = if all { Notes::All } else { Notes::none() };
+    let scan = ScanOptions { notes, ..ScanOptions::default() };
+    let (looks, mut scratch) = (Looks { scan, ..Looks::default() }, Scratch::default());
     let mut found = 0;
     for round in 1..=rounds {
         let mut times: Vec<Duration> = texts

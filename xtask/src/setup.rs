@@ -47,6 +47,8 @@ const TESTS: &[Package] = &[
         why: "a resolver to load our zones into",
     },
     Package { program: "kresd", name: "knot-resolver", why: "a resolver to load our zones into" },
+    Package { program: "dnsdist", name: "dnsdist", why: "a front of resolvers to test with" },
+    Package { program: "fstrm_capture", name: "fstrm-bin", why: "a reader of dnstap to test with" },
     Package { program: "tinyproxy", name: "tinyproxy-bin", why: "an upstream proxy to test with" },
 ];
 

@@ -10,9 +10,10 @@ use backstop_dns::resolve::{PinConfig, Resolver};
 use backstop_dns::rpz::Filter;
 use backstop_dns::server::{self, Aside, Server};
 use backstop_dns::service::{Names, Row};
+use backstop_dns::tap::{Tap, Target};
 use backstop_gate::names::{NameIdentity, NameSkill};
 use backstop_gate::{
-    BoxFuture, Gate, OsRandom, OwnSockets, Resolve, ResolveFault, SystemClock, Trust,
+    BoxFuture, Gate, OsRandom, OwnPlace, OwnSockets, Resolve, ResolveFault, SystemClock, Trust,
 };
 use backstop_model::addr::Cidr;
 use backstop_model::host::HostName;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<server::Tls>,
     /// DNS over HTTPS.
     pub(crate) https: Option<server::Https>,
+    /// Who reads questions and answers by dnstap.
+    pub(crate) dnstap: Option<Target>,
     /// Who may say for whom it asks.
     pub(crate) trusted_peers: Vec<Cidr>,
     /// Zones with an upstream of their own.
@@ -112,6 +115,26 @@ pub(crate) fn secured(
     Ok((tls, https))
 }
 
+/// Who reads dnstap: a file, or a socket of either kind.
+///
+/// # Errors
+/// Both at once; a place that is none.
+pub(crate) fn dnstap(file: Option<PathBuf>, socket: Option<String>) -> Result<Option<Target>> {
+    match (file, socket) {
+        (None, None) => Ok(None),
+        (Some(file), None) => Ok(Some(Target::File(file))),
+        (None, Some(path)) if path.starts_with('/') => Ok(Some(Target::Unix(path.into()))),
+        (None, Some(place)) => {
+            OwnPlace::parse(&place, 6_000).map(|place| Some(Target::Tcp(place))).with_context(
+                || format!("`dns.dnstap.socket` is `{place}`: write a path or `ADDR:PORT`"),
+            )
+        }
+        (Some(_), Some(_)) => {
+            bail!("`dns.dnstap.file` and `dns.dnstap.socket` are both set: one reader is enough")
+        }
+    }
+}
+
 /// A client: a listener or a range, and whose names it may ask.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -185,6 +208,7 @@ pub(crate) fn answers(
     settings: &Settings,
     gate: &Gate,
     trust: &Trust,
+    tap: Option<&Arc<Tap>>,
 ) -> Result<Option<Arc<Answers>>> {
     if settings.listens() && settings.clients.is_empty() {
         bail!("`dns.listen` is set and `dns.clients` is not: nobody would be answered");
@@ -221,6 +245,10 @@ pub(crate) fn answers(
     };
     let sockets = OwnSockets::new(gate.listeners().clone()).with_tls(trust)?;
     let forwarder = Forwarder::new(forwarding, sockets, Arc::new(OsRandom));
+    let forwarder = match tap {
+        Some(tap) => forwarder.with_tap(Arc::clone(tap)),
+        None => forwarder,
+    };
     let runtime = tokio::runtime::Handle::current();
     Ok(Some(Answers::new(forwarder, cache::Config::default(), Limits::default(), runtime)))
 }
@@ -241,6 +269,7 @@ pub(crate) async fn server(
     answers: Arc<Answers>,
     filter: Arc<Filter>,
     asides: Vec<Arc<dyn Aside>>,
+    tap: Option<Arc<Tap>>,
 ) -> Result<Server<Names>> {
     let mut rows = Vec::with_capacity(settings.clients.len());
     let mut all_named = Vec::new();
@@ -260,6 +289,7 @@ pub(crate) async fn server(
         listen: settings.listen.clone(),
         tls: settings.tls.clone(),
         https: settings.https.clone(),
+        tap,
         trusted: settings.trusted_peers.clone(),
         asides,
         ..server::Config::default()
@@ -329,6 +359,11 @@ mod tests {
         assert!(
             secured((Vec::new(), None, None), (Vec::new(), None, None), "x".to_owned()).is_err()
         );
+        let text = |text: &str| Some(text.to_owned());
+        assert!(matches!(dnstap(None, text("/run/tap")), Ok(Some(Target::Unix(_)))));
+        assert!(matches!(dnstap(None, text("127.0.0.1:6000")), Ok(Some(Target::Tcp(_)))));
+        assert!(dnstap(None, text("collector.example:6000")).is_err());
+        assert!(dnstap(file("f"), text("/run/tap")).is_err());
         assert!(zone("cluster.local=10.96.0.10").is_ok());
         assert!(zone("cluster.local").is_err() && zone("cluster.local=dns.example").is_err());
     }

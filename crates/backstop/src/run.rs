@@ -13,8 +13,9 @@ use crate::transfers::Publisher;
 use anyhow::{Context, Result, bail};
 use backstop_api::Api;
 use backstop_detect::Inspector;
+use backstop_dns::tap::Tap;
 use backstop_gate::{
-    Clock, Gate, InspectConfig, NetworkConfig, OsRandom, Parts, Random, Ready, Resolve,
+    Clock, Gate, InspectConfig, NetworkConfig, OsRandom, OwnSockets, Parts, Random, Ready, Resolve,
     SystemClock, Trust, Wire, bootstrap_operator,
 };
 use backstop_ledger::Ledger;
@@ -148,9 +149,23 @@ impl Running {
         resolver: &LateResolver,
         policy: watch::Receiver<Arc<Policy>>,
     ) -> Result<()> {
-        let Some(answers) = dns::answers(&config.dns, &self.gate, &trust(config))? else {
-            return Ok(());
+        let (tap, outlet) = match &config.dns.dnstap {
+            Some(target) => {
+                let (tap, outlet) = Tap::new(&SystemClock);
+                (Some(tap), Some((outlet, target.clone())))
+            }
+            None => (None, None),
         };
+        let answers = dns::answers(&config.dns, &self.gate, &trust(config), tap.as_ref())?;
+        let Some(answers) = answers else { return Ok(()) };
+        if let Some((outlet, target)) = outlet {
+            let (sockets, stop) =
+                (OwnSockets::new(self.gate.listeners().clone()), self.doors.stop());
+            self.doors.start("dnstap", async move {
+                outlet.run(target, sockets, stop).await;
+                Ok(())
+            });
+        }
         let zones = tokio::task::block_in_place(|| {
             rpz::Keeper::open(&config.dns.rpz, config.dns.doh_endpoints, &config.state, &OsRandom)
         })?;
@@ -165,7 +180,7 @@ impl Running {
         let now = Arc::clone(&policy.borrow());
         let publisher = Publisher::new(&config.dns.transfers, &config.state, &self.gate, &now)?;
         let asides = publisher.iter().map(Publisher::aside).collect();
-        let server = dns::server(&config.dns, &self.gate, answers, filter, asides).await?;
+        let server = dns::server(&config.dns, &self.gate, answers, filter, asides, tap).await?;
         let secured = server.tls_addresses().iter().chain(server.https_addresses());
         for address in server.addresses().iter().chain(secured) {
             self.gate.listeners().add(*address);

@@ -11,7 +11,7 @@
 //! refusal looks on this wire), `body` (what stands between the server and what is behind it),
 //! `server`, `service` (policy first, for each question), `cache`, `forward`, `answer`, `resolve`;
 //! besides these `export` (a policy's names for resolvers of others) and
-//! `transfer` (the same given to secondaries).
+//! `transfer` (the same given to secondaries), `tap` (dnstap).
 //! This crate judges nothing: it asks the gate. It must not know its siblings, policy, ledger or
 //! detect, and it is no recursor: it asks the upstreams of the configuration and nobody else.
 
@@ -42,3 +42,5 @@ pub mod resolve;
 pub mod export;
 
 pub mod transfer;
+
+pub mod tap;

@@ -131,6 +131,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     one("dns.https.key", "", "PEM file of the key"),
     one("dns.https.path", "/dns-query", "path at which questions are answered"),
+    one(
+        "dns.dnstap.file",
+        "",
+        "file to which questions and answers are written as dnstap; begun anew at a start and at 256 MiB, the one before is kept as `.old`",
+    ),
+    one(
+        "dns.dnstap.socket",
+        "",
+        "path of a unix socket, or `ADDR:PORT`, at which a reader of dnstap (Frame Streams) listens",
+    ),
     many(
         "dns.trusted_peers",
         "",

@@ -141,6 +141,12 @@ impl Config {
             dns: crate::dns::Settings {
                 tls,
                 https,
+                dnstap: crate::dns::dnstap(
+                    file("dns.dnstap.file")?,
+                    get.one("dns.dnstap.socket", |text| {
+                        Ok((!text.is_empty()).then(|| text.to_owned()))
+                    })?,
+                )?,
                 listen: get.all("dns.listen", socket)?,
                 upstreams: get.all("dns.upstreams", crate::dns::upstream)?,
                 clients: get.all("dns.clients", crate::dns::client)?,

@@ -8,11 +8,34 @@
 use super::Key;
 use super::query::{Edns, Match, Query};
 use super::upstream::{Transport, Upstream};
+use crate::tap::Tap;
 use backstop_gate::{OwnSockets, OwnStream, Random, RandomFault};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
+
+/// By what is asked.
+pub(crate) struct Means<'a> {
+    pub(crate) sockets: &'a OwnSockets,
+    pub(crate) random: &'a dyn Random,
+    pub(crate) tap: Option<&'a Tap>,
+}
+
+impl Means<'_> {
+    /// Tells of a question on its way (no answer yet), or of its answer. By datagrams: no transport.
+    fn tell(
+        &self,
+        upstream: &Upstream,
+        transport: Option<&Transport>,
+        query: &Query,
+        answer: Option<&[u8]>,
+    ) {
+        if let Some(tap) = self.tap {
+            tap.forwarded(upstream.place(), transport, query.wire(), answer);
+        }
+    }
+}
 
 /// Why an upstream gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +65,7 @@ impl From<io::Error> for ExchangeFault {
 /// # Errors
 /// [`ExchangeFault`].
 pub(crate) async fn exchange(
-    sockets: &OwnSockets,
-    random: &dyn Random,
+    means: &Means<'_>,
     upstream: &Upstream,
     key: &Key,
     until: Instant,
@@ -53,10 +75,10 @@ pub(crate) async fn exchange(
             Transport::UdpThenTcp | Transport::Tcp => Edns::With,
             Transport::Tls(_) | Transport::Https(_) => Edns::Padded,
         };
-        let message = ask(sockets, random, upstream, key, edns).await?;
+        let message = ask(means, upstream, key, edns).await?;
         match message.get(3).map(|flags| flags & 0x0f) {
             // RFC 6891 §7: FORMERR or NOTIMP of somebody who does not know EDNS.
-            Some(1 | 4) => ask(sockets, random, upstream, key, Edns::Without).await,
+            Some(1 | 4) => ask(means, upstream, key, Edns::Without).await,
             _ => Ok(message),
         }
     };
@@ -67,8 +89,7 @@ pub(crate) async fn exchange(
 }
 
 async fn ask(
-    sockets: &OwnSockets,
-    random: &dyn Random,
+    means: &Means<'_>,
     upstream: &Upstream,
     key: &Key,
     edns: Edns,
@@ -76,22 +97,26 @@ async fn ask(
     match upstream.transport() {
         Transport::Tcp | Transport::Tls(_) => {}
         Transport::Https(site) => {
-            let query = Query::new(key, edns, random)?;
-            return upstream.line().ask(sockets, upstream.place(), site, &query).await;
+            let query = Query::new(key, edns, means.random)?;
+            let transport = Some(upstream.transport());
+            means.tell(upstream, transport, &query, None);
+            let line = upstream.line();
+            let message = line.ask(means.sockets, upstream.place(), site, &query).await?;
+            means.tell(upstream, transport, &query, Some(&message));
+            return Ok(message);
         }
         Transport::UdpThenTcp => {
-            if let Some(message) = by_datagram(sockets, random, upstream, key, edns).await? {
+            if let Some(message) = by_datagram(means, upstream, key, edns).await? {
                 return Ok(message);
             }
         }
     }
-    by_stream(sockets, random, upstream, key, edns).await
+    by_stream(means, upstream, key, edns).await
 }
 
 /// The answer, or `None` if the question should go by TCP.
 async fn by_datagram(
-    sockets: &OwnSockets,
-    random: &dyn Random,
+    means: &Means<'_>,
     upstream: &Upstream,
     key: &Key,
     edns: Edns,
@@ -99,15 +124,20 @@ async fn by_datagram(
     for _ in 0..SENDINGS {
         // A socket, an id and a spelling for each sending: a late answer to the one before is lost,
         // and a guess at it is worth nothing.
-        let query = Query::new(key, edns, random)?;
-        let socket = sockets.datagrams(upstream.place())?;
+        let query = Query::new(key, edns, means.random)?;
+        let socket = means.sockets.datagrams(upstream.place())?;
         socket.send(query.wire()).await?;
+        means.tell(upstream, None, &query, None);
         let answered = async {
             let mut buffer = vec![0u8; BUFFER];
             for _ in 0..FOREIGN {
                 let length = socket.receive(&mut buffer).await?;
                 let message = buffer.get(..length).unwrap_or_default();
-                match query.matches(message) {
+                let matched = query.matches(message);
+                if matched != Match::Foreign {
+                    means.tell(upstream, None, &query, Some(message));
+                }
+                match matched {
                     // More than it was told to send: it does not keep to the protocol.
                     Match::Answer if length <= usize::from(super::query::UDP_SIZE) => {
                         return Ok(Some(message.to_vec()));
@@ -127,28 +157,31 @@ async fn by_datagram(
 
 /// By a connection that waits for a question, or by a new one.
 async fn by_stream(
-    sockets: &OwnSockets,
-    random: &dyn Random,
+    means: &Means<'_>,
     upstream: &Upstream,
     key: &Key,
     edns: Edns,
 ) -> Result<Vec<u8>, ExchangeFault> {
-    let query = Query::new(key, edns, random)?;
+    let query = Query::new(key, edns, means.random)?;
+    let transport = Some(upstream.transport());
+    means.tell(upstream, transport, &query, None);
     // It may have been closed meanwhile; that is no fault of the upstream.
     if let Some(mut stream) = upstream.take_idle(std::time::Instant::now())
         && let Ok(Ok(message)) = timeout(RESEND, converse(&mut stream, &query)).await
     {
         upstream.keep_idle(stream, std::time::Instant::now());
+        means.tell(upstream, transport, &query, Some(&message));
         return Ok(message);
     }
     let mut stream = match upstream.transport() {
-        Transport::UdpThenTcp | Transport::Tcp => sockets.stream(upstream.place()).await?,
+        Transport::UdpThenTcp | Transport::Tcp => means.sockets.stream(upstream.place()).await?,
         // Its questions share a connection, and never come here.
         Transport::Https(_) => return Err(ExchangeFault::Foreign),
-        Transport::Tls(host) => sockets.secured(upstream.place(), host).await?,
+        Transport::Tls(host) => means.sockets.secured(upstream.place(), host).await?,
     };
     let message = converse(&mut stream, &query).await?;
     upstream.keep_idle(stream, std::time::Instant::now());
+    means.tell(upstream, transport, &query, Some(&message));
     Ok(message)
 }
 

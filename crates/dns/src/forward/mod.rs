@@ -19,9 +19,10 @@ pub use flights::Asker;
 pub(crate) use flights::{Flights, Landing};
 pub use upstream::{Site, Transport, Upstream, UpstreamFault};
 
+use crate::tap::Tap;
 use backstop_gate::{BoxFuture, OwnSockets, Random};
 use backstop_model::name::{QueryName, QueryType};
-use exchange::{ExchangeFault, exchange};
+use exchange::{ExchangeFault, Means, exchange};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -110,12 +111,19 @@ pub struct Forwarder {
     config: Config,
     sockets: OwnSockets,
     random: Arc<dyn Random>,
+    tap: Option<Arc<Tap>>,
 }
 
 impl Forwarder {
     /// Asks by these sockets.
     pub fn new(config: Config, sockets: OwnSockets, random: Arc<dyn Random>) -> Self {
-        Self { config, sockets, random }
+        Self { config, sockets, random, tap: None }
+    }
+
+    /// The same; what is asked and answered is told to this tap.
+    #[must_use]
+    pub fn with_tap(self, tap: Arc<Tap>) -> Self {
+        Self { tap: Some(tap), ..self }
     }
 
     /// Whether anybody is there to be asked for a name.
@@ -206,6 +214,10 @@ impl Forwarder {
         }
     }
 
+    fn means(&self) -> Means<'_> {
+        Means { sockets: &self.sockets, random: &*self.random, tap: self.tap.as_deref() }
+    }
+
     async fn ask_one<T>(
         &self,
         upstream: &Upstream,
@@ -214,7 +226,7 @@ impl Forwarder {
         read: &(impl Fn(&[u8]) -> Result<T, Failure> + Sync),
     ) -> Result<T, Failure> {
         let start = Instant::now();
-        let answered = exchange(&self.sockets, &*self.random, upstream, key, until).await;
+        let answered = exchange(&self.means(), upstream, key, until).await;
         let read = match answered {
             Ok(message) => read(&message),
             Err(ExchangeFault::TimedOut) => Err(Failure::TimedOut),

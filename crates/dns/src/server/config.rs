@@ -2,6 +2,7 @@
 
 use super::Aside;
 use super::tls::Files;
+use crate::tap::Tap;
 use backstop_model::addr::Cidr;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct Config {
     pub idle: Duration,
     /// Who may say for whom it asks (`wire::front`): a load balancer in front, say.
     pub trusted: Vec<Cidr>,
+    /// Who is told of questions and answers.
+    pub tap: Option<Arc<Tap>>,
     /// The secret under which cookies are made; drawn at the start if none is given.
     pub cookie_secret: Option<[u8; 16]>,
     /// Who answers what is no question of a client, in this order.
@@ -77,6 +80,7 @@ impl Default for Config {
             patience: Duration::from_secs(3),
             idle: Duration::from_secs(10),
             trusted: Vec::new(),
+            tap: None,
             cookie_secret: None,
             asides: Vec::new(),
         }

@@ -75,6 +75,7 @@ pub fn start<S: Service>(
         began: (Instant::now(), clock.now()),
         trusted: config.trusted.clone(),
         idle: config.idle,
+        tap: config.tap.clone(),
         told: AtomicU64::new(0),
     });
     let mut server = Server {

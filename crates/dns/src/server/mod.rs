@@ -30,7 +30,7 @@ mod udp;
 pub use config::{Config, Https, Tls};
 
 pub use listen::{Server, ServerFault, start};
-pub use stats::Stats;
+pub use stats::{Counter, Stats};
 pub use tls::{Files, TlsFault};
 
 use crate::body::Head;

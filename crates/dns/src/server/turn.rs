@@ -5,6 +5,7 @@ use super::stats::Stats;
 use super::{Aside, Known, Now, Parts, Reply, Service, Source, Why};
 use crate::body::Head;
 use crate::refusal;
+use crate::tap::{self, Means, Tap};
 use crate::wire::Rcode;
 use crate::wire::answer::{self, Extended, Finish, Limit};
 use crate::wire::cookie::Cookies;
@@ -31,6 +32,8 @@ pub(super) struct House<S> {
     pub(super) trusted: Vec<Cidr>,
     /// How long a connection may be silent.
     pub(super) idle: Duration,
+    /// Who is told of questions and answers, if anybody is.
+    pub(super) tap: Option<Arc<Tap>>,
     /// When it was last said that somebody poses as a trusted peer, in seconds from the start.
     pub(super) told: AtomicU64,
 }
@@ -82,6 +85,31 @@ pub(super) struct Wait<S: Service> {
     pub(super) source: IpAddr,
     /// The answer as far as it is begun.
     pub(super) out: Vec<u8>,
+    tapped: Option<Tapped>,
+}
+
+/// A question that waits, as the tap will be told of it.
+struct Tapped {
+    tap: Arc<Tap>,
+    message: Vec<u8>,
+    from: From,
+    by: By,
+}
+
+impl Tapped {
+    fn tell(&self, reply: &Reply, out: &[u8]) {
+        self.tap.answered(&asked(&self.message, self.from, self.by), reply, out);
+    }
+}
+
+const fn asked(message: &[u8], from: From, by: By) -> tap::Asked<'_> {
+    let means = match by {
+        By::Datagram => Means::Udp,
+        By::Stream => Means::Tcp,
+        By::Sealed => Means::Tls,
+        By::Web => Means::Https,
+    };
+    tap::Asked { source: from.source, listener: from.listener, means, at: from.at, message }
 }
 
 /// What the end of an answer depends on, besides the query.
@@ -208,13 +236,22 @@ impl<S: Service> House<S> {
                         terms
                     };
                 reply.close(out, &manner, terms);
+                if let Some(tap) = &self.tap {
+                    tap.answered(&asked(message, from, by), &reply, out);
+                }
                 if out.is_empty() { Turn::Unanswered } else { Turn::Answer }
             }
             Now::Later(waiting) => {
                 self.stats.waited.add(1);
                 let client = known.client.clone();
                 let (out, terms) = (out.clone(), self.widened(terms, from));
-                Turn::Wait(Box::new(Wait { client, waiting, query, terms, source, out }))
+                let tapped = self.tap.as_ref().map(|tap| Tapped {
+                    tap: Arc::clone(tap),
+                    message: message.to_vec(),
+                    from,
+                    by,
+                });
+                Turn::Wait(Box::new(Wait { client, waiting, query, terms, source, out, tapped }))
             }
         }
     }
@@ -297,10 +334,13 @@ impl<S: Service> House<S> {
 impl<S: Service> Wait<S> {
     /// Waits, and gives the whole answer; an empty one is not sent.
     pub(super) async fn answer(self, service: &S) -> Vec<u8> {
-        let Self { client, waiting, query, terms, source: _, out } = self;
+        let Self { client, waiting, query, terms, source: _, out, tapped } = self;
         let manner = query.manner;
         let (reply, mut out) = service.later(client, waiting, query, out).await;
         reply.close(&mut out, &manner, terms);
+        if let Some(tapped) = tapped {
+            tapped.tell(&reply, &out);
+        }
         out
     }
 

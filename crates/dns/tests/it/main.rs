@@ -16,6 +16,7 @@ mod rpz;
 mod sealed;
 mod server;
 mod signed;
+mod tapped;
 mod told;
 mod toy;
 mod whole;

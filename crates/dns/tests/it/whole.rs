@@ -47,11 +47,11 @@ const GOOD: &str = "93.184.215.14";
 
 impl House {
     /// A tenant and a skill that name these hosts; `127.0.0.1` is served, nobody else.
-    async fn new(hosts: &[String]) -> Self {
+    pub(crate) async fn new(hosts: &[String]) -> Self {
         Self::with(hosts, Config::default()).await
     }
 
-    async fn with(hosts: &[String], listening: Config) -> Self {
+    pub(crate) async fn with(hosts: &[String], listening: Config) -> Self {
         Self::built(hosts, listening, "", None).await
     }
 
@@ -137,6 +137,10 @@ impl House {
         let config = forward::Config { upstreams, ..forward::Config::default() };
         let sockets = OwnSockets::new(OwnListeners::default());
         let forwarder = Forwarder::new(config, sockets, Arc::new(OsRandom));
+        let forwarder = match &listening.tap {
+            Some(tap) => forwarder.with_tap(Arc::clone(tap)),
+            None => forwarder,
+        };
         let answers =
             Answers::new(forwarder, cache::Config::default(), Limits::default(), Handle::current());
         let who = NameIdentity {
@@ -206,7 +210,7 @@ pub(crate) fn query(name: &str, qtype: u16, class: u16, flags: u16, dnssec_ok: b
     message
 }
 
-fn plain(name: &str) -> Vec<u8> {
+pub(crate) fn plain(name: &str) -> Vec<u8> {
     query(name, 1, 1, 0x0100, false)
 }
 

@@ -1,5 +1,7 @@
 //! Upstreams over TLS (RFC 7858): verified or not used at all.
 
+#![allow(clippy::disallowed_methods, reason = "servers of tests")]
+
 use super::{Stage, ask, told};
 use crate::forward::Failure;
 use backstop_gate::Trust;
@@ -72,7 +74,6 @@ impl Https {
             server.place(),
         );
         std::fs::write(at("dnsdist.conf"), settings).unwrap();
-        #[allow(clippy::disallowed_methods, reason = "a test's server")]
         let started = std::process::Command::new("dnsdist")
             .args(["--supervised", "--disable-syslog", "-C"])
             .arg(at("dnsdist.conf"))
@@ -90,7 +91,6 @@ impl Https {
         let front = listener.local_addr().unwrap();
         let connections = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let count = std::sync::Arc::clone(&connections);
-        #[allow(clippy::disallowed_methods, reason = "a test's relay")]
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 let Ok(mut far) = tokio::net::TcpStream::connect(dnsdist).await else { continue };

@@ -16,6 +16,7 @@ mod rpz;
 mod sealed;
 mod server;
 mod signed;
+mod slow;
 mod tapped;
 mod told;
 mod toy;

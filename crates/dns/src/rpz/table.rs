@@ -2,7 +2,8 @@
 //! stand. Must not know zones. Next: `prefixes`.
 //!
 //! ```text
-//!  arena  [exact][wild][wire name] [exact][wild][wire name] …      slots  u32 into the arena
+//!  arena  [exact][wild][wire name] [exact][wild][wire name] …
+//!  slots  u32 into the arena        tags  one octet of the hash, beside each slot
 //! ```
 //! A name and `*.name` are one entry. A look-up asks each suffix of a name once, from the right: the
 //! hash of a name is made of its parent's and one label, so all of them together cost one pass.
@@ -33,6 +34,9 @@ pub(crate) enum Reach {
 pub(crate) struct Names {
     arena: Vec<u8>,
     slots: Vec<u32>,
+    /// Beside each slot an octet of its name's hash, 0 for none: a look-up that finds nothing, as most
+    /// do, touches no name.
+    tags: Vec<u8>,
     count: usize,
     /// Rules with records of their own: entry and reach, and which records; sorted once finished.
     local: Vec<((u32, Reach), u32)>,
@@ -58,6 +62,7 @@ impl Names {
         Self {
             arena: Vec::new(),
             slots: Vec::new(),
+            tags: Vec::new(),
             count: 0,
             local: Vec::new(),
             building: HashMap::new(),
@@ -77,6 +82,7 @@ impl Names {
     pub(crate) fn octets(&self) -> usize {
         self.arena.capacity()
             + self.slots.capacity() * size_of::<u32>()
+            + self.tags.capacity()
             + self.local.capacity() * size_of::<((u32, Reach), u32)>()
     }
 
@@ -124,7 +130,7 @@ impl Names {
         local.shrink_to_fit();
         self.local = local;
         self.arena.shrink_to_fit();
-        let slots = self.count + self.count / 4 + 1;
+        let slots = self.count + self.count / 2 + 1;
         self.rehash(slots);
     }
 
@@ -280,13 +286,16 @@ impl Names {
     fn seek(&self, hash: u64, wire: &[u8]) -> Option<u32> {
         let mut at = self.home(hash);
         loop {
-            let slot = *self.slots.get(at)?;
-            if slot == 0 {
+            let found = *self.tags.get(at)?;
+            if found == 0 {
                 return None;
             }
-            let from = usize::try_from(slot - 1).ok()? + 2;
-            if self.arena.get(from..from + wire.len()) == Some(wire) {
-                return Some(slot - 1);
+            if found == tag(hash) {
+                let entry = *self.slots.get(at)?;
+                let from = usize::try_from(entry).ok()? + 2;
+                if self.arena.get(from..from + wire.len()) == Some(wire) {
+                    return Some(entry);
+                }
             }
             at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
         }
@@ -305,7 +314,7 @@ impl Names {
         self.arena.extend_from_slice(name.as_wire());
         self.depth = self.depth.max(name.depth());
         self.count += 1;
-        if self.count * 8 >= self.slots.len() * 7 {
+        if self.count * 4 >= self.slots.len() * 3 {
             self.rehash((self.slots.len() * 2).max(64));
         } else {
             self.place(at);
@@ -315,6 +324,7 @@ impl Names {
 
     fn rehash(&mut self, slots: usize) {
         self.slots = vec![0; slots];
+        self.tags = vec![0; slots];
         let mut at = 0usize;
         while let Some(name) = self.arena.get(at + 2..).and_then(wire_of) {
             let next = at + 2 + name.len();
@@ -329,13 +339,18 @@ impl Names {
     fn place(&mut self, entry: u32) {
         let hash = self.name_at(entry).map_or(0, |name| self.hash(name));
         let mut at = self.home(hash);
-        while self.slots.get(at).is_some_and(|slot| *slot != 0) {
+        while self.tags.get(at).is_some_and(|tag| *tag != 0) {
             at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
         }
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = entry + 1;
+        if let (Some(slot), Some(found)) = (self.slots.get_mut(at), self.tags.get_mut(at)) {
+            (*slot, *found) = (entry, tag(hash));
         }
     }
+}
+
+/// An octet of a hash that `home` does not use, never 0.
+const fn tag(hash: u64) -> u8 {
+    hash.to_le_bytes()[0] | 1
 }
 
 /// The name at the beginning of these octets.

@@ -13,6 +13,7 @@ mod fronts;
 mod judged;
 mod resolvers;
 mod rpz;
+mod rpz_bind;
 mod sealed;
 mod server;
 mod signed;

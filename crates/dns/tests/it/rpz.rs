@@ -2,18 +2,29 @@
 //! record.
 
 use crate::whole::{House, blocked, query};
+use backstop_dns::answer::{Answers, Limits};
+use backstop_dns::cache;
+use backstop_dns::forward::{self, Forwarder, Upstream};
+use backstop_dns::resolve::{PinConfig, Resolver};
 use backstop_dns::rpz::{Filter, Override, Rules, Terms, Zone, doh_endpoints};
+use backstop_gate::{OsRandom, OwnListeners, OwnSockets, Resolve as _, ResolveFault};
 use backstop_model::addr::Cidr;
 use backstop_model::control::Control;
 use backstop_model::event::Fact;
+use backstop_model::host::HostName;
+use backstop_model::id::TenantName;
 use backstop_model::name::QueryName;
+use backstop_model::standing::Subject;
+use backstop_testkit::nameserver::{NameServer, address};
 use domain::base::Message;
 use domain::base::iana::{Rcode, Rtype};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 pub(crate) fn zone(name: &str, policy: &str, text: &str) -> Arc<Zone> {
@@ -296,4 +307,50 @@ async fn an_exchange_of_rules_under_load_loses_no_question_and_tells_no_half() {
     assert!(exchanging.join().unwrap() > 10);
     assert!(codes[0] > 0 && codes[1] > 0, "{codes:?}");
     assert_eq!(house.leaked(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_look_ups_of_a_proxy_meet_the_same_zones() {
+    let upstream = NameServer::start(|asked| {
+        let ip = if asked.name.starts_with("byaddress") { "93.184.100.7" } else { "93.184.215.14" };
+        let reply = asked.reply();
+        vec![
+            if asked.qtype == 1 { reply.answer(address(&asked.name, 60, ip)) } else { reply }
+                .wire(),
+        ]
+    });
+    let config = forward::Config {
+        upstreams: vec![Upstream::parse(&upstream.place().to_string()).unwrap()],
+        ..forward::Config::default()
+    };
+    let sockets = OwnSockets::new(OwnListeners::default());
+    let forwarder = Forwarder::new(config, sockets, Arc::new(OsRandom));
+    let (times, limits) = (cache::Config::default(), Limits::default());
+    let answers = Answers::new(forwarder, times, limits, Handle::current());
+    let rules = |text: &str| Rules::new(vec![zone("one", "given", text)]);
+    let filter = Arc::new(Filter::new(rules("late.test CNAME rpz-passthru.\n"), None));
+    let resolver = Resolver::new(answers, PinConfig::default()).filtered(Some(Arc::clone(&filter)));
+    let who = Subject {
+        session: None,
+        tenant: TenantName::parse("research").unwrap(),
+        role: None,
+        skill: None,
+        ceiling: None,
+    };
+    let look_up = async |name: &str| resolver.resolve(&HostName::parse(name).unwrap(), &who).await;
+    assert!(look_up("late.test").await.is_ok() && look_up("byaddress.test").await.is_ok());
+    filter.exchange(rules(
+        "late.test CNAME .\ndropped.test CNAME rpz-drop.\nwalled.test CNAME late.test.\n\
+         mine.test A 93.184.1.1\n24.0.100.184.93.rpz-ip CNAME *.\n",
+    ));
+    // What was told before is refused now, pinned or not.
+    for name in ["late.test", "dropped.test", "walled.test", "byaddress.test"] {
+        let fault = look_up(name).await.unwrap_err();
+        assert!(
+            matches!(&fault, ResolveFault::Filtered(_, why) if why.contains("zone `one`")),
+            "{fault}"
+        );
+    }
+    assert_eq!(look_up("mine.test").await.unwrap(), ["93.184.1.1".parse::<IpAddr>().unwrap()]);
+    assert!(look_up("good.test").await.is_ok());
 }

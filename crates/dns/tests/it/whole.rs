@@ -85,6 +85,10 @@ impl House {
                     ))
                     .additional(address("ns.evil.example", 60, "203.0.113.53")),
                 Some("byaddress") => reply.answer(address(&asked.name, 60, "93.184.100.7")),
+                Some("middle") => reply
+                    .answer(alias(&asked.name, 60, "last.example"))
+                    .answer(address("last.example", 60, "93.184.100.9")),
+                Some("last") => reply.answer(address(&asked.name, 60, "93.184.100.9")),
                 Some("twice") => reply
                     .answer(alias(&asked.name, 60, "middle.example"))
                     .answer(alias("middle.example", 60, "last.example"))

@@ -43,6 +43,11 @@ fn hosts(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
+#[allow(clippy::disallowed_methods, reason = "a test is a client")]
+async fn connected(house: &House) -> TcpStream {
+    TcpStream::connect(house.address).await.unwrap()
+}
+
 /// Code and records in words.
 pub(crate) fn shown(answer: &Message<Vec<u8>>) -> String {
     let mut text = answer.header().rcode().to_string();
@@ -63,7 +68,7 @@ async fn told(house: &House, name: &str) -> String {
 }
 
 async fn by_tcp(house: &House, name: &str) -> Message<Vec<u8>> {
-    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    let mut stream = connected(house).await;
     let message = query(name, 1, 1, 0x0100, false);
     stream.write_all(&u16::try_from(message.len()).unwrap().to_be_bytes()).await.unwrap();
     stream.write_all(&message).await.unwrap();
@@ -78,9 +83,11 @@ async fn on_record(house: &House) -> Vec<String> {
         tokio::task::yield_now().await;
     }
     let events = house.ledger.events_after(0, 1_000).unwrap();
-    let refused = events.iter().filter_map(|row| match &row.event.fact {
-        Fact::AttemptRefused { control: Control::DnsRpz, reason, .. } => Some(reason.clone()),
-        _ => None,
+    let refused = events.iter().filter_map(|row| {
+        let Fact::AttemptRefused { control: Control::DnsRpz, reason, .. } = &row.event.fact else {
+            return None;
+        };
+        Some(reason.clone())
     });
     refused.collect()
 }
@@ -171,7 +178,7 @@ async fn a_dropped_question_holds_up_no_other_of_its_connection() {
         filter(vec![zone("one", "given", "dropped.example CNAME rpz-drop.\n")]),
     )
     .await;
-    let mut stream = TcpStream::connect(house.address).await.unwrap();
+    let mut stream = connected(&house).await;
     for name in ["dropped.example", "good.example"] {
         let message = query(name, 1, 1, 0x0100, false);
         stream.write_all(&u16::try_from(message.len()).unwrap().to_be_bytes()).await.unwrap();

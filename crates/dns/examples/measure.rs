@@ -149,28 +149,40 @@ async fn serve(address: SocketAddr, threads: usize, service: impl Service) {
     server.run(stopped).await.unwrap();
 }
 
-/// A tenant and a skill that name each of the hosts.
-fn policy(names: &str) -> String {
+/// Names of one tenant: a policy file has 1 MiB at most. `cargo xtask bench dns` divides them alike.
+const PART: usize = 8_000;
+
+/// A tenant that names each of the hosts.
+fn policy(part: usize, names: &[&str]) -> String {
     let mut rows = String::new();
     let mut needs = String::new();
-    for name in names.lines() {
+    for name in names {
         rows.push_str(&format!(
             "  - {{ host: {name}, owner: o, reason: r, reviewBy: \"2030-01-01\" }}\n"
         ));
         needs.push_str(&format!("  - {name}\n"));
     }
     format!(
-        "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: {{ name: bench }}\nspec:\n  skills:\n  \
-         - {{ name: asks, version: 1.0.0 }}\n  egress:\n{rows}---\n\
-         apiVersion: backstop.dev/v1alpha1\nkind: Skill\nmetadata: {{ name: asks-1.0.0 }}\nspec:\n  name: asks\n  \
+        "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: {{ name: bench{part} }}\nspec:\n  skills:\n  \
+         - {{ name: asks{part}, version: 1.0.0 }}\n  egress:\n{rows}---\n\
+         apiVersion: backstop.dev/v1alpha1\nkind: Skill\nmetadata: {{ name: asks{part}-1.0.0 }}\nspec:\n  name: asks{part}\n  \
          version: 1.0.0\n  egressRequirements:\n{needs}"
     )
 }
 
 fn resolver(rest: &[String], work: impl AsyncFnOnce(Names)) {
     let names = std::fs::read_to_string(&rest[0]).unwrap();
-    let source = backstop_policy::Source { name: "bench.yaml".to_owned(), text: policy(&names) };
-    let applied = Library::default().apply(&[source], &LoadContext::at(SystemClock.now()));
+    let names: Vec<&str> = names.lines().collect();
+    let sources: Vec<_> = names
+        .chunks(PART)
+        .enumerate()
+        .map(|(part, names)| backstop_policy::Source {
+            name: format!("bench{part}.yaml"),
+            text: policy(part, names),
+        })
+        .collect();
+    let parts = sources.len();
+    let applied = Library::default().apply(&sources, &LoadContext::at(SystemClock.now()));
     for diagnostic in applied.diagnostics.iter().filter(|d| matches!(d.level, Level::Error)).take(5)
     {
         println!("{diagnostic:?}");
@@ -199,18 +211,22 @@ fn resolver(rest: &[String], work: impl AsyncFnOnce(Names)) {
         let forwarder = Forwarder::new(forwarding, sockets, Arc::new(OsRandom));
         let times = cache::Config::default();
         let answers = Answers::new(forwarder, times, Limits::default(), Handle::current());
-        let who = NameIdentity {
-            place: "127.0.0.0/8".to_owned(),
-            tenant: TenantName::parse("bench").unwrap(),
-            skill: NameSkill::One(
-                SkillName::parse("asks").unwrap(),
-                SkillVersion::parse("1.0.0").unwrap(),
-            ),
-            role: None,
-        };
-        let session = gate.name_session(who).await.unwrap();
-        let from = Some(Cidr::parse("127.0.0.0/8").unwrap());
-        let rows = vec![Row { listen: None, from, session }];
+        let mut rows = Vec::new();
+        for part in 0..parts {
+            let place = format!("127.0.0.{}/32", part + 1);
+            let from = Some(Cidr::parse(&place).unwrap());
+            let who = NameIdentity {
+                place,
+                tenant: TenantName::parse(&format!("bench{part}")).unwrap(),
+                skill: NameSkill::One(
+                    SkillName::parse(&format!("asks{part}")).unwrap(),
+                    SkillVersion::parse("1.0.0").unwrap(),
+                ),
+                role: None,
+            };
+            let session = gate.name_session(who).await.unwrap();
+            rows.push(Row { listen: None, from, session });
+        }
         work(Names::new(gate, answers, rows)).await;
     });
 }

@@ -1,3 +1,5 @@
+//! Zones of files: read, watched, kept; what is bad changes nothing.
+
 use super::*;
 use backstop_gate::OsRandom;
 

@@ -1,3 +1,5 @@
+//! The precedence of the draft, case by case.
+
 use super::super::zone::Terms;
 use super::*;
 use expect_test::{Expect, expect};

@@ -1,3 +1,5 @@
+//! Entries of a zone file, cut apart and bounded.
+
 use super::*;
 use expect_test::{Expect, expect};
 

@@ -1,3 +1,5 @@
+//! Rules by name: found, not found, and how much memory they take.
+
 use super::*;
 
 fn name(text: &str) -> QueryName {

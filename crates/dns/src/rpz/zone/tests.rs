@@ -1,3 +1,5 @@
+//! Zone files, good and bad, and what is said of them.
+
 use super::*;
 use expect_test::{Expect, expect};
 

@@ -1,8 +1,9 @@
 //! Pages must be true: each path in backticks and each relative link exists, each row with a
-//! `test` column names tests that exist or says `no test yet`, and generated pages are what
-//! `cargo xtask codegen` would write.
+//! `test` column names tests that exist or says `no test yet`, no two rows have one number, and
+//! generated pages are what `cargo xtask codegen` would write.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 use super::Fault;
@@ -70,6 +71,8 @@ fn promises(project: &Project) -> anyhow::Result<Vec<Fault>> {
     let mut faults = Vec::new();
     for page in PROMISES.iter().filter(|page| project.root().join(page).exists()) {
         let text = project.read(page)?;
+        let said = |(line, fault)| Fault(format!("{page}:{line}: {fault}"));
+        faults.extend(twice(&text).into_iter().map(said));
         for row in lines::table_rows(&text) {
             if let Some(cell) = row.cell("test").or_else(|| row.cell("tests")) {
                 faults.extend(
@@ -81,6 +84,25 @@ fn promises(project: &Project) -> anyhow::Result<Vec<Fault>> {
         }
     }
     Ok(faults)
+}
+
+/// Numbers that stand at more than one row, with the line of each later one.
+fn twice(text: &str) -> Vec<(usize, String)> {
+    let mut first = BTreeMap::new();
+    let mut faults = Vec::new();
+    for row in lines::table_rows(text) {
+        let Some(number) = row.cell("no.") else { continue };
+        match first.entry(number.to_owned()) {
+            Entry::Vacant(free) => {
+                free.insert(row.line);
+            }
+            Entry::Occupied(taken) => {
+                let fault = format!("the number `{number}` stands at line {} already", taken.get());
+                faults.push((row.line, fault));
+            }
+        }
+    }
+    faults
 }
 
 /// What is wrong with a cell that should name tests.
@@ -145,5 +167,15 @@ mod tests {
         assert_eq!(unheld("`crates/gate/src/permit.rs`", &known), [""; 0]);
         assert_eq!(unheld("`gone`", &known), ["the test `gone` does not exist"]);
         assert_eq!(unheld("soon", &known), ["`soon` names no test and does not say `no test yet`"]);
+    }
+
+    #[test]
+    fn a_number_stands_at_one_row_of_all_tables() {
+        let table = |rows: &str| format!("| no. | promise | test |\n|---|---|---|\n{rows}\n\n");
+        let text = table("| Q1 | a | `t` |\n| Q2 | b | `t` |");
+        assert_eq!(twice(&text), []);
+        let text = text + &table("| N1 | c | `t` |\n| Q1 | d | `t` |");
+        assert_eq!(twice(&text), [(9, "the number `Q1` stands at line 3 already".to_owned())]);
+        assert_eq!(twice("| attack | test |\n|---|---|\n| x | a |\n| x | b |\n"), []);
     }
 }

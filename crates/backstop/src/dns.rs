@@ -68,6 +68,19 @@ pub(crate) struct Settings {
     pub(crate) block_repeats: ByteCount,
 }
 
+/// Where the resolver listens once it does, and by which zones it filters.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// By UDP and TCP.
+    pub(crate) plain: Vec<SocketAddr>,
+    /// By TLS.
+    pub(crate) tls: Vec<SocketAddr>,
+    /// By HTTPS.
+    pub(crate) https: Vec<SocketAddr>,
+    /// Response policy zones, where anybody is asked.
+    pub(crate) filter: Option<Arc<Filter>>,
+}
+
 impl Settings {
     /// Whether anybody can ask here.
     pub(crate) fn listens(&self) -> bool {

@@ -60,7 +60,7 @@ pub(crate) struct Running {
     /// What governs the proxies' live tunnels until the last of them has ended.
     rooms: Tasks,
     proxies: Vec<SocketAddr>,
-    resolvers: Vec<SocketAddr>,
+    resolvers: dns::Places,
     api: SocketAddr,
     diagnostics: Vec<Diagnostic>,
     /// Rooms stay ready as long as these live.
@@ -133,7 +133,7 @@ impl Running {
             doors,
             rooms,
             proxies: Vec::new(),
-            resolvers: Vec::new(),
+            resolvers: dns::Places::default(),
             diagnostics,
         };
         running.start_dns(config, around.look_ups, &resolver, policy.clone()).await?;
@@ -170,6 +170,7 @@ impl Running {
             rpz::Keeper::open(&config.dns.rpz, config.dns.doh_endpoints, &config.state, &OsRandom)
         })?;
         let filter = zones.filter();
+        self.resolvers.filter = Some(Arc::clone(&filter));
         self.zones = Some(zones);
         if look_ups == LookUps::Upstreams {
             resolver.settle(dns::resolver(&answers, &filter));
@@ -181,11 +182,13 @@ impl Running {
         let publisher = Publisher::new(&config.dns.transfers, &config.state, &self.gate, &now)?;
         let asides = publisher.iter().map(Publisher::aside).collect();
         let server = dns::server(&config.dns, &self.gate, answers, filter, asides, tap).await?;
-        let secured = server.tls_addresses().iter().chain(server.https_addresses());
-        for address in server.addresses().iter().chain(secured) {
+        self.resolvers.plain = server.addresses().to_vec();
+        self.resolvers.tls = server.tls_addresses().to_vec();
+        self.resolvers.https = server.https_addresses().to_vec();
+        let places = &self.resolvers;
+        for address in places.plain.iter().chain(&places.tls).chain(&places.https) {
             self.gate.listeners().add(*address);
         }
-        self.resolvers = server.addresses().to_vec();
         let stop = self.doors.stop();
         self.doors.start("dns", async move { server.run(stop).await.context("DNS stopped") });
         if let Some(publisher) = publisher {
@@ -276,8 +279,8 @@ impl Running {
     pub(crate) fn proxies(&self) -> &[SocketAddr] {
         &self.proxies
     }
-    /// Where the resolver listens.
-    pub(crate) fn resolvers(&self) -> &[SocketAddr] {
+    /// Where the resolver listens, and by which zones it filters.
+    pub(crate) fn resolvers(&self) -> &dns::Places {
         &self.resolvers
     }
     /// Where the API listens.

@@ -55,7 +55,7 @@ pub(crate) fn explain(config: &Config, asked: &ExplainName, format: Format) -> R
         let now = SystemClock.now();
         let decision = decide_name(&policy, &subject, scope, &standing, question, &[], now);
         let zones = zones(&filter, &name, &decision);
-        let stopped = zones.last().is_some_and(|zone| zone.counts && zone.refuses);
+        let stopped = stops(&zones).is_some();
         allowed |= matches!(decision.told, NameTold::Ask | NameTold::Nothing) && !stopped;
         match format {
             Format::Json => {
@@ -118,9 +118,17 @@ fn zones(filter: &Filter, name: &QueryName, decision: &NameDecision) -> Vec<Zone
     all
 }
 
+/// The zone that refuses or replaces, if one does.
+fn stops(zones: &[ZoneSays]) -> Option<&ZoneSays> {
+    zones.last().filter(|zone| zone.counts && zone.refuses)
+}
+
 /// What a client would get.
-fn answer(told: NameTold) -> &'static str {
-    match told {
+fn told(decision: &NameDecision, zones: &[ZoneSays]) -> &'static str {
+    if let Some(zone) = stops(zones) {
+        return zone.answer;
+    }
+    match decision.told {
         NameTold::Ask => "asked upstream",
         NameTold::Nothing => "NXDOMAIN from here, no alert",
         NameTold::Empty => "empty answer (NODATA)",
@@ -151,7 +159,7 @@ fn to_json(
         "name": name.to_string(),
         "type": qtype.to_string(),
         "tenant": tenant.as_str(),
-        "answer": answer(decision.told),
+        "answer": told(decision, zones),
         "verdict": decision.verdict().as_str(),
         "row": row(&decision.row),
         "types": decision.terms.types.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -192,9 +200,8 @@ fn print(
         let word = tint(paint, &format!("{word:<10}"));
         writeln!(out, "{word} {:<20} {}", Control::DnsRpz.as_str(), zone.evidence)?;
     }
-    let stops = zones.last().filter(|zone| zone.counts && zone.refuses);
-    let stopped = stops.is_some();
-    let told = stops.map_or_else(|| answer(decision.told), |zone| zone.answer);
+    let stopped = stops(zones).is_some();
+    let told = told(decision, zones);
     let told = match decision.told {
         NameTold::Ask | NameTold::Nothing if !stopped => paint.good(told),
         NameTold::Ask | NameTold::Nothing => paint.bad(told),

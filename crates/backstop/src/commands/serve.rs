@@ -11,6 +11,7 @@ use backstop_gate::{SystemResolver, TcpConfig, TcpWire};
 use backstop_policy::Level;
 use serde_json::json;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -77,6 +78,16 @@ fn announce(running: &Running, config: &Config, file: &Path, format: Format) -> 
         .and_then(|()| std::fs::rename(&temporary, file))
         .with_context(|| format!("cannot write `{}`", file.display()))?;
     let mut out = std::io::stdout().lock();
+    let resolvers = running.resolvers();
+    let texts =
+        |places: &[SocketAddr]| -> Vec<String> { places.iter().map(ToString::to_string).collect() };
+    let path = config.dns.https.as_ref().map_or("", |https| https.path.as_str());
+    let https: Vec<String> =
+        resolvers.https.iter().map(|at| format!("https://{at}{path}")).collect();
+    let dnstap = config.dns.dnstap.as_ref().filter(|_| resolvers.filter.is_some());
+    let dnstap = dnstap.map(ToString::to_string);
+    let rules = resolvers.filter.as_ref().map(|filter| Arc::clone(&filter.rules()));
+    let zones = rules.as_ref().map_or(&[][..], |rules| rules.zones());
     let faults = running.diagnostics().iter().filter(|d| d.level == Level::Error).count();
     match format {
         Format::Json => writeln!(
@@ -86,7 +97,11 @@ fn announce(running: &Running, config: &Config, file: &Path, format: Format) -> 
                 "event": "ready", "api": at.api.to_string(),
                 "proxy": at.proxy.first().map(ToString::to_string),
                 "proxies": at.proxy.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "dns": running.resolvers().iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "dns": texts(&resolvers.plain),
+                "dns_tls": texts(&resolvers.tls),
+                "dns_https": https,
+                "dnstap": dnstap,
+                "rpz": zones.iter().map(|zone| zone.name().to_string()).collect::<Vec<_>>(),
                 "pid": at.pid, "policy_faults": faults,
                 "token_file": token_file(&config.state).display().to_string(),
             })
@@ -95,8 +110,21 @@ fn announce(running: &Running, config: &Config, file: &Path, format: Format) -> 
             for proxy in &at.proxy {
                 writeln!(out, "proxy   http://{proxy}")?;
             }
-            for resolver in running.resolvers() {
+            for resolver in &resolvers.plain {
                 writeln!(out, "dns     {resolver}")?;
+            }
+            for resolver in &resolvers.tls {
+                writeln!(out, "dns     tls://{resolver}")?;
+            }
+            for resolver in &https {
+                writeln!(out, "dns     {resolver}")?;
+            }
+            if let Some(target) = &dnstap {
+                writeln!(out, "dnstap  {target}")?;
+            }
+            for zone in zones {
+                let (name, serial, rules) = (zone.name(), zone.serial(), zone.len());
+                writeln!(out, "rpz     {name} (serial {serial}, {rules} rules)")?;
             }
             writeln!(out, "api     http://{}", at.api)?;
             writeln!(out, "token   {}", token_file(&config.state).display())?;

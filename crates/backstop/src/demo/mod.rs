@@ -132,7 +132,8 @@ async fn scenario(folder: &std::path::Path) -> Result<Report> {
 
 /// What is tried by looking names up alone: no connection, no proxy.
 async fn by_names(running: &Running) -> Result<Vec<Row>> {
-    let resolver = *running.resolvers().first().context("the demo's gateway has no resolver")?;
+    let resolver =
+        *running.resolvers().plain.first().context("the demo's gateway has no resolver")?;
     let undeclared = "DNS tunnel: a document in 40 look-ups";
     let wildcard = "DNS tunnel below a wildcard row";
     Ok(vec![

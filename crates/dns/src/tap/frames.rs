@@ -3,6 +3,7 @@
 
 use super::Tap;
 use backstop_gate::{OwnPlace, OwnSockets};
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,16 @@ pub enum Target {
     Unix(PathBuf),
     /// To who listens there.
     Tcp(OwnPlace),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Unix(path) => write!(f, "unix {}", path.display()),
+            Self::Tcp(place) => write!(f, "tcp {place}"),
+        }
+    }
 }
 
 /// The end of a tap that writes.

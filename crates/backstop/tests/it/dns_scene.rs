@@ -2,6 +2,7 @@
 //! pod's cable, and the policies of its clients.
 
 use crate::scene::BINARY;
+use backstop_testkit::nameserver::{NameServer, address};
 use backstop_testkit::{Backstop, Pod, Setup, World};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -46,6 +47,49 @@ pub(crate) fn start_local(world: &World, policy: &str, upstream: SocketAddr) -> 
         "upstreams": [upstream.to_string()],
     }});
     Backstop::start(world, Setup::new(world, BINARY, policy).config(config))
+}
+
+/// Starts the gateway with these settings of its resolver, for whoever is on loopback.
+#[track_caller]
+pub(crate) fn start_with(
+    world: &World,
+    policy: &str,
+    upstream: SocketAddr,
+    mut dns: Value,
+) -> Backstop {
+    dns["clients"] = json!(["127.0.0.0/8=research/*"]);
+    dns["upstreams"] = json!([upstream.to_string()]);
+    let config = json!({ "dns": dns, "policy_poll": "100ms" });
+    Backstop::start(world, Setup::new(world, BINARY, policy).config(config))
+}
+
+/// What a client that others wrote (dig, kdig) prints of one question; an answer that never comes
+/// is waited for once, and not for long.
+#[track_caller]
+pub(crate) fn client(world: &World, program: &str, to: SocketAddr, rest: &[&str]) -> String {
+    let mut command = world.command(program);
+    command.args([&format!("@{}", to.ip()), "-p", &to.port().to_string()]).args(rest);
+    let output = command.args(["+retry=0", "+timeout=5"]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The receipt that stands in what a client printed.
+#[track_caller]
+pub(crate) fn receipt(text: &str) -> String {
+    let at = text.find("rcp_").unwrap_or_else(|| panic!("no receipt in:\n{text}"));
+    text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+/// A name server that has an address for every name.
+pub(crate) fn upstream() -> NameServer {
+    NameServer::start(|asked| {
+        let records = asked.reply();
+        let records = match asked.qtype {
+            1 => records.answer(address(&asked.name, 60, "93.184.1.1")),
+            _ => records,
+        };
+        vec![records.wire()]
+    })
 }
 
 /// Fails with advice where `cargo xtask setup` has not been run.

@@ -1,0 +1,141 @@
+//! Response policy zones of the real binary: what a file refuses, what a bad one changes (nothing),
+//! what `dns explain` says of it; and the built-in list of resolvers over HTTPS.
+
+use crate::dns_scene::{self, client, needs, receipt};
+use crate::run::{backstop, policy};
+use crate::scene::{explained, on_record};
+use backstop_testkit::client::eventually;
+use backstop_testkit::{Backstop, World};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// A zone's file, put into place as a whole.
+fn put(file: &Path, serial: u32, rules: &str) {
+    let fresh = file.with_extension("fresh");
+    std::fs::write(&fresh, format!("@ SOA ns. host. {serial} 1 1 1 1\n{rules}")).unwrap();
+    std::fs::rename(&fresh, file).unwrap();
+}
+
+fn ask(world: &World, backstop: &Backstop, name: &str) -> String {
+    let to: SocketAddr = backstop.ready()["dns"][0].as_str().unwrap().parse().unwrap();
+    client(world, "dig", to, &[name, "A"])
+}
+
+#[track_caller]
+fn is_answered(text: &str) {
+    assert!(text.contains("status: NOERROR") && text.contains("93.184.1.1"), "{text}");
+}
+
+/// Refused by a zone: told so, and on record.
+#[track_caller]
+fn is_refused(world: &World, backstop: &Backstop, name: &str) {
+    let text = ask(world, backstop, name);
+    assert!(text.contains("status: NXDOMAIN"), "{text}");
+    assert!(text.contains("EDE: 15 (Blocked): (dns.rpz rcp_"), "{text}");
+    let (verdict, control, host) = explained(world, backstop, &receipt(&text));
+    assert_eq!((verdict.as_str(), control.as_str(), host.as_str()), ("deny", "dns.rpz", name));
+}
+
+#[test]
+fn a_bad_zone_file_of_a_running_gateway_keeps_the_zone_in_force_and_is_said() {
+    needs("dig");
+    World::run(|world| {
+        let server = dns_scene::upstream();
+        let file = world.path().join("feed.zone");
+        put(&file, 5, "bad.example CNAME .\n");
+        let feed = format!("feed.example={}", file.display());
+        let policy = dns_scene::policy("", &["{ host: bad.example }", "{ host: good.example }"]);
+        let dns = json!({ "listen": ["127.0.0.1:0"], "rpz": [feed] });
+        let backstop = dns_scene::start_with(world, &policy, server.place(), dns);
+        assert_eq!(backstop.ready()["rpz"], json!(["feed.example"]));
+        is_refused(world, &backstop, "bad.example");
+        is_answered(&ask(world, &backstop, "good.example"));
+
+        put(&file, 6, "good.example CNAME .\nx.rpz-asn CNAME .\n");
+        let fault = eventually("the fault on standard error", || {
+            let said = backstop.stderr();
+            let line = said.lines().find(|line| line.contains("stays as it was (serial 5)"));
+            line.map(str::to_owned)
+        });
+        assert!(fault.contains("feed.zone:3"), "{fault}");
+        on_record(world, &backstop, "PolicyRejected", |fact| {
+            fact["source"] == json!(file) && fact["diagnostics"].to_string().contains("rpz-asn")
+        });
+        is_refused(world, &backstop, "bad.example");
+        is_answered(&ask(world, &backstop, "good.example"));
+
+        put(&file, 7, "good.example CNAME .\n");
+        eventually("the new zone in force", || {
+            ask(world, &backstop, "good.example").contains("status: NXDOMAIN").then_some(())
+        });
+        is_refused(world, &backstop, "good.example");
+        let before = server.asked().iter().filter(|asked| asked.name == "bad.example").count();
+        assert_eq!(before, 0, "what the zone refused was asked");
+        is_answered(&ask(world, &backstop, "bad.example"));
+    });
+}
+
+#[test]
+fn resolvers_over_https_are_refused_under_a_wildcard_row_and_an_exact_row_wins() {
+    needs("dig");
+    World::run(|world| {
+        let server = dns_scene::upstream();
+        let rows = [
+            "{ host: \"*.cloudflare-dns.com\" }",
+            "{ host: security.cloudflare-dns.com }",
+            "{ host: \"*.weather.example\" }",
+        ];
+        let policy = dns_scene::policy("", &rows);
+        let dns = |mode: &str| json!({ "listen": ["127.0.0.1:0"], "doh_endpoints": mode });
+        let gateway = dns_scene::start_with(world, &policy, server.place(), dns("block"));
+        is_refused(world, &gateway, "mozilla.cloudflare-dns.com");
+        is_answered(&ask(world, &gateway, "security.cloudflare-dns.com"));
+        is_answered(&ask(world, &gateway, "api.weather.example"));
+        assert!(server.asked().iter().all(|asked| asked.name != "mozilla.cloudflare-dns.com"));
+        drop(gateway.stop());
+        let gateway = dns_scene::start_with(world, &policy, server.place(), dns("allow"));
+        is_answered(&ask(world, &gateway, "mozilla.cloudflare-dns.com"));
+    });
+}
+
+#[test]
+fn dns_explain_names_the_zone_that_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("feed.zone");
+    put(&file, 5, "bad.example CNAME .\nempty.example CNAME *.\n");
+    let rows = ["{ host: bad.example }", "{ host: empty.example }", "{ host: good.example }"];
+    let (_policy, path) = policy(&dns_scene::policy("", &rows));
+    for (terms, name, code, answer, evidence) in [
+        ("", "good.example", 0, "asked upstream", None),
+        ("", "bad.example", 1, "NXDOMAIN", Some(("QNAME `bad.example`: NXDOMAIN", true))),
+        ("", "empty.example", 1, "empty answer (NODATA)", Some(("`empty.example`: NODATA", true))),
+        (
+            " policy=disabled",
+            "bad.example",
+            0,
+            "asked upstream",
+            Some(("QNAME `bad.example`: NXDOMAIN", false)),
+        ),
+        (" policy=passthru", "bad.example", 0, "asked upstream", Some((": PASSTHRU", true))),
+    ] {
+        let feed = format!("dns.rpz=feed.example={}{terms}", file.display());
+        let all = ["--policy", &path, "--set", &feed];
+        let rest = ["dns", "explain", name, "--tenant", "research"];
+        let ran = backstop(&[&all[..], &["--format", "json"], &rest].concat());
+        assert_eq!(ran.code, code, "{name}{terms}: {} {}", ran.out, ran.err);
+        let said = ran.json();
+        assert_eq!(said[0]["answer"], answer, "{said}");
+        let zones = said[0]["zones"].as_array().unwrap();
+        assert_eq!(zones.len(), usize::from(evidence.is_some()), "{said}");
+        let text = backstop(&[&all[..], &rest].concat()).out;
+        if let Some((evidence, counts)) = evidence {
+            let told = zones[0]["evidence"].as_str().unwrap();
+            assert!(told.starts_with("zone `feed.example` (serial 5), QNAME"), "{said}");
+            assert!(told.contains(evidence) && zones[0]["counts"] == counts, "{said}");
+            assert!(text.contains("dns.rpz") && text.contains(told), "{text}");
+        } else {
+            assert!(!text.contains("dns.rpz"), "{text}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ mod acts;
 mod analyzer;
 mod client;
 mod config;
+mod counted;
 mod dispatch;
 mod exposition;
 mod forms;
@@ -40,5 +41,6 @@ mod stream;
 
 pub use client::{Client, ClientFault, Events};
 pub use config::{AnalyzerAccess, Config, ConfigFault};
+pub use counted::{Counted, Counts};
 pub use serve::{Api, serve};
 pub use sse::StreamEvent;

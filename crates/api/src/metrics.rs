@@ -1,6 +1,7 @@
 //! The figures of `/metrics`. Names are `backstop_…`, units are in the names.
 //! Must not know how they are counted. Next: `client`.
 
+use crate::counted::Counted;
 use crate::exposition::{CONTENT_TYPE, Exposition, Type, whole};
 use crate::reply::Reply;
 use crate::serve::House;
@@ -33,6 +34,9 @@ pub(crate) fn reply(house: &House) -> Reply {
     names(&mut out, house.api.gate.name_counts());
     ledger(&mut out, &house.api.ledger.health());
     standing(&mut out, house);
+    for counted in house.api.counts.iter().flat_map(|counts| counts.counted()) {
+        others(&mut out, &counted);
+    }
     api(&mut out, house);
     process(&mut out);
     Reply::Text(CONTENT_TYPE, out.into_text())
@@ -164,6 +168,15 @@ fn standing(out: &mut Exposition, house: &House) {
         ("backstop_grants", "Grants that hold.", grants),
     ] {
         out.single(name, Type::Gauge, help, whole(u64::try_from(count).unwrap_or(u64::MAX)));
+    }
+}
+
+fn others(out: &mut Exposition, counted: &Counted) {
+    let mut family = out.family(counted.name, Type::Counter, counted.help);
+    for (labels, count) in &counted.samples {
+        let labels: Vec<(&str, &str)> =
+            labels.iter().map(|(label, text)| (*label, text.as_str())).collect();
+        family.sample("", &labels, whole(*count));
     }
 }
 

@@ -2,6 +2,7 @@
 //! Next: `front`.
 
 use crate::config::{Config, ConfigFault};
+use crate::counted::Counts;
 use crate::dispatch;
 use crate::front::Names;
 use crate::reply;
@@ -37,6 +38,8 @@ pub struct Api {
     pub version: &'static str,
     /// How the listener runs.
     pub config: Arc<Config>,
+    /// Who else has figures for `/metrics`.
+    pub counts: Vec<Arc<dyn Counts>>,
 }
 
 /// What one listener shares among its connections.

@@ -15,6 +15,7 @@ mod demo;
 mod descriptors;
 mod detection;
 mod dns;
+mod figures;
 mod hardening;
 mod inspect;
 mod policies;

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::config::typed::Bound;
 use crate::detection::Detection;
 use crate::dns::{self, LateResolver};
+use crate::figures::Figures;
 use crate::policies::{Keeper, record};
 use crate::rpz;
 use crate::tasks::Tasks;
@@ -61,6 +62,7 @@ pub(crate) struct Running {
     rooms: Tasks,
     proxies: Vec<SocketAddr>,
     resolvers: dns::Places,
+    figures: Option<Arc<Figures>>,
     api: SocketAddr,
     diagnostics: Vec<Diagnostic>,
     /// Rooms stay ready as long as these live.
@@ -134,6 +136,7 @@ impl Running {
             rooms,
             proxies: Vec::new(),
             resolvers: dns::Places::default(),
+            figures: None,
             diagnostics,
         };
         running.start_dns(config, around.look_ups, &resolver, policy.clone()).await?;
@@ -171,17 +174,22 @@ impl Running {
         })?;
         let filter = zones.filter();
         self.resolvers.filter = Some(Arc::clone(&filter));
+        let mut figures =
+            Figures { filter: Some(Arc::clone(&filter)), stats: None, tap: tap.clone() };
         self.zones = Some(zones);
         if look_ups == LookUps::Upstreams {
             resolver.settle(dns::resolver(&answers, &filter));
         }
         if !config.dns.listens() {
+            self.figures = Some(Arc::new(figures));
             return Ok(());
         }
         let now = Arc::clone(&policy.borrow());
         let publisher = Publisher::new(&config.dns.transfers, &config.state, &self.gate, &now)?;
         let asides = publisher.iter().map(Publisher::aside).collect();
         let server = dns::server(&config.dns, &self.gate, answers, filter, asides, tap).await?;
+        figures.stats = Some(server.stats());
+        self.figures = Some(Arc::new(figures));
         self.resolvers.plain = server.addresses().to_vec();
         self.resolvers.tls = server.tls_addresses().to_vec();
         self.resolvers.https = server.https_addresses().to_vec();
@@ -238,6 +246,7 @@ impl Running {
             analyzer,
             version: env!("CARGO_PKG_VERSION"),
             config: Arc::new(api),
+            counts: self.figures.iter().map(|figures| Arc::clone(figures) as _).collect(),
         };
         let stop = self.rooms.stop();
         self.rooms.start("api", async move {

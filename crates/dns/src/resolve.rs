@@ -10,7 +10,7 @@
 use crate::answer::Answers;
 use crate::cache::Age;
 use crate::forward::{Asker, Failure, Key, Reach};
-use crate::rpz::{Chosen, Declared, Effect, Filter, Seen};
+use crate::rpz::{Chosen, Declared, Effect, Filter, Look, Seen};
 use backstop_gate::{BoxFuture, Resolve, ResolveFault};
 use backstop_model::host::HostName;
 use backstop_model::id::SessionId;
@@ -69,19 +69,21 @@ impl Resolver {
         let Some(filter) = &self.filter else { return Screened::Pass };
         let asked = QueryName::of_host(name);
         let told =
-            filter.question(None, &asked, Declared::ByName, &mut |_| {}, |hit| match &hit.effect {
-                // Nobody asks over UDP here.
-                Effect::Passthru | Effect::TcpOnly => Screened::Pass,
-                Effect::Nxdomain | Effect::Nodata | Effect::Drop | Effect::Alias(_) => {
-                    Screened::Refused(hit.evidence())
-                }
-                Effect::Local(local) => {
-                    let mut addresses = Chosen::of(local, QueryType::AAAA).addresses;
-                    addresses.extend(Chosen::of(local, QueryType::A).addresses);
-                    match addresses.is_empty() {
-                        true => Screened::Refused(hit.evidence()),
-                        // Judged by whoever dials, as any others.
-                        false => Screened::Instead(addresses),
+            filter.question((None, Look::First), &asked, Declared::ByName, &mut |_| {}, |hit| {
+                match &hit.effect {
+                    // Nobody asks over UDP here.
+                    Effect::Passthru | Effect::TcpOnly => Screened::Pass,
+                    Effect::Nxdomain | Effect::Nodata | Effect::Drop | Effect::Alias(_) => {
+                        Screened::Refused(hit.evidence())
+                    }
+                    Effect::Local(local) => {
+                        let mut addresses = Chosen::of(local, QueryType::AAAA).addresses;
+                        addresses.extend(Chosen::of(local, QueryType::A).addresses);
+                        match addresses.is_empty() {
+                            true => Screened::Refused(hit.evidence()),
+                            // Judged by whoever dials, as any others.
+                            false => Screened::Instead(addresses),
+                        }
                     }
                 }
             });
@@ -92,7 +94,7 @@ impl Resolver {
     fn screen_answer(&self, name: &HostName, seen: Seen<'_>) -> Option<String> {
         let filter = self.filter.as_ref()?;
         let asked = QueryName::of_host(name);
-        filter.answer(&asked, seen, &mut |_| {}, |hit| match hit.effect {
+        filter.answer((&asked, Look::First), seen, &mut |_| {}, |hit| match hit.effect {
             Effect::Passthru | Effect::TcpOnly => None,
             Effect::Nxdomain
             | Effect::Nodata

@@ -7,7 +7,7 @@
 
 use crate::body::Head;
 use crate::refusal::{self, Scope};
-use crate::rpz::{Chosen, Declared, Effect, Filter, Hit, Seen};
+use crate::rpz::{Chosen, Declared, Effect, Filter, Hit, Look, Seen};
 use crate::server::{Reply, Why};
 use crate::wire::query::{By, Query};
 use backstop_gate::names::NamePermit;
@@ -33,11 +33,13 @@ pub(crate) struct Asked<'a> {
     pub(crate) permit: &'a NamePermit,
     pub(crate) query: &'a Query,
     pub(crate) source: IpAddr,
+    /// Whether it is looked at again: it, and its answer.
+    pub(crate) looks: (Look, Look),
 }
 
 /// What the rules say of a question.
 pub(crate) fn question(filter: &Filter, asked: Asked<'_>, out: &mut Vec<u8>) -> Screened {
-    let Asked { permit, query, source } = asked;
+    let Asked { permit, query, source, looks: (look, _) } = asked;
     let declared =
         if permit.is_declared_by_name() { Declared::ByName } else { Declared::Otherwise };
     if filter.is_idle(declared) {
@@ -45,7 +47,9 @@ pub(crate) fn question(filter: &Filter, asked: Asked<'_>, out: &mut Vec<u8>) -> 
     }
     let mut would = |hit: &Hit<'_>| note(permit, hit);
     filter
-        .question(Some(source), &query.name, declared, &mut would, |hit| apply(&hit, asked, out))
+        .question((Some(source), look), &query.name, declared, &mut would, |hit| {
+            apply(&hit, asked, out)
+        })
         .unwrap_or(Screened::Look)
 }
 
@@ -57,8 +61,9 @@ pub(crate) fn answer(
     out: &mut Vec<u8>,
 ) -> Option<Screened> {
     let mut would = |hit: &Hit<'_>| note(asked.permit, hit);
-    let screened =
-        filter.answer(&asked.query.name, seen, &mut would, |hit| apply(&hit, asked, out))?;
+    let screened = filter.answer((&asked.query.name, asked.looks.1), seen, &mut would, |hit| {
+        apply(&hit, asked, out)
+    })?;
     match screened {
         Screened::Pass | Screened::Look => None,
         Screened::Reply(_) | Screened::Alias { .. } => Some(screened),

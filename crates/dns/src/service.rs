@@ -5,7 +5,7 @@
 use crate::answer::{Answers, Screened as Seen, Told};
 use crate::body::Head;
 use crate::refusal::{self, Scope};
-use crate::rpz::{self, Filter};
+use crate::rpz::{self, Filter, Look};
 use crate::screening::{self, Asked, Screened};
 use crate::server::{Known, Now, Reply, Service, Source, Why};
 use crate::wire::Rcode;
@@ -81,11 +81,14 @@ impl Names {
         let filter = match &self.filter {
             None => None,
             Some(filter) => {
-                let asked = Asked { permit: &permit, query, source: client.source };
+                let looks = (Look::First, Look::First);
+                let asked = Asked { permit: &permit, query, source: client.source, looks };
                 match screening::question(filter, asked, out) {
                     Screened::Reply(reply) => return Now::Reply(reply),
                     // Looked at again there: rules may change meanwhile, and nothing is on record.
-                    Screened::Alias { .. } => return Now::Later(Waiting::Permitted(permit)),
+                    Screened::Alias { .. } => {
+                        return Now::Later(Waiting::Permitted(permit, Look::First));
+                    }
                     Screened::Pass => None,
                     Screened::Look => Some(filter),
                 }
@@ -94,11 +97,12 @@ impl Names {
         let Some(filter) = filter else {
             return match self.answers.tell_now(&permit, &question(query), at, None) {
                 Some(told) => Now::Reply(reply(told, query, out)),
-                None => Now::Later(Waiting::Permitted(permit)),
+                None => Now::Later(Waiting::Permitted(permit, Look::First)),
             };
         };
         let mut instead = None;
-        let asked = Asked { permit: &permit, query, source: client.source };
+        let looks = (Look::Again, Look::First);
+        let asked = Asked { permit: &permit, query, source: client.source, looks };
         let mut screen = |seen: rpz::Seen<'_>| {
             instead = screening::answer(filter, asked, seen, out);
             if instead.is_some() { Seen::Withheld } else { Seen::Told }
@@ -106,7 +110,10 @@ impl Names {
         let told = self.answers.tell_now(&permit, &question(query), at, Some(&mut screen));
         match (told, instead) {
             (_, Some(Screened::Reply(reply))) => Now::Reply(reply),
-            (_, Some(Screened::Alias { .. })) | (None, _) => Now::Later(Waiting::Permitted(permit)),
+            (_, Some(Screened::Alias { .. })) => {
+                Now::Later(Waiting::Permitted(permit, Look::Again))
+            }
+            (None, _) => Now::Later(Waiting::Permitted(permit, Look::First)),
             (Some(told), _) => Now::Reply(reply(told, query, out)),
         }
     }
@@ -115,12 +122,12 @@ impl Names {
     async fn waited(
         &self,
         client: &Client,
-        permit: &NamePermit,
+        (permit, looks): (&NamePermit, (Look, Look)),
         query: &Query,
         out: &mut Vec<u8>,
     ) -> Reply {
         let question = question(query);
-        let asked = Asked { permit, query, source: client.source };
+        let asked = Asked { permit, query, source: client.source, looks };
         let source = client.names.source();
         let mut looks = None;
         if let Some(filter) = &self.filter {
@@ -207,8 +214,8 @@ impl Names {
 pub enum Waiting {
     /// Its permit is not on record yet.
     Unasked,
-    /// It is permitted; the answer is not in the cache.
-    Permitted(NamePermit),
+    /// It is permitted and was looked at; the answer is not in the cache, or was looked at too.
+    Permitted(NamePermit, Look),
 }
 
 impl Service for Names {
@@ -248,17 +255,17 @@ impl Service for Names {
         query: Query,
         mut out: Vec<u8>,
     ) -> (Reply, Vec<u8>) {
-        let permit = match waiting {
-            Waiting::Permitted(permit) => permit,
+        let (permit, looks) = match waiting {
+            Waiting::Permitted(permit, answer) => (permit, (Look::Again, answer)),
             Waiting::Unasked => {
                 let answer = self.gate.ask_name(&client.names, &question(&query)).await;
                 match settle(answer, &query, &mut out) {
-                    Ok(permit) => permit,
+                    Ok(permit) => (permit, (Look::First, Look::First)),
                     Err(reply) => return (reply, out),
                 }
             }
         };
-        let reply = self.waited(&client, &permit, &query, &mut out).await;
+        let reply = self.waited(&client, (&permit, looks), &query, &mut out).await;
         (reply, out)
     }
 }

@@ -93,6 +93,9 @@ async fn the_figures_are_well_formed_and_move() {
         families["backstop_policy_info"].samples[0].1["digest"],
         house.gate.policy().digest().to_string()
     );
+    let elsewhere = &families["backstop_elsewhere_total"].samples;
+    let elsewhere: Vec<_> = elsewhere.iter().map(|(_, l, n)| (l["zone"].as_str(), *n)).collect();
+    assert_eq!(elsewhere, [("a.example", 3.0), ("b.example", 0.0)]);
     // Who showed no valid token was refused by a control, like anyone on any plane.
     let answers = &families["backstop_answers_total"].samples;
     assert!(

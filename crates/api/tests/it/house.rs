@@ -1,7 +1,7 @@
 //! A gate, a ledger and an API listener, with the first operator's token.
 
 use crate::wire::{Answer, exchange};
-use backstop_api::{Api, Client, Config};
+use backstop_api::{Api, Client, Config, Counted, Counts};
 use backstop_detect::{Detectors, Inspector, Names};
 use backstop_gate::{
     Clock, Gate, NetworkConfig, OsRandom, Parts, StaticResolver, SystemClock, TcpConfig, TcpWire,
@@ -132,6 +132,7 @@ impl House {
             analyzer: Inspector::new(Detectors::builtin()).with_names(Names::GateOnly),
             version: "1.2.3",
             config: Arc::new(config),
+            counts: vec![Arc::new(Elsewhere)],
         };
         let own = api.clone();
         let served = tokio::spawn(async move {
@@ -242,4 +243,19 @@ pub(crate) fn event(subject: Option<Subject>, text: &str) -> Event {
 /// Nothing in a test takes so long, unless it hangs.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), what).await.expect("it hangs")
+}
+
+/// Somebody who counts.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl Counts for Elsewhere {
+    fn counted(&self) -> Vec<Counted> {
+        let sample = |zone: &str, count| (vec![("zone", zone.to_owned())], count);
+        vec![Counted {
+            name: "backstop_elsewhere_total",
+            help: "What others count.",
+            samples: vec![sample("a.example", 3), sample("b.example", 0)],
+        }]
+    }
 }

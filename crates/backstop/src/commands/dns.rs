@@ -7,7 +7,7 @@ use crate::cli::{ExplainName, Format};
 use crate::config::Config;
 use crate::printer::Paint;
 use anyhow::{Result, anyhow};
-use backstop_dns::rpz::{Declared, Effect, Filter, Hit};
+use backstop_dns::rpz::{Declared, Effect, Filter, Hit, Look};
 use backstop_gate::{Clock as _, SystemClock};
 use backstop_model::control::Control;
 use backstop_model::id::{RoleName, SkillId, TenantName};
@@ -113,7 +113,8 @@ fn zones(filter: &Filter, name: &QueryName, decision: &NameDecision) -> Vec<Zone
     };
     let mut all = Vec::new();
     let mut would = |hit: &Hit<'_>| all.push(says(hit, false));
-    let counts = filter.question(None, name, declared, &mut would, |hit| says(&hit, true));
+    let counts =
+        filter.question((None, Look::First), name, declared, &mut would, |hit| says(&hit, true));
     all.extend(counts);
     all
 }

@@ -100,6 +100,69 @@ fn resolvers_over_https_are_refused_under_a_wildcard_row_and_an_exact_row_wins()
 }
 
 #[test]
+fn metrics_tell_what_zones_refuse_who_was_not_believed_and_what_the_tap_wrote() {
+    needs("dig");
+    World::run(|world| {
+        let server = dns_scene::upstream();
+        let at = |name: &str| world.path().join(name);
+        put(&at("one.zone"), 1, "bad.example CNAME .\nlet.example CNAME rpz-passthru.\n");
+        put(&at("two.zone"), 1, "noted.example CNAME *.\n");
+        let feeds = [
+            format!("one.example={}", at("one.zone").display()),
+            format!("two.example={} policy=disabled", at("two.zone").display()),
+        ];
+        let rows = ["bad", "let", "noted"].map(|name| format!("{{ host: {name}.example }}"));
+        let policy = dns_scene::policy("", &rows.each_ref().map(String::as_str));
+        let dns = json!({
+            "listen": ["127.0.0.1:0"], "rpz": feeds, "trusted_peers": ["127.0.0.1/32"],
+            "dnstap": { "file": at("tap") },
+        });
+        let gateway = dns_scene::start_with(world, &policy, server.place(), dns);
+        let to: SocketAddr = gateway.ready()["dns"][0].as_str().unwrap().parse().unwrap();
+        for name in ["bad.example", "bad.example", "let.example", "noted.example"] {
+            ask(world, &gateway, name);
+        }
+        // An option about who asks: of a stranger to `dns.trusted_peers`, and one of an unknown version.
+        let named = |from: &str, option: &str| {
+            let option = format!("+ednsopt=65413:{option}");
+            client(world, "dig", to, &["-b", from, &option, "let.example", "A"])
+        };
+        assert!(named("127.0.0.2", "0104c0000207").contains("status: NOERROR"));
+        assert!(named("127.0.0.1", "0204c0000207").contains("status: REFUSED"));
+        let figures = || gateway.ask("GET", "/metrics", None).text();
+        let text = figures();
+        let hits = |zone: &str, action: &str, mode: &str, count: u64| {
+            let labels = format!("zone=\"{zone}\",action=\"{action}\",mode=\"{mode}\"");
+            format!("backstop_rpz_hits_total{{{labels}}} {count}\n")
+        };
+        for line in [
+            hits("one.example", "NXDOMAIN", "enforced", 2),
+            hits("one.example", "PASSTHRU", "enforced", 2),
+            hits("one.example", "DROP", "enforced", 0),
+            hits("two.example", "NODATA", "disabled", 1),
+            hits("two.example", "NODATA", "enforced", 0),
+            hits("built-in.doh-endpoints", "NXDOMAIN", "enforced", 0),
+            "backstop_dns_identities_total{outcome=\"forged\"} 1\n".to_owned(),
+            "backstop_dns_identities_total{outcome=\"unfollowed\"} 1\n".to_owned(),
+            "backstop_dns_unserved_total{why=\"stranger\"} 1\n".to_owned(),
+            "backstop_dns_messages_total{by=\"datagram\"} 6\n".to_owned(),
+            "backstop_dnstap_messages_total{outcome=\"dropped\"} 0\n".to_owned(),
+        ] {
+            assert!(text.contains(&line), "{line}\n{text}");
+        }
+        // Whatever is asked, the families stay as large as the configuration made them.
+        assert_eq!(text.matches("backstop_rpz_hits_total{").count(), 3 * 7 * 2);
+        assert!(!text.contains("bad.example"), "{text}");
+        // Five questions with their answers, and two that were asked upstream.
+        eventually("all messages written", || {
+            figures()
+                .contains("backstop_dnstap_messages_total{outcome=\"written\"} 14\n")
+                .then_some(())
+        });
+    });
+}
+
+#[test]
 fn dns_explain_names_the_zone_that_refuses() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("feed.zone");

@@ -13,7 +13,9 @@
 //! - A refusal cannot be hidden by names below a wildcard (see `table`).
 
 use super::action::{Action, Local, Override};
+use super::filter::Figure;
 use super::table::{Names, Reach};
+use super::tally::Tally;
 use super::trigger::Kind;
 use super::zone::Zone;
 use backstop_model::addr::Cidr;
@@ -25,6 +27,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Rules {
     zones: Vec<Arc<Zone>>,
+    /// One for each zone.
+    tallies: Vec<Arc<Tally>>,
     looks_at_answers: bool,
 }
 
@@ -38,6 +42,7 @@ pub struct Hit<'r> {
     /// What it does.
     pub effect: Effect<'r>,
     what: What<'r>,
+    pub(super) tally: &'r Tally,
 }
 
 /// What a rule does once the operator's override is applied.
@@ -126,7 +131,29 @@ impl Rules {
     /// These zones, in order.
     pub fn new(zones: Vec<Arc<Zone>>) -> Self {
         let looks_at_answers = zones.iter().any(|zone| zone.looks_at_answers());
-        Self { zones, looks_at_answers }
+        let tallies = zones.iter().map(|_| Arc::default()).collect();
+        Self { zones, tallies, looks_at_answers }
+    }
+    /// The same; a zone that had that name before goes on with its figures.
+    pub(super) fn counting_on(mut self, before: &Self) -> Self {
+        for (zone, tally) in self.zones.iter().zip(&mut self.tallies) {
+            let mut known = before.zones.iter().zip(&before.tallies);
+            if let Some((_, old)) = known.find(|(known, _)| known.name() == zone.name()) {
+                *tally = Arc::clone(old);
+            }
+        }
+        self
+    }
+    /// How often each zone spoke.
+    pub(super) fn figures(&self) -> impl Iterator<Item = Figure> + '_ {
+        self.zones.iter().zip(&self.tallies).flat_map(|(zone, tally)| {
+            tally.read().map(|(action, counts, count)| Figure {
+                zone: zone.name().clone(),
+                action,
+                counts,
+                count,
+            })
+        })
     }
     /// The zones, in order.
     pub fn zones(&self) -> &[Arc<Zone>] {
@@ -207,7 +234,7 @@ impl Rules {
         would: &mut dyn FnMut(Hit<'r>),
         find: impl Fn(&'r Zone) -> Option<(Kind, Action, What<'r>)>,
     ) -> Option<Hit<'r>> {
-        for zone in &self.zones {
+        for (zone, tally) in self.zones.iter().zip(&self.tallies) {
             let Some((kind, action, what)) = find(zone) else { continue };
             let given = || effect(zone, action, name);
             let (effect, counts) = match &zone.terms.policy {
@@ -216,7 +243,7 @@ impl Rules {
                 Override::To(to) => (self::effect(zone, *to, name), true),
                 Override::Alias(target) => (alias(target, name), true),
             };
-            let hit = Hit { zone, kind, effect, what };
+            let hit = Hit { zone, kind, effect, what, tally };
             if counts {
                 return Some(hit);
             }

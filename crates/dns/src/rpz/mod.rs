@@ -6,8 +6,8 @@
 //!                                └▶ trap: what other resolvers would let through
 //!  question, answer ─▶ decide (precedence over all zones) ─▶ filter (what comes of it)
 //! ```
-//! Reading order: `action`, `table`, `prefixes`, `trigger`, `entries`, `zone`, `trap`, `decide`,
-//! `builtin`, `filter`, `replace`. Must not know sockets or policy.
+//! Reading order: `action`, `table`, `prefixes`, `trigger`, `entries`, `zone`, `trap`, `tally`,
+//! `decide`, `builtin`, `filter`, `replace`. Must not know sockets or policy.
 //!
 //! Source: draft-vixie-dnsop-dns-rpz-00.
 
@@ -19,6 +19,7 @@ mod filter;
 mod prefixes;
 mod replace;
 mod table;
+mod tally;
 mod trap;
 mod trigger;
 mod zone;
@@ -26,7 +27,7 @@ mod zone;
 pub use action::{Action, Local, Override};
 pub use builtin::doh_endpoints;
 pub use decide::{Effect, Hit, Rules, Seen};
-pub use filter::{Declared, Figures, Filter};
+pub use filter::{Declared, Figure, Filter, Look};
 pub(crate) use replace::{Chosen, alias, behind};
 pub use trigger::Kind;
 pub use zone::{Diagnostic, Terms, Zone};

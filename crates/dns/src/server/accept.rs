@@ -157,8 +157,16 @@ impl<S: Service> Door<S> {
             Peer::Trusted => {
                 let header = timeout(self.config.patience, header(&mut from, &mut begun));
                 let said = tokio::select! {
-                    said = header => said??,
+                    said = header => said,
                     () = self.room.pressure.notified() => return Ok(()),
+                };
+                let said = match said {
+                    Ok(Ok(said)) => said,
+                    failed => {
+                        // Who says nothing at all only looks whether somebody is here.
+                        self.house.stats.unfollowed.add(u64::from(!begun.is_empty()));
+                        failed??
+                    }
                 };
                 if let Some(said) = said {
                     (source, kind) = (said, Peer::Fronted);

@@ -15,6 +15,8 @@ pub struct Stats {
     pub strangers: Counter,
     /// Questions that name somebody else, of peers who may not (`dns.trusted_peers`).
     pub forged: Counter,
+    /// Headers and options of trusted peers that cannot be followed.
+    pub unfollowed: Counter,
     /// Questions that had to wait.
     pub waited: Counter,
     /// Questions that were not taken because too many wait already.

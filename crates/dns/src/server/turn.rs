@@ -151,7 +151,7 @@ impl<S: Service> House<S> {
                     Some((from, message.get(length..)?))
                 }
                 Proxied::Incomplete | Proxied::Malformed => {
-                    self.stats.unfit.add(1);
+                    self.stats.unfollowed.add(1);
                     None
                 }
             },
@@ -212,6 +212,7 @@ impl<S: Service> House<S> {
                 // What it says and cannot be followed is followed by nobody's rights.
                 Peer::Trusted => {
                     named = self.named(message, &manner, from);
+                    self.stats.unfollowed.add(u64::from(named.is_none()));
                     known = named.as_ref().map(|(known, _)| known);
                     source = named.as_ref().map_or(source, |(_, source)| *source);
                 }

@@ -147,6 +147,7 @@ async fn a_trusted_peer_names_an_address_or_an_identity_by_the_option() {
             assert_eq!(hear(&mut stream).await.header().rcode(), expected, "{data:?} {name}");
         }
     }
+    assert_eq!(world.stats.unfollowed.read(), 16, "four of them, of two names, in two ways");
     assert_eq!(world.stats.forged.read(), 0);
     world.end().await;
 }

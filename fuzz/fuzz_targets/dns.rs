@@ -19,7 +19,9 @@ fuzz_target!(|message: &[u8]| {
         answer::soa(&mut out, &manner, 5);
         let head = Head { rcode: 3, answers: 0, authorities: 1 };
         let error = Some(Extended { code: 15, words: ["dns.undeclared", "rcp_0"] });
-        answer::finish(&mut out, &manner, &Finish { head, error, cookie: Some([1; 16]), limit });
+        let keepalive = Some(std::time::Duration::from_secs(10));
+        let cookie = Some([1; 16]);
+        answer::finish(&mut out, &manner, &Finish { head, error, cookie, limit, keepalive });
         if limit == Limit::Unknown {
             assert!(out.len() <= 2 * message.len());
         }

@@ -79,7 +79,7 @@ fn fuzz(project: &Project) -> anyhow::Result<()> {
     std::fs::copy(&lock, &own).with_context(|| format!("copy {}", lock.display()))?;
     let mut command = project.cargo(&["check", "--manifest-path", "fuzz/Cargo.toml", "--bins"]);
     // Nothing is linked, so the fuzzer's own library need not be compiled (nor a C++ compiler be there).
-    command.env("CUSTOM_LIBFUZZER_PATH", "none");
+    command.env("CUSTOM_LIBFUZZER_PATH", project.target().join("none/libfuzzer.a"));
     project::run(command)
 }
 

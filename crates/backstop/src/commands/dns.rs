@@ -1,7 +1,7 @@
 //! `backstop dns explain`: which row decides about a name, and why. Nothing is asked and nothing
 //! recorded.
 
-use super::explain::{policy, skill};
+use super::explain::{policy, reasons, skill};
 use super::usage;
 use crate::cli::{ExplainName, Format};
 use crate::config::Config;
@@ -13,7 +13,6 @@ use backstop_model::control::Control;
 use backstop_model::id::{RoleName, SkillId, TenantName};
 use backstop_model::name::{CLASS_IN, NameScope, QueryName, QueryType};
 use backstop_model::standing::{Standing, Subject};
-use backstop_model::verdict::Ruling;
 use backstop_policy::{NameAsked, NameDecision, NameRow, NameTold, Policy, decide_name};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -182,16 +181,7 @@ fn print(
     zones: &[ZoneSays],
 ) -> Result<()> {
     let paint = Paint::for_stdout();
-    for reason in &decision.reasons {
-        let answer = format!("{:<10}", reason.ruling.as_str());
-        let answer = match reason.ruling {
-            Ruling::Pass => paint.good(&answer),
-            Ruling::Skipped => answer,
-            Ruling::WouldDeny | Ruling::Hold => paint.warn(&answer),
-            Ruling::Deny => paint.bad(&answer),
-        };
-        writeln!(out, "{answer} {:<20} {}", reason.control.as_str(), reason.text)?;
-    }
+    reasons(out, &decision.reasons)?;
     for zone in zones {
         let (word, tint): (_, fn(Paint, &str) -> String) = match (zone.counts, zone.refuses) {
             (false, _) => ("would", Paint::warn),

@@ -13,7 +13,7 @@ use backstop_gate::{Explanation, Question};
 use backstop_ledger::{Filter, Reader, Recorded};
 use backstop_model::id::{ReceiptId, RoleName, SkillName, SkillVersion, TenantName};
 use backstop_model::standing::Standing;
-use backstop_model::verdict::{Ruling, Verdict};
+use backstop_model::verdict::{Reason, Ruling, Verdict};
 use backstop_policy::{Library, Policy};
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
@@ -159,9 +159,10 @@ pub(super) fn to_json(text: &str, explanation: &Explanation) -> Value {
     })
 }
 
-fn print(out: &mut impl Write, explanation: &Explanation) -> Result<()> {
+/// What each control said, a line each.
+pub(crate) fn reasons(out: &mut impl Write, reasons: &[Reason]) -> Result<()> {
     let paint = Paint::for_stdout();
-    for reason in &explanation.controls {
+    for reason in reasons {
         let answer = format!("{:<10}", reason.ruling.as_str());
         let answer = match reason.ruling {
             Ruling::Pass => paint.good(&answer),
@@ -171,6 +172,12 @@ fn print(out: &mut impl Write, explanation: &Explanation) -> Result<()> {
         };
         writeln!(out, "{answer} {:<20} {}", reason.control.as_str(), reason.text)?;
     }
+    Ok(())
+}
+
+fn print(out: &mut impl Write, explanation: &Explanation) -> Result<()> {
+    let paint = Paint::for_stdout();
+    reasons(out, &explanation.controls)?;
     let verdict = match explanation.verdict {
         Verdict::Allow => paint.good("allow"),
         Verdict::Hold => paint.warn("hold"),

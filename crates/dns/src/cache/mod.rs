@@ -10,9 +10,10 @@ mod entry;
 pub use entry::Entry;
 pub(crate) use entry::{Age, Content, Image};
 
+use backstop_gate::names::ByHash;
 use backstop_model::name::{QueryName, QueryType};
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -126,7 +127,7 @@ impl Cache {
 
 #[derive(Default)]
 struct Shard {
-    table: HashMap<u64, Arc<Entry>, BuildHasherDefault<AsItIs>>,
+    table: ByHash<Arc<Entry>>,
     queue: VecDeque<u64>,
     bytes: usize,
 }
@@ -146,25 +147,6 @@ impl Shard {
                 self.bytes = self.bytes.saturating_sub(gone.size());
             }
         }
-    }
-}
-
-/// The key is a keyed hash already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        // The lowest bits chose the shard; the table looks at the highest and the lowest.
-        self.0 = value.rotate_left(32);
     }
 }
 

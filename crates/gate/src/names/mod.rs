@@ -15,6 +15,7 @@
 mod answer;
 mod ask;
 mod book;
+mod by_hash;
 mod client;
 mod filtered;
 mod identity;
@@ -23,6 +24,7 @@ mod signs;
 mod table;
 
 pub use answer::{NameAnswer, NamePermit, Route};
+pub use by_hash::{AsItIs, ByHash};
 pub use client::NameClient;
 pub use identity::{NameIdentity, NameSkill};
 pub use signs::NamesConfig;

@@ -5,6 +5,7 @@
 //!
 //! INVARIANT: an entry stands here only after its row is committed. Next: `client`.
 
+use super::by_hash::ByHash;
 use crate::identity::Session;
 use crate::live::lock;
 use backstop_model::event::CHAIN_KEPT;
@@ -12,8 +13,6 @@ use backstop_model::id::ReceiptId;
 use backstop_model::name::QueryName;
 use backstop_model::time::Timestamp;
 use backstop_policy::{NameRow, NameTerms, Policy};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -88,8 +87,6 @@ pub(super) fn minute(at: Timestamp) -> i64 {
     at.unix_seconds().div_euclid(60)
 }
 
-/// By the keyed hash of the name. Two names of one hash are one in 2^64; then the younger has the
-/// place, and the other is recorded anew.
 /// When the minute of this moment began for a name of this hash, in seconds since 1970.
 pub(super) fn begin(hash: u64, now: Timestamp) -> i64 {
     let shift = i64::try_from(hash % MINUTE.unsigned_abs()).unwrap_or(0);
@@ -97,25 +94,9 @@ pub(super) fn begin(hash: u64, now: Timestamp) -> i64 {
     now - (now - shift).rem_euclid(MINUTE)
 }
 
-type Shard = HashMap<u64, Arc<Entry>, BuildHasherDefault<AsItIs>>;
-
-/// The key is a keyed hash already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
+/// By the keyed hash of the name. Two names of one hash are one in 2^64; then the younger has the
+/// place, and the other is recorded anew.
+type Shard = ByHash<Arc<Entry>>;
 
 /// All names of one session that are on record for this minute.
 pub(super) struct Table {

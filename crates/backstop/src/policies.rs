@@ -295,14 +295,18 @@ impl Keeper {
             };
             self.record(fact, policy.digest()).await.context("cannot record the refused policy")?;
         }
-        if self.last.is_none() || policy.digest() != self.sender.borrow().digest() {
+        let fresh = self.last.is_none() || policy.digest() != self.sender.borrow().digest();
+        if fresh {
             let texts = policy.sources().iter().map(|s| (s.name.clone(), s.text.clone())).collect();
             let fact = Fact::PolicyLoaded { sources: texts };
             self.record(fact, policy.digest()).await.context("cannot record the policy")?;
-            tracing::info!(digest = %policy.digest(), tenants = policy.tenants().count(), "policy in force");
         }
         tokio::task::block_in_place(|| self.equip(&policy))?;
+        let (digest, tenants) = (policy.digest(), policy.tenants().count());
         self.sender.send_replace(policy);
+        if fresh {
+            tracing::info!(%digest, tenants, "policy in force");
+        }
         self.library = library;
         self.last = Some(sources);
         Ok(diagnostics)

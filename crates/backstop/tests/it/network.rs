@@ -341,10 +341,7 @@ fn no_way_out_leads_back_into_the_gateway() {
             .into();
         let backstop = Backstop::start(world, setup);
         let api = backstop.api().port();
-        backstop.write_policy("policy.yaml", &policy(api));
-        on_record(world, &backstop, "PolicyLoaded", |fact| {
-            fact["sources"][0]["text"].as_str().unwrap().contains(&api.to_string())
-        });
+        scene::change_policy(&backstop, &policy(api));
         let session = session(&backstop);
         let get = |place: &str| {
             verdict(&send(&backstop, &session, "GET", &format!("http://{place}/healthz")))

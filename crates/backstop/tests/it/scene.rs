@@ -1,6 +1,7 @@
 //! What the tests of the running gateway share: policies, its own command line asked from inside
 //! the world, and a live TLS tunnel.
 
+use backstop_model::id::Digest;
 use backstop_testkit::client::{self, eventually};
 use backstop_testkit::{Backstop, Ca, Session, Setup, Upstream, World};
 use rustls::pki_types::ServerName;
@@ -117,6 +118,17 @@ pub(crate) fn on_record(
             .into_iter()
             .find(|event| event["type"] == kind && fits(&event["fact"]))
     })
+}
+
+/// Replaces the policy, and waits until this text is in force: it is on record a moment before.
+#[track_caller]
+pub(crate) fn change_policy(backstop: &Backstop, text: &str) {
+    let digest = Digest::of(text.as_bytes()).to_string();
+    backstop.write_policy("policy.yaml", text);
+    eventually("the policy in force", || {
+        let answer = backstop.ask("GET", "/v1/policy", None);
+        (answer.json()["sources"][0]["digest"] == digest).then_some(())
+    });
 }
 
 /// What is on record under a receipt, as `backstop explain RECEIPT` tells it: verdict, the control

@@ -11,7 +11,7 @@ use backstop_dns::rpz::Filter;
 use backstop_dns::server::{self, Aside, Server};
 use backstop_dns::service::{Names, Row};
 use backstop_dns::tap::{Tap, Target};
-use backstop_gate::names::{NameIdentity, NameSkill};
+use backstop_gate::names::{NameIdentity, NameSkill, Told};
 use backstop_gate::{
     BoxFuture, Gate, OsRandom, OwnPlace, OwnSockets, Resolve, ResolveFault, SystemClock, Trust,
 };
@@ -335,6 +335,15 @@ impl Resolve for LateResolver {
         who: &'a Subject,
     ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
         self.then.get().unwrap_or(&self.first).resolve(name, who)
+    }
+
+    fn resolve_told<'a>(
+        &'a self,
+        name: &'a HostName,
+        who: &'a Subject,
+        told: Told,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
+        self.then.get().unwrap_or(&self.first).resolve_told(name, who, told)
     }
 }
 

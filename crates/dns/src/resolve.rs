@@ -3,14 +3,17 @@
 //! Whoever resolves here holds the gate's permit for that very host already: [`Resolve`] is called
 //! by the gate's one dialer alone, and that takes nothing but a permit (`gate/exit`). So the name is
 //! not asked for again, and every address is judged there, by the rules of the row, before one of
-//! them is dialled. What a session was told for a name stays its answer until the pin ends: a name
-//! that flips between two questions flips for nobody who is in the middle of something.
+//! them is dialled. What the client behind the session was told when it asked this resolver itself is its
+//! answer as long as that holds (`gate::names::Told`); for who never asked, what its session was
+//! given stays until the pin ends: a name that flips between two questions flips for nobody who is
+//! in the middle of something.
 //! Must not know policy. Next: `wire`.
 
 use crate::answer::Answers;
 use crate::cache::Age;
 use crate::forward::{Asker, Failure, Key, Reach};
 use crate::rpz::{Chosen, Declared, Effect, Filter, Look, Seen};
+use backstop_gate::names::{Hold, Told};
 use backstop_gate::{BoxFuture, Resolve, ResolveFault};
 use backstop_model::host::HostName;
 use backstop_model::id::SessionId;
@@ -104,7 +107,12 @@ impl Resolver {
         })?
     }
 
-    async fn look_up(&self, name: &HostName, who: &Subject) -> Result<Vec<IpAddr>, ResolveFault> {
+    async fn look_up(
+        &self,
+        name: &HostName,
+        who: &Subject,
+        told: Option<Told>,
+    ) -> Result<Vec<IpAddr>, ResolveFault> {
         let looks = match self.screen(name) {
             Screened::Pass => false,
             Screened::Look => true,
@@ -115,6 +123,11 @@ impl Resolver {
             let why = looks.then(|| self.screen_answer(name, seen))??;
             Some(ResolveFault::Filtered(name.clone(), why))
         };
+        // What the client itself was told comes before what its session was given.
+        if let Some(Told { addresses, hold: Hold::Stands }) = &told {
+            let seen = Seen { addresses, ..Seen::default() };
+            return refused(seen).map_or_else(|| Ok(addresses.clone()), Err);
+        }
         let pin = (who.session.clone(), name.clone());
         let before = self.lock().find(&pin);
         let now = Instant::now();
@@ -169,7 +182,13 @@ impl Resolver {
             (true, Some(_), Some(old)) if now < old.until + self.config.grace => {
                 Ok(old.addresses.to_vec())
             }
-            (true, Some(failure), _) => Err(fault(name, failure)),
+            (true, Some(failure), _) => match told {
+                Some(Told { addresses, .. }) => {
+                    let seen = Seen { addresses: &addresses, ..Seen::default() };
+                    refused(seen).map_or(Ok(addresses), Err)
+                }
+                None => Err(fault(name, failure)),
+            },
         }
     }
 
@@ -185,7 +204,16 @@ impl Resolve for Resolver {
         name: &'a HostName,
         who: &'a Subject,
     ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
-        Box::pin(self.look_up(name, who))
+        Box::pin(self.look_up(name, who, None))
+    }
+
+    fn resolve_told<'a>(
+        &'a self,
+        name: &'a HostName,
+        who: &'a Subject,
+        told: Told,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
+        Box::pin(self.look_up(name, who, Some(told)))
     }
 }
 

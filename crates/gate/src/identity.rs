@@ -12,6 +12,7 @@ use backstop_model::redacted::Redacted;
 use backstop_model::refusal::Refusal;
 use backstop_model::standing::Subject;
 use backstop_model::time::Timestamp;
+use std::net::IpAddr;
 use subtle::ConstantTimeEq as _;
 
 /// What a client presents, as its plane read it.
@@ -31,6 +32,8 @@ pub struct Session {
     /// The hash of the token that signed in; `None` for a listener bound to the session.
     pub(crate) token: Option<Digest>,
     pub(crate) expires: Option<Timestamp>,
+    /// Where its connection comes from, if it has one.
+    pub(crate) source: Option<IpAddr>,
 }
 
 impl Session {
@@ -41,6 +44,12 @@ impl Session {
     /// Who acts.
     pub fn subject(&self) -> &Subject {
         &self.subject
+    }
+    /// The same at a connection from this address (as the socket says, never a message): what the
+    /// resolver has told this client holds for what it opens (`names::Told`).
+    #[must_use]
+    pub fn at(self, source: IpAddr) -> Self {
+        Self { source: Some(source), ..self }
     }
 }
 
@@ -140,7 +149,7 @@ impl Inner {
             Some(_) => return Err(format!("session {id} is closed")),
             None => return Err(format!("session {id} is not known")),
         }
-        Ok(Session { id, subject, token: Some(view.hash), expires: view.expires })
+        Ok(Session { id, subject, token: Some(view.hash), expires: view.expires, source: None })
     }
 
     fn bound(
@@ -169,7 +178,7 @@ impl Inner {
         // Several skills and none named: nobody acts as a skill, and `egress.skill` denies.
         let one = if held.len() == 1 { held.pop() } else { None };
         let subject = one.unwrap_or(Subject { skill: None, ..view.subject });
-        Ok(Session { id: id.clone(), subject, token: None, expires: view.expires })
+        Ok(Session { id: id.clone(), subject, token: None, expires: view.expires, source: None })
     }
 
     fn actor(&self, token: &Redacted<String>) -> Result<Actor, String> {

@@ -167,12 +167,13 @@ impl Permit {
             }
         };
         let began = inner.now();
+        let who = (&session.subject, inner.told_to(&session, &attempt.destination.host, began));
         let cord = Arc::clone(registration.cord());
         let dialled = tokio::select! {
             biased;
             () = cord.until_cut() => None,
             dialled =
-                exit::dial(&inner.exit, &attempt.destination, &rules, tls, &session.subject) => Some(dialled),
+                exit::dial(&inner.exit, &attempt.destination, &rules, tls, who) => Some(dialled),
         };
         let dialled = match dialled {
             Some(Ok(dialled)) => {

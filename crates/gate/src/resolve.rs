@@ -8,6 +8,7 @@ pub use hosts::StaticResolver;
 pub use system::SystemResolver;
 
 use crate::BoxFuture;
+use crate::names::{Hold, Told};
 use backstop_model::host::HostName;
 use backstop_model::standing::Subject;
 use std::net::IpAddr;
@@ -37,4 +38,23 @@ pub trait Resolve: Send + Sync + 'static {
         name: &'a HostName,
         who: &'a Subject,
     ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>>;
+
+    /// The same for somebody whom this house's resolver has told addresses of `name` already: he
+    /// gets those, without another look-up that could say something else.
+    fn resolve_told<'a>(
+        &'a self,
+        name: &'a HostName,
+        who: &'a Subject,
+        told: Told,
+    ) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveFault>> {
+        Box::pin(async move {
+            match told.hold {
+                Hold::Stands => Ok(told.addresses),
+                Hold::Grace => match self.resolve(name, who).await {
+                    Err(ResolveFault::TimedOut(_) | ResolveFault::Failed(..)) => Ok(told.addresses),
+                    other => other,
+                },
+            }
+        })
+    }
 }

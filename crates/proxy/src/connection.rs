@@ -23,6 +23,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -42,6 +43,8 @@ pub(crate) struct Desk {
     pub(crate) config: Arc<Config>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) sight: Sight,
+    /// Where the connection comes from.
+    source: Option<IpAddr>,
     /// Who signed in last: whose a bad message is.
     known: Mutex<Option<Session>>,
     places: Arc<Places>,
@@ -62,12 +65,14 @@ type Socket = TokioIo<Guarded<TcpStream>>;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(house: &House, client: TcpStream, mut stop: watch::Receiver<bool>) {
+    let source = client.peer_addr().ok().map(|peer| peer.ip());
     let guarded = Guarded::new(client, house.config.deadlines());
     let desk = Arc::new(Desk {
         gate: house.gate.clone(),
         config: Arc::clone(&house.config),
         pool: Arc::clone(&house.pool),
         sight: guarded.sight(),
+        source,
         known: Mutex::new(None),
         places: Arc::clone(&house.places),
         place: Mutex::new(None),
@@ -130,7 +135,10 @@ impl Desk {
         }
         let after = after(&request);
         let session = match self.sign_in(&mut request) {
-            Ok(session) => session,
+            Ok(session) => match self.source {
+                Some(source) => session.at(source),
+                None => session,
+            },
             Err(refusal) => return refusal::answer(&refusal, after),
         };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());

@@ -22,6 +22,7 @@ mod demo;
 mod disk;
 mod dlp;
 mod dns2tcp;
+mod dns_answers;
 mod dns_around;
 mod dns_explain;
 mod dns_fronts;

@@ -5,14 +5,15 @@
 //!  permit + question ─▶ Answers ─▶ cache ─ hit ──────────────▶ judge ─▶ pin ─▶ Body
 //!                                    │ miss, or soon to be old    ▲
 //!                                 flights ─▶ forward ─▶ reading ──┘
-//!                                                       └ service, image
+//!                                    └ chase            └ service, image
 //! ```
 //! A permit for a name is no permit for its addresses: `NamePermit::judge` sees all of them (A,
 //! AAAA, hints of HTTPS and SVCB) each time before they are told, cached or not, so a rule that
 //! changes counts from the next answer on, and what one client may reach says nothing of another.
-//! Must not know sockets or clients' messages. Reading order: `reading`, `service`, `image`,
+//! Must not know sockets or clients' messages. Reading order: `reading`, `chase`, `service`, `image`,
 //! `told`. Next: `resolve`.
 
+mod chase;
 mod image;
 mod reading;
 pub(crate) mod service;
@@ -221,8 +222,7 @@ impl Answers {
     }
 
     async fn fetch(&self, key: Key, reach: Reach) -> Outcome {
-        let read = |message: &[u8]| read(message, &key);
-        let asked = self.forwarder.ask(&key, reach, read).await;
+        let asked = self.whole(&key, reach).await;
         let now = Instant::now();
         match asked {
             Ok(reading) => {

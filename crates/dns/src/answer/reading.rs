@@ -1,5 +1,5 @@
 //! An upstream's message, walked and cut down to what was asked for.
-//! Must not know who asked. Next: `service`.
+//! Must not know who asked. Next: `chase`.
 //!
 //! The upstream is believed for one thing alone: the records on the chain of aliases that begins at
 //! the question's name. Whatever else it sends (other names, the additional section, name servers,
@@ -41,19 +41,38 @@ pub(crate) enum Found {
     Nothing,
 }
 
-/// Reads the answer to `key`.
+/// How far a message led.
+pub(crate) enum Step<'k> {
+    /// To the end.
+    Whole(Reading),
+    /// To an alias of whose target it says nothing: that target is to be asked for.
+    Open(Walk<'k>),
+}
+
+/// Reads the answer to `key`, as far as this one message goes.
+///
+/// # Errors
+/// As [`step`].
+pub(crate) fn read(message: &[u8], key: &Key) -> Result<Reading, Failure> {
+    match step(Walk::new(key), message)? {
+        Step::Whole(reading) => Ok(reading),
+        Step::Open(walk) => Ok(walk.left_open()),
+    }
+}
+
+/// Reads the answer to a question for the name where the walk stands.
 ///
 /// # Errors
 /// [`Failure::Rcode`] for what the upstream could not do, [`Failure::Unacceptable`] for a message
 /// that is malformed, endless or beyond all measure: none of it is used.
-pub(crate) fn read(message: &[u8], key: &Key) -> Result<Reading, Failure> {
+pub(crate) fn step<'k>(mut walk: Walk<'k>, message: &[u8]) -> Result<Step<'k>, Failure> {
     let message = Message::from_slice(message).map_err(|_| Failure::Unacceptable)?;
     let rcode = message.header().rcode().to_int();
     if !matches!(rcode, NOERROR | NXDOMAIN) {
         return Err(Failure::Rcode(rcode));
     }
     let records = Record::collect(message)?;
-    let mut walk = Walk::new(key);
+    let before = walk.chain.len();
     walk.follow(&records)?;
     let mut found = walk.take(&records)?;
     if rcode == NXDOMAIN {
@@ -67,8 +86,13 @@ pub(crate) fn read(message: &[u8], key: &Key) -> Result<Reading, Failure> {
         Found::Records => Authority::None,
         Found::Nothing => walk.authority(message)?,
     };
-    let servers = walk.servers(message);
-    walk.finish(rcode, found, authority, servers)
+    walk.note_servers(message);
+    // Whoever says nothing of an alias's end, not even that there is nothing, has not looked.
+    let open = rcode == NOERROR && matches!((found, &authority), (Found::Nothing, Authority::None));
+    if open && walk.chain.len() > before {
+        return Ok(Step::Open(walk));
+    }
+    Ok(Step::Whole(walk.finish(rcode, found, authority)))
 }
 
 /// A record of the class Internet.
@@ -122,8 +146,9 @@ fn name_of(name: &impl ToName) -> Result<QueryName, Failure> {
 }
 
 /// The name servers that a message tells of.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Servers {
+    known: Vec<QueryName>,
     names: Vec<u8>,
     addresses: Vec<IpAddr>,
 }
@@ -135,28 +160,32 @@ enum Authority {
 }
 
 /// The walk from the question's name along its aliases.
-struct Walk<'k> {
+#[derive(Clone)]
+pub(crate) struct Walk<'k> {
     key: &'k Key,
     plain: Writer,
     with_ech: Option<Writer>,
     chain: Vec<QueryName>,
     addresses: Vec<IpAddr>,
+    servers: Servers,
     ttl: u32,
 }
 
 impl<'k> Walk<'k> {
-    fn new(key: &'k Key) -> Self {
+    /// At the question's name.
+    pub(crate) fn new(key: &'k Key) -> Self {
         Self {
             key,
             plain: Writer::new(&key.name),
             with_ech: None,
             chain: Vec::new(),
             addresses: Vec::new(),
+            servers: Servers::default(),
             ttl: u32::MAX,
         }
     }
     /// The name where the walk stands.
-    fn here(&self) -> &QueryName {
+    pub(crate) fn here(&self) -> &QueryName {
         self.chain.last().unwrap_or(&self.key.name)
     }
     fn asks_for(&self, rtype: QueryType) -> bool {
@@ -306,10 +335,8 @@ impl<'k> Walk<'k> {
     /// The name servers of zones on the way, as far as the message tells: for filters alone, never
     /// told to anybody. What cannot be read of them is passed over, since nothing depends on its
     /// being there.
-    fn servers(&self, message: &Message<[u8]>) -> Servers {
-        let mut servers = Servers::default();
-        let mut known: Vec<QueryName> = Vec::new();
-        let Ok(section) = message.authority() else { return servers };
+    fn note_servers(&mut self, message: &Message<[u8]>) {
+        let Ok(section) = message.authority() else { return };
         for parsed in section.take(RECORDS).map_while(Result::ok) {
             if parsed.rtype() != Rtype::NS || parsed.class().to_int() != CLASS_IN {
                 continue;
@@ -323,19 +350,21 @@ impl<'k> Walk<'k> {
             let Some(name) = data.and_then(|record| name_of(record.data().nsdname()).ok()) else {
                 continue;
             };
-            if known.len() < SERVERS && !known.contains(&name) {
+            let servers = &mut self.servers;
+            if servers.known.len() < SERVERS && !servers.known.contains(&name) {
                 servers.names.extend(name.as_wire());
-                known.push(name);
+                servers.known.push(name);
             }
         }
-        if known.is_empty() {
-            return servers;
+        let servers = &mut self.servers;
+        if servers.known.is_empty() {
+            return;
         }
-        let Ok(section) = message.additional() else { return servers };
+        let Ok(section) = message.additional() else { return };
         for parsed in section.take(RECORDS).map_while(Result::ok) {
             let wanted = parsed.class().to_int() == CLASS_IN
                 && servers.addresses.len() < SERVERS * 2
-                && name_of(&parsed.owner()).is_ok_and(|owner| known.contains(&owner));
+                && name_of(&parsed.owner()).is_ok_and(|owner| servers.known.contains(&owner));
             if !wanted {
                 continue;
             }
@@ -345,16 +374,14 @@ impl<'k> Walk<'k> {
                 servers.addresses.push(six.data().addr().into());
             }
         }
-        servers
     }
 
-    fn finish(
-        self,
-        rcode: u8,
-        found: Found,
-        authority: Authority,
-        servers: Servers,
-    ) -> Result<Reading, Failure> {
+    /// The answer of a walk that nobody leads on.
+    pub(crate) fn left_open(self) -> Reading {
+        self.finish(NOERROR, Found::Nothing, Authority::None)
+    }
+
+    fn finish(self, rcode: u8, found: Found, authority: Authority) -> Reading {
         let seconds = |seconds: u32| Some(Duration::from_secs(seconds.into()));
         let (ttl, authorities) = match (found, authority) {
             (Found::Records, _) => (seconds(self.ttl), 0),
@@ -371,10 +398,10 @@ impl<'k> Walk<'k> {
             with_ech: self.with_ech.map(image),
             addresses: self.addresses.into(),
             chain: self.chain.into(),
-            servers: servers.names.into(),
-            server_addresses: servers.addresses.into(),
+            servers: self.servers.names.into(),
+            server_addresses: self.servers.addresses.into(),
         };
-        Ok(Reading { content, ttl, found })
+        Reading { content, ttl, found }
     }
 }
 

@@ -134,6 +134,21 @@ impl Forwarder {
         }
     }
 
+    /// How long the upstreams have for one question.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.config.deadline
+    }
+
+    /// Whether the target of an alias may be asked for on behalf of a name: never of the upstreams
+    /// of a zone that the name itself is not in.
+    pub(crate) fn leads_on(&self, name: &QueryName, target: &QueryName, reach: Reach) -> bool {
+        match (self.zone_of(name), self.zone_of(target), reach) {
+            (_, None, reach) => reach == Reach::Any,
+            (None, Some(_), _) => false,
+            (Some(from), Some(to), _) => from.name == to.name,
+        }
+    }
+
     fn zone_of(&self, name: &QueryName) -> Option<&Zone> {
         self.config
             .zones

@@ -35,6 +35,7 @@ pub use wire::{MappedWire, TcpConfig, TcpWire, Wire};
 pub(crate) use race::{interleave, race};
 pub(crate) use wire::connect as wire_connect;
 
+use crate::names::Told;
 use crate::own::OwnDialer;
 use crate::resolve::{Resolve, SystemResolver};
 use backstop_model::addr::AddressRules;
@@ -190,7 +191,7 @@ pub(crate) async fn dial(
     destination: &Destination,
     rules: &AddressRules,
     tls: TlsMode,
-    who: &Subject,
+    who: (&Subject, Option<Told>),
 ) -> Result<Dialled, DialFault> {
     let until = Instant::now() + exit.config.deadline;
     let rules = &exit.with_own_prefixes(rules);

@@ -6,6 +6,7 @@
 //! (`ssrf.rebind`); ordinary rotation among good addresses is nobody's business.
 
 use super::{DialFault, Exit};
+use crate::names::Told;
 use crate::resolve::ResolveFault;
 use backstop_model::addr::{self, AddressRules, judge_resolved};
 use backstop_model::control::Control;
@@ -38,7 +39,7 @@ impl Pinned {
     }
 }
 
-/// Resolves and judges a host.
+/// Resolves and judges a host. What the client was told for its name is judged as any answer.
 ///
 /// # Errors
 /// `ssrf.address` or `ssrf.rebind` if any one address is refused, `limit` if there are too many,
@@ -47,7 +48,7 @@ pub(super) async fn pin(
     exit: &Exit,
     host: &Host,
     rules: &AddressRules,
-    who: &Subject,
+    (who, told): (&Subject, Option<Told>),
 ) -> Result<Pinned, DialFault> {
     let addresses = match host {
         Host::Address(address) => {
@@ -55,7 +56,11 @@ pub(super) async fn pin(
             vec![*address]
         }
         Host::Name(name) => {
-            let answer = exit.resolver.resolve(name, who).await.map_err(unresolved)?;
+            let answer = match told {
+                Some(told) => exit.resolver.resolve_told(name, who, told).await,
+                None => exit.resolver.resolve(name, who).await,
+            };
+            let answer = answer.map_err(unresolved)?;
             judge_answer(exit, name, &answer, rules, who)?;
             answer
         }

@@ -18,7 +18,7 @@ fn session(n: u8) -> Session {
         skill: None,
         ceiling: None,
     };
-    Session { id, subject, token: None, expires: None }
+    Session { id, subject, token: None, expires: None, source: None }
 }
 
 fn live() -> Arc<Live> {

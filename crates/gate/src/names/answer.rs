@@ -142,9 +142,11 @@ impl NamePermit {
         }
     }
     /// Remembers what the client is told, for as long as it may use it: the TTL within a floor and
-    /// a ceiling, and some grace (see [`NameClient::pinned`]).
+    /// a ceiling, and some grace (see [`Told`](super::Told)).
     pub fn pin(&self, addresses: &[IpAddr], ttl: Duration) {
-        if addresses.is_empty() {
+        // Hints of a service are those of its target and its port, not of whom a proxy is asked for.
+        let hints = matches!(self.qtype, QueryType::HTTPS | QueryType::SVCB);
+        if addresses.is_empty() || hints {
             return;
         }
         let config = &self.gate.config.names;

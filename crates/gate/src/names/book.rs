@@ -1,6 +1,7 @@
 //! What is kept of one client: the addresses it was told, and how much its names could carry.
 //! All of it is bounded. Next: `signs`.
 
+use super::told::{Hold, Told};
 use backstop_detect::hostname::{DistinctVolume, Mix, UniqueRate};
 use backstop_model::time::Timestamp;
 use std::collections::{HashMap, VecDeque};
@@ -47,7 +48,19 @@ impl Pinned {
         }
         same
     }
-    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+    /// What of it holds; if nothing does any more, what stands in for so long after.
+    pub(super) fn told(&self, now: Timestamp, grace: Duration) -> Told {
+        let after = now.plus(grace);
+        let stands = self.told.iter().filter(|(_, until)| after < *until);
+        let addresses: Vec<IpAddr> = stands.map(|(address, _)| *address).collect();
+        if addresses.is_empty() {
+            let addresses = self.told.iter().map(|(address, _)| *address).collect();
+            return Told { addresses, hold: Hold::Grace };
+        }
+        Told { addresses, hold: Hold::Stands }
+    }
+    #[cfg(test)]
+    fn addresses(&self) -> Vec<IpAddr> {
         self.told.iter().map(|(address, _)| *address).collect()
     }
 }

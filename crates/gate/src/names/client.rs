@@ -1,9 +1,10 @@
 //! One host that asks for a session: a cheap handle on what it was told and what it has asked.
 //! Next: `book`.
 
-use super::book::{Book, Pinned};
+use super::book::Book;
 use super::identity::Standing;
 use super::table;
+use super::told::Told;
 use crate::live::lock;
 use backstop_model::name::QueryName;
 use backstop_model::time::Timestamp;
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// One host of a standing session. Clones are the same client.
 #[derive(Clone)]
@@ -32,12 +34,10 @@ impl NameClient {
     pub fn source(&self) -> IpAddr {
         self.inner.source
     }
-    /// What this client was told for `name` and may still use, the newest first.
-    pub fn pinned(&self, name: &QueryName, now: Timestamp) -> Vec<IpAddr> {
-        lock(&self.inner.book)
-            .pinned(name.as_wire(), now)
-            .map(Pinned::addresses)
-            .unwrap_or_default()
+    /// What this client was told for `name` and may still use, the newest first; `grace` is how
+    /// long of its time it only stands in.
+    pub(super) fn told(&self, name: &QueryName, now: Timestamp, grace: Duration) -> Option<Told> {
+        lock(&self.inner.book).pinned(name.as_wire(), now).map(|pinned| pinned.told(now, grace))
     }
     pub(super) fn standing(&self) -> &Arc<Standing> {
         &self.inner.standing
@@ -61,6 +61,10 @@ impl std::fmt::Debug for NameClient {
 pub(super) struct Clients(Mutex<HashMap<IpAddr, NameClient>>);
 
 impl Clients {
+    /// One who has asked; nobody where sources are no longer told apart.
+    pub(super) fn known(&self, source: IpAddr) -> Option<NameClient> {
+        lock(&self.0).get(&source).cloned()
+    }
     pub(super) fn client(
         &self,
         standing: &Arc<Standing>,

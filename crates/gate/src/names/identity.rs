@@ -134,7 +134,13 @@ impl Inner {
             let token = view.tokens.iter().find(|t| t.principal.as_ref() == Some(mark))?;
             let subject = token.bound.clone()?;
             Some((
-                Session { id: id.clone(), subject, token: None, expires: view.expires },
+                Session {
+                    id: id.clone(),
+                    subject,
+                    token: None,
+                    expires: view.expires,
+                    source: None,
+                },
                 view.closed,
             ))
         };
@@ -186,7 +192,7 @@ impl Inner {
         let fact = Fact::SessionOpened { tokens: vec![record] };
         let event = self.event(self.policy().digest(), Some(whole), fact);
         self.ledger.commit(event).await.map_err(|fault| fault.to_string())?;
-        Ok(Session { id, subject, token: None, expires: Some(expires) })
+        Ok(Session { id, subject, token: None, expires: Some(expires), source: None })
     }
 
     /// Whether a session ends so soon that the next one is opened.

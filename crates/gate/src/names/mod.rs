@@ -5,6 +5,7 @@
 //!  table     what is on record: one row for each session, name and minute
 //!  client    one host that asks         book   what it was told, what it has asked
 //!  signs     names that carry data        payload  budgets of a day
+//!  told      what a client was told, where it dials
 //!  filtered  what response policy zones say of a permitted name
 //!  ask       question ─▶ decide ─▶ on record ─▶ answer (permit: addresses, chain, pins)
 //! ```
@@ -22,12 +23,14 @@ mod identity;
 mod payload;
 mod signs;
 mod table;
+mod told;
 
 pub use answer::{NameAnswer, NamePermit, Route};
 pub use by_hash::{AsItIs, ByHash};
 pub use client::NameClient;
 pub use identity::{NameIdentity, NameSkill};
 pub use signs::NamesConfig;
+pub use told::{Hold, Told};
 
 use crate::fault::GateFault;
 use crate::gate::Gate;

@@ -21,7 +21,7 @@ use backstop_policy::{Library, LoadContext, Policy, Source};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -121,9 +121,13 @@ pub(crate) struct Names {
     table: Mutex<HashMap<String, Vec<IpAddr>>>,
     meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
     asked: AtomicUsize,
+    fails: AtomicBool,
 }
 
 impl Names {
+    pub(crate) fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::SeqCst);
+    }
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -148,6 +152,9 @@ impl Resolve for Names {
         Box::pin(async move {
             if let Some(happens) = meanwhile {
                 happens.await;
+            }
+            if self.fails.load(Ordering::SeqCst) {
+                return Err(ResolveFault::TimedOut(name.clone()));
             }
             found.ok_or_else(|| ResolveFault::NoAddress(name.clone()))
         })

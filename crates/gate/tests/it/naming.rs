@@ -1,6 +1,6 @@
 //! Questions for names: on record before they are permitted, refused at once, judged again.
 
-use crate::house::{House, POLICY};
+use crate::house::{GOOD, House, OTHER, POLICY, PRIVATE, with_private};
 use backstop_gate::Config;
 use backstop_gate::names::{
     NameAnswer, NameClient, NameIdentity, NamePermit, NameSkill, Question, Route,
@@ -301,9 +301,62 @@ async fn refused_addresses_refuse_the_answer_and_rebinding_is_told() {
     held.pin(&[good], Duration::from_secs(1));
     let refused = held.judge(&[bad[0]]).unwrap_err();
     assert_eq!(refused.control, Control::SsrfRebind);
-    let (name, at) = (name("api.weather.example"), house.gate.now());
-    assert_eq!(client.pinned(&name, at), [good], "a floor under the TTL");
-    assert!(client.pinned(&name, at.plus(Duration::from_secs(661))).is_empty());
+}
+
+/// Where a permitted tunnel ends: the address that was dialled and judged.
+async fn dialled(house: &House, session: &backstop_gate::Session, host: &str) -> Option<IpAddr> {
+    let permit = house.permit(session, &format!("{host}:443")).await;
+    permit.dial().await.unwrap().address()
+}
+
+#[tokio::test]
+async fn what_a_client_was_told_is_where_its_connection_leads_without_another_look_up() {
+    let house = House::new().await;
+    let client = client(&house, true).await;
+    let session = house.session().await;
+    let [told, looked_up] = [GOOD, OTHER].map(|address| address.parse::<IpAddr>().unwrap());
+    house.names.set("api.weather.example", &[OTHER]);
+    let permitted = permit(ask(&house, &client, "api.weather.example").await);
+    permitted.pin(&[told], Duration::from_secs(1));
+    let here = session.clone().at("10.1.0.7".parse().unwrap());
+    let host = "api.weather.example";
+    assert_eq!(dialled(&house, &here, host).await, Some(told));
+    assert_eq!(house.names.asked(), 0, "nothing is looked up a second time");
+    // Another host of the same skill, and a connection without a source, were told nothing.
+    let there = session.clone().at("10.1.0.8".parse().unwrap());
+    assert_eq!(dialled(&house, &there, host).await, Some(looked_up));
+    assert_eq!(dialled(&house, &session, host).await, Some(looked_up));
+    assert_eq!(house.names.asked(), 2);
+    // A floor under the TTL; in the grace behind it somebody is asked, and it stands in if nobody
+    // answers.
+    house.clock.advance(Duration::from_secs(59));
+    assert_eq!(dialled(&house, &here, host).await, Some(told));
+    house.clock.advance(Duration::from_secs(2));
+    assert_eq!(dialled(&house, &here, host).await, Some(looked_up));
+    house.names.fail(true);
+    assert_eq!(dialled(&house, &here, host).await, Some(told));
+    house.clock.advance(Duration::from_secs(600));
+    let permit = house.permit(&here, "api.weather.example:443").await;
+    assert_eq!(permit.dial().await.unwrap_err().control, Control::UpstreamReach);
+}
+
+#[tokio::test]
+async fn what_a_client_was_told_is_judged_again_by_the_rules_of_the_dial() {
+    let house = House::new().await;
+    // Told under a row that lets the name lead inside; that row is gone when it connects.
+    house.put_policy(&with_private());
+    let client = client(&house, true).await;
+    let permitted = permit(ask(&house, &client, "rebind.weather.example").await);
+    let inside: IpAddr = PRIVATE.parse().unwrap();
+    permitted.judge(&[inside]).unwrap();
+    permitted.pin(&[inside], Duration::from_secs(300));
+    let session = house.session().await.at("10.1.0.7".parse().unwrap());
+    assert_eq!(dialled(&house, &session, "rebind.weather.example").await, Some(inside));
+    house.put_policy(POLICY);
+    let again = house.permit(&session, "rebind.weather.example:443").await;
+    let refused = again.dial().await.unwrap_err();
+    assert!(matches!(refused.control, Control::SsrfAddress | Control::SsrfRebind), "{refused:?}");
+    assert_eq!(house.names.asked(), 0);
 }
 
 #[tokio::test]

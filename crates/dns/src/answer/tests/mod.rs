@@ -2,6 +2,7 @@
 
 mod lies;
 mod mangled;
+mod open;
 mod real;
 mod secured;
 mod times;

@@ -184,7 +184,7 @@ impl Out {
         tls: TlsMode,
         who: &Subject,
     ) -> Result<Dialled, DialFault> {
-        dial(&self.exit, &destination(place), &self.rules, tls, who).await
+        dial(&self.exit, &destination(place), &self.rules, tls, (who, None)).await
     }
     pub(super) fn dialled(&self) -> Vec<String> {
         self.wire.dialled.lock().unwrap().iter().map(ToString::to_string).collect()

@@ -47,6 +47,87 @@ impl Around {
             || self.in_list()
             || self.in_change_log()
             || self.in_notice()
+            || self.in_trailer()
+            || self.in_translation()
+            || self.goes_on()
+            || self.is_dated()
+    }
+
+    /// `Written by A, B and C.` opens a line; `.\" Modified 1993-07-24 by A` is a comment with a date.
+    fn in_trailer(&self) -> bool {
+        let line = self.line();
+        let bare = line.trim_start_matches(|c: char| !c.is_alphanumeric());
+        if SAID.iter().any(|said| bare.starts_with(said)) {
+            // LIMIT: a longer line is prose.
+            return line.len() < 160 && !ends_sentence(bare);
+        }
+        in_comment(line) && line.trim_end().ends_with(" by") && has_year(line)
+    }
+
+    /// A mailbox in a line below `Authors: A <a@…>`, or below others that are.
+    fn goes_on(&self) -> bool {
+        let mail = self.line().ends_with(['<', '(']) || self.rest().trim_start().starts_with('<');
+        mail && self.before.rsplit('\n').skip(1).take_while(|line| line.contains('@')).any(opens)
+    }
+
+    /// `A <a@…>, 2002.` in a line of its own, and another such line beside it.
+    fn is_dated(&self) -> bool {
+        let dated = |line: &str| {
+            line.rsplit_once(", ")
+                .is_some_and(|(_, year)| is_year(year.trim_end_matches(['.', ','])))
+        };
+        let (line, rest) = (self.line(), self.rest());
+        let (above, below) = (self.before.rsplit('\n').nth(1), self.after.split('\n').nth(1));
+        dated(rest)
+            && rest.len() < 60
+            && line.len() < 60
+            && (line.is_empty() || line.ends_with('<'))
+            && (above.is_some_and(dated) || below.is_some_and(dated))
+    }
+
+    /// What manual pages and lists of references say of people: `.TH page 8 0.1 "A"`, a comment that
+    /// is a name, `A,` above `.IR "Title"`, `A et al.`
+    fn is_cited(&self) -> bool {
+        let (line, rest) = (self.line(), self.rest());
+        let title = |line: &str| line.starts_with(".ir \"") || line.starts_with(".i \"");
+        line.starts_with(".th ")
+            || line.trim_end() == ".\\\"" && rest.trim().is_empty()
+            || rest.ends_with(',')
+                && rest.len() < 60
+                && self.after.split('\n').nth(1).is_some_and(title)
+            || rest.starts_with(" et al")
+            || rest.starts_with(" and others (")
+    }
+
+    /// `Translated by`, `Traduction :`, `przetłumaczyli` and a name with its address or its year.
+    fn in_translation(&self) -> bool {
+        let near = self.before.ceil_char_boundary(self.before.len().saturating_sub(200));
+        let near = self.before.get(near..).unwrap_or_default();
+        let rest = self.rest().trim_start();
+        let by = [" by", " von", " par", " por", " av", " przez", " door"];
+        let signed = self.line().ends_with('<')
+            || by.iter().any(|by| self.line().trim_end().ends_with(by))
+            || rest.starts_with('<')
+            || rest
+                .strip_prefix(',')
+                .is_some_and(|rest| is_year(rest.trim().trim_end_matches(['.', ','])));
+        signed && TRANSLATED.iter().any(|stem| near.contains(stem))
+    }
+
+    /// `- A <a@…> @handle`, `A (@handle) <a@…>`, `"A <a@…> (https://…)"`: signed for the public.
+    fn has_handle(&self) -> bool {
+        let (line, rest) = (self.line().trim_end(), self.rest());
+        let behind = rest.split_once('>').filter(|_| line.ends_with('<')).map(|(_, behind)| behind);
+        let behind = behind.map(|behind| behind.trim_start().trim_start_matches(['(', '[', '`']));
+        let linked = behind.is_some_and(|b| {
+            b.starts_with("http")
+                || b.strip_prefix('@').is_some_and(|name| name.starts_with(char::is_alphanumeric))
+        });
+        let handle = |word: &str| {
+            word.strip_prefix("(@").is_some_and(|name| name.ends_with(')') && name.len() > 2)
+        };
+        let before = line.trim_end_matches('<').split_whitespace().next_back();
+        linked || line.ends_with('<') && before.is_some_and(handle)
     }
 
     /// `authors = [ "A <a@…>", "B <b@…>"`, `"author": { "name": "A", "email": "a@…"`
@@ -109,12 +190,21 @@ impl Around {
         let spaced = near.replace('\n', " ");
         let behind = self.after.split_whitespace().take(2).collect::<Vec<_>>();
         said.iter().any(|said| spaced.contains(said))
+            // `A's implementation`, `a port of A's algorithm`: the work is public, and so is who made it.
+            || possessive(&self.after).is_some_and(|mut words| words.any(|word| WORKS.contains(&word)))
             || matches!(behind.as_slice(), ["disclaims", ..] | ["makes", "no"])
     }
 
     /// `Written by A <a@…>`, `by A ([@a](https://…))`: the name's own public address stands behind.
     fn has_address(&self) -> bool {
         let rest = self.after.trim_start_matches([',', ' ', '\n', '*', '#', '/']);
+        // `[A](https://…)`, `A) [#12](https://…)`
+        let number = rest.strip_prefix(") [#").and_then(|rest| rest.split_once("]("));
+        let rest = number.map_or(rest, |(_, address)| address);
+        if number.is_some() {
+            return rest.starts_with("http");
+        }
+        let rest = rest.strip_prefix(']').filter(|rest| rest.starts_with('(')).unwrap_or(rest);
         let inner = rest.trim_start_matches(['<', '(', '[', '`']);
         inner.len() < rest.len()
             && inner.split(['>', ')', ']']).next().is_some_and(|address| {
@@ -130,6 +220,7 @@ pub(crate) fn names_address(text: &str, place: &Range<usize>) -> bool {
     ON_LINE.iter().any(|opening| line.contains(opening))
         || in_comment(line) && line.contains("by ")
         || around.structured()
+        || around.has_handle()
 }
 
 /// Whether a person's name stands where software names an author.
@@ -140,10 +231,14 @@ pub(crate) fn names_person(text: &str, place: &Range<usize>) -> bool {
         ON_LINE.iter().any(|opening| line.contains(opening))
             || line.trim_end().ends_with(" by")
             || line.trim_end().ends_with(" and")
+            || line.ends_with('(')
             || in_comment(line)
             || line.trim_start_matches(|c: char| !c.is_alphanumeric()).is_empty()
     };
-    around.structured() || around.in_licence() || around.has_address() && credited()
+    around.structured()
+        || around.is_cited()
+        || around.in_licence()
+        || around.has_address() && credited()
 }
 
 /// Whether a key opens a structure that holds an author: `author`, `contributors`.
@@ -154,7 +249,24 @@ pub(crate) fn is_author_key(key: &str) -> bool {
 /// A comment's line in source code or in a manual page.
 fn in_comment(line: &str) -> bool {
     let line = line.trim_start();
-    ["# ", "// ", "/* ", "* ", "; ", "% ", "-- ", ".\\\""].iter().any(|mark| line.starts_with(mark))
+    // The last is `.\"` with its escapes undone.
+    const MARKS: [&str; 9] = ["# ", "// ", "/* ", "* ", "; ", "% ", "-- ", ".\\\"", ".\" "];
+    MARKS.iter().any(|mark| line.starts_with(mark))
+}
+
+/// Whether a sentence ends within: a full stop that stands behind no initial.
+fn ends_sentence(line: &str) -> bool {
+    line.match_indices(". ").any(|(at, _)| {
+        let part = line.get(..at).unwrap_or_default();
+        part.rsplit([' ', '.']).next().is_some_and(|word| word.chars().count() > 1)
+    })
+}
+
+/// The words behind `'s`, as far as a work may stand there.
+fn possessive(after: &str) -> Option<impl Iterator<Item = &str>> {
+    let rest = after.strip_prefix("'s").or_else(|| after.strip_prefix("’s"))?;
+    let end = rest.find(['.', ',', ';', ':', '(']).unwrap_or(rest.len());
+    rest.get(..end).map(|rest| rest.split_whitespace().take(3))
 }
 
 fn has_year(text: &str) -> bool {
@@ -167,7 +279,8 @@ fn is_year(word: &str) -> bool {
 
 /// A line that says no more than `Authors`: in a README, a comment, a manual page.
 fn is_heading(line: &str) -> bool {
-    let line = line.trim_start_matches(".sh").trim_start_matches(".ix header");
+    let line = line.trim_start_matches(".\\\" ").trim_start_matches(".sh");
+    let line = line.trim_start_matches(".ix header").trim_start_matches("=head1");
     let line = line.trim_matches(|c: char| !c.is_alphabetic());
     KEYS.contains(&line) || HEADINGS.contains(&line)
 }
@@ -186,13 +299,17 @@ fn opens(line: &str) -> bool {
     })
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 16] = [
     "authors",
     "author",
     "maintainers",
     "maintainer",
     "contributors",
     "contributor",
+    "contributers",
+    "contributions",
+    "contributions from",
+    "emeritus",
     "upstream author",
     "upstream authors",
     "upstream contact",
@@ -202,7 +319,7 @@ const KEYS: [&str; 12] = [
 ];
 
 /// The same as headings of manual pages, in the languages of their translations.
-const HEADINGS: [&str; 24] = [
+const HEADINGS: [&str; 83] = [
     "autor",
     "autore",
     "autori",
@@ -227,10 +344,120 @@ const HEADINGS: [&str; 24] = [
     "översättning",
     "翻訳者",
     "credits",
+    "autoři",
+    "autora",
+    "upphovsman",
+    "upphovsmän",
+    "forfattere",
+    "yazar",
+    "yazarlar",
+    "çeviren",
+    "çeviri",
+    "аутор",
+    "аутори",
+    "автори",
+    "перевод",
+    "переводчик",
+    "переклад",
+    "tekijä",
+    "tekijät",
+    "kääntäjä",
+    "kääntäjät",
+    "szerző",
+    "szerzők",
+    "fordítás",
+    "fordította",
+    "auteur et copyright",
+    "schrijver",
+    "vertaling",
+    "vertaler",
+    "oversættelse",
+    "oversetting",
+    "překlad",
+    "preklad",
+    "prevod",
+    "avtor",
+    "avtorji",
+    "traducători",
+    "traducere",
+    "traductor",
+    "traductores",
+    "traducteur",
+    "traducteurs",
+    "traduttore",
+    "tradutor",
+    "tradutores",
+    "tłumacz",
+    "tłumacze",
+    "tłumaczenie",
+    "t\\(/lumacze",
+    "翻訳",
+    "译者",
+    "翻译",
+    "譯者",
+    "번역",
+    "옮긴이",
+    "references",
+    "bibliography",
+    "acknowledgements",
+    "acknowledgments",
+    "translators",
+    "translator",
+];
+
+/// Openings of a line that name who made a program or a page.
+const SAID: [&str; 8] = [
+    "written by ",
+    "originally written by ",
+    "developed by ",
+    "contributed by ",
+    "contributions from: ",
+    "maintained by ",
+    "translated by ",
+    "ported by ",
+];
+
+/// Stems of words for translating and revising one, in the languages of manual pages.
+const TRANSLATED: [&str; 17] = [
+    "translat",
+    "traduc",
+    "tradu\\(,c",
+    "traduç",
+    "traduz",
+    "tradott",
+    "revisione",
+    "revisiones por",
+    "revisado por",
+    "übersetz",
+    "vertaal",
+    "översatt",
+    "oversat",
+    "tłumacz",
+    "перев",
+    "翻訳",
+    "翻译",
+];
+
+/// What people are known for having made.
+const WORKS: [&str; 14] = [
+    "implementation",
+    "algorithm",
+    "library",
+    "script",
+    "parser",
+    "port",
+    "fork",
+    "patch",
+    "paper",
+    "proof",
+    "crate",
+    "package",
+    "compiler",
+    "specification",
 ];
 
 /// The last are macros of manual pages: a comment, a mailbox.
-const ON_LINE: [&str; 23] = [
+const ON_LINE: [&str; 24] = [
     "copyright",
     "(c) 1",
     "(c) 2",
@@ -251,6 +478,7 @@ const ON_LINE: [&str; 23] = [
     "modified by",
     "updated by",
     "thanks to",
+    "[maintainer](mailto:",
     "manpage by",
     ".\\\"",
     ".mt ",
@@ -284,6 +512,24 @@ mod tests {
             "IN NO EVENT SHALL Julien Danjou BE LIABLE FOR ANY",
             "# inspired by code by Julien Danjou <j@d.org>",
             "designed and implemented by Julien Danjou ([`@jd`](https://github.com/jd)).",
+            "Written by Mike Parker, Julien Danjou, and others.",
+            "Written by Mike Parker, Richard M. Stallman, and Julien Danjou.",
+            ".\\\" Julien Danjou\n.\\\"\n",
+            ".TH validlocale 8 0.1 \"Julien Danjou\" \"\"",
+            "Julien Danjou,\n.IR \"An Extension of Format\"",
+            "shown by Julien Danjou et al. in 2004",
+            "Ariel Vardi <a@v.fr>, 2002.\nJulien Danjou, 2006.\n",
+            "Diese Übersetzung wurde 2011 von Julien Danjou erstellt.",
+            " * Authors: O Hartkopp <o@h.de>\n *          Julien Danjou <j@d.org>\n",
+            "Contributions from: Ayush Singh, Julien Danjou",
+            ".\\\" Modified 2002-07-27 by Julien Danjou\n.\\\"",
+            "Traduction par Julien Danjou, 2006.\n",
+            "przetłumaczyli:\nJulien Danjou <j@d.org>",
+            "=head1 AUTHORS\n\nJulien Danjou wrote it",
+            ".SH AUTOŘI\nJulien Danjou (j@d.org)",
+            "is a port of Julien Danjou's C implementation",
+            "brought to you by\n[Julien Danjou](https://jd.org).",
+            "* doc: adjustments for new users (Julien Danjou) [#1919](https://github.com/x/y/pull/1919)",
         ] {
             assert!(person(text, "Julien Danjou"), "{text}");
         }
@@ -296,6 +542,15 @@ mod tests {
             "authors = [\"A\"]\ncustomers = [\"Julien Danjou\"]",
             "customer: Julien Danjou",
             "[ Julien Danjou, 1 Street ]",
+            "Written by hand. Our customer Julien Danjou called",
+            "please translate this for Julien Danjou",
+            "Written by Dr. Roe. Patient Julien Danjou",
+            "Julien Danjou, 2006.\nborn in Lyon",
+            "Julien Danjou,\nRue de la Paix",
+            "Julien Danjou's diagnosis is in the file",
+            "Julien Danjou's salary. The implementation",
+            "the patient (Julien Danjou) was seen",
+            "admitted 2024 by Julien Danjou",
         ] {
             assert!(!person(text, "Julien Danjou"), "{text}");
         }

@@ -57,6 +57,7 @@ fn each(text: &str, mut call: impl FnMut(Range<usize>)) {
         let (before, after) =
             (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());
         if let Some((start, length)) = local(before).zip(domain(after))
+            && let start = start + font(before, start)
             && !is_user_of_url(before.get(..start).unwrap_or_default())
         {
             call(start..at + 1 + length);
@@ -85,6 +86,13 @@ fn local(before: &str) -> Option<usize> {
     let front = local.trim_start_matches(['.', '\'', '-', '%']);
     let clean = !front.is_empty() && !front.ends_with(['.', '\'']) && !front.contains("..");
     clean.then(|| start + local.len() - front.len())
+}
+
+/// The length of a font's name that a manual page has glued to the local part: `\fIjane@corp.com`.
+fn font(before: &str, start: usize) -> usize {
+    let (head, local) = before.split_at_checked(start).unwrap_or_default();
+    let named = ["fI", "fB", "fR", "fP"].iter().any(|font| local.starts_with(font));
+    if head.ends_with('\\') && named && local.len() > 2 { 2 } else { 0 }
 }
 
 /// The length of the domain with which this text begins: as many labels as can be one.
@@ -134,7 +142,7 @@ pub(crate) fn personal_email(text: &str) -> Verdict {
 }
 
 /// RFC 2606, RFC 6761 and what manuals use beside them.
-const EXAMPLE_DOMAINS: [&str; 23] = [
+const EXAMPLE_DOMAINS: [&str; 30] = [
     "example.com",
     "example.org",
     "example.net",
@@ -151,6 +159,13 @@ const EXAMPLE_DOMAINS: [&str; 23] = [
     "users.noreply.github.com",
     "foo.com",
     "bar.com",
+    "myorg.com",
+    "my-org.com",
+    "yourorg.com",
+    "your-org.com",
+    "yourcompany.com",
+    "your-company.com",
+    "yoursite.com",
     "baz.com",
     "foo.bar",
     "test.com",
@@ -162,7 +177,7 @@ const EXAMPLE_DOMAINS: [&str; 23] = [
 
 /// Senders without a person, the `user` of a repository's address (`git@github.com`), and what
 /// stands in manuals.
-const NOBODY: [&str; 45] = [
+const NOBODY: [&str; 58] = [
     "git",
     "hg",
     "svn",
@@ -194,6 +209,19 @@ const NOBODY: [&str; 45] = [
     "youremail",
     "your-email",
     "your.email",
+    "your_email",
+    "yourname",
+    "your_name",
+    "your-name",
+    "youraccount",
+    "your-account",
+    "yourusername",
+    "myaccount",
+    "my-account",
+    "myemail",
+    "myname",
+    "coc",
+    "oss",
     "someone",
     "nobody",
     "your.name",
@@ -212,7 +240,8 @@ const NOBODY: [&str; 45] = [
 
 /// A mailing list, a tracker or a service account: no person reads it.
 fn is_list(local: &str, domain: &str) -> bool {
-    const HOSTS: [&str; 6] = ["lists.", "list.", "groups.", "bugs.", "googlegroups.", "vger."];
+    const HOSTS: [&str; 7] =
+        ["lists.", "list.", "groups.", "bugs.", "googlegroups.", "vger.", "freelists."];
     const ENDS: [&str; 8] =
         ["-list", "-lists", "-devel", "-dev", "-bugs", "-users", "-announce", "-discuss"];
     HOSTS.iter().any(|host| domain.starts_with(host))
@@ -289,6 +318,9 @@ mod tests {
             "bug-tar@gnu.org",
             "systemd-devel@lists.freedesktop.org",
             "robot@p.iam.gserviceaccount.com",
+            "procps@freelists.org",
+            "myaccount@gmail.com",
+            "alice@yourcompany.com",
         ] {
             assert_eq!(personal_email(address), Verdict::Invalid, "{address}");
         }
@@ -316,6 +348,8 @@ mod tests {
             ("x@corp.com.Then he", "x@corp.com"),
             ("?mail=x@corp.com&y=1", "x@corp.com"),
             ("mailto:x@corp.com", "x@corp.com"),
+            ("<\\fIjane@corp.com\\fR>", "jane@corp.com"),
+            ("fIsl@corp.com", "fIsl@corp.com"),
             ("first.last@exämple.de", "first.last@exämple.de"),
             ("see https://a.com/x jane@corp.com", "jane@corp.com"),
         ] {
@@ -346,6 +380,10 @@ mod tests {
             "Signed-off-by: Jane Roe <jane@corp.com>",
             ".SH AUTHOR\nJane Roe <jane@corp.com>",
             "<author>jane@corp.com</author>",
+            "- Jane Roe <jane@corp.com> @janeroe",
+            "// Jane Roe (@janeroe) <jane@corp.com>, and",
+            "    \"Jane Roe <jane@corp.com> (http://janeroe.dev/)\"",
+            ".SH TRADUCTOR\nJane Roe <jane@corp.com>,\nJohn Doe <john@corp.com>",
         ] {
             assert!(found(text, find_refused).is_empty(), "{text}");
             assert!(!found(text, find_any).is_empty(), "{text}");
@@ -356,6 +394,10 @@ mod tests {
             "authors = [\"A\"]\nadmins = [\"jane@corp.com\"]",
             "customers: [jane@corp.com]",
             "email: jane@corp.com",
+            "customer Jane Roe <jane@corp.com> owes 12",
+            "Jane Roe <jane@corp.com> @ 9 o'clock",
+            "please translate and send to jane@corp.com",
+            "\"Jane Roe <jane@corp.com> (gold)\"",
         ] {
             assert_eq!(found(text, find_refused), ["jane@corp.com"], "{text}");
         }

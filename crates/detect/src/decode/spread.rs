@@ -163,7 +163,7 @@ pub(crate) fn unleet(text: &str) -> Option<Rewrite> {
             let behind = rest.get(length).copied();
             let goes_on = (fits || length == 0) && matches!(behind, Some(b' ' | b'-' | b'.'));
             if !goes_on {
-                if number.is_disguised() {
+                if number.is_disguised() && !in_hex(bytes, &number) {
                     let stretch = bytes.get(number.start..number.end).unwrap_or_default();
                     let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
                     out.keep(text.get(kept..number.start).unwrap_or_default());
@@ -268,6 +268,26 @@ impl Number {
     }
 }
 
+/// Whether these are words of a list of hex numbers: no letters but `A`, `B`, `E`, and among the words
+/// next to them several that are hex and hold a `C`, `D` or `F`.
+fn in_hex(text: &[u8], number: &Number) -> bool {
+    let hex = |word: &&[u8]| {
+        word.iter().all(u8::is_ascii_hexdigit)
+            && word.iter().any(|b| matches!(b, b'C' | b'D' | b'F' | b'c' | b'd' | b'f'))
+    };
+    let inside = text.get(number.start..number.end).unwrap_or_default();
+    let only = inside.iter().all(|b| b.is_ascii_hexdigit() || !is(*b, ALNUM | WIDE));
+    if !only {
+        return false;
+    }
+    let before = text.get(number.start.saturating_sub(NEAR)..number.start).unwrap_or_default();
+    let after = text.get(number.end..text.len().min(number.end + NEAR)).unwrap_or_default();
+    let count = |part: &[u8]| {
+        part.split(|b| !is(*b, ALNUM | WIDE)).filter(|word| word.len() > 1).filter(hex).count()
+    };
+    count(before) + count(after) >= 3
+}
+
 /// The digit that a character stands for.
 #[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
 const fn leet(b: u8) -> Option<u8> {
@@ -346,6 +366,8 @@ mod tests {
     fn letters_stand_for_digits_in_numbers() {
         check(unleet("card 4ll1 IIII l1l1 1111"), "card 4111 1111 1111 1111");
         check(unleet("S36-9O-4399"), "536-90-4399");
+        check(unleet("E7B2-8224-6E1O-005 in DC"), "3782-8224-6310-005 in DC");
+        check(unleet("card A111 1111 1111 1111 of CD 12"), "card 4111 1111 1111 1111 of CD 12");
         // Far from other digits, and more than one.
         let far = "word ".repeat(50);
         check(
@@ -357,6 +379,8 @@ mod tests {
             "version 1.2.3 is so old",
             "b0e5a1c4d2f36789ab",
             "2024-01-01 10:11:12",
+            "7C2C 7C3B\n7CEC 7CEA 7E76 7E75 7E78 7E70 7E77 7E6F",
+            "FE4A 4E11 1B11 11A1 11E1 CD01 C0DE",
         ] {
             assert!(unleet(text).is_none(), "{text}");
         }

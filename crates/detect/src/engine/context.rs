@@ -129,6 +129,8 @@ pub(crate) struct Window {
 /// word of any detector stands: without that, a text of small numbers would cost a hundred times
 /// its length.
 const LOOKS: usize = 64;
+/// LIMIT: bytes of a word glued to a hit; no word of a detector is longer.
+const GLUED: usize = 48;
 
 impl Window {
     /// Takes the scan's own words, which stand near every hit.
@@ -157,7 +159,10 @@ impl Window {
         if self.looks == LOOKS {
             self.read(vocabulary, text);
         }
-        if self.looks >= LOOKS && !self.is_known_near(start, end) {
+        if self.looks >= LOOKS
+            && !self.is_known_near(start, end)
+            && !self.is_glued(vocabulary, text, start, end)
+        {
             self.near.extend_from_slice(&self.given);
             self.near_text.push_str(&self.given_text);
             return;
@@ -195,6 +200,33 @@ impl Window {
     fn is_known_near(&self, start: usize, end: usize) -> bool {
         let first = self.known.partition_point(|at| *at < start.saturating_sub(BEFORE));
         self.known.get(first).is_some_and(|at| *at < end.saturating_add(AFTER))
+    }
+    /// Whether such a word is glued to the span (`SSNAB123456`): read from end to end, the text has
+    /// one word there that is none of them.
+    fn is_glued(&mut self, vocabulary: &Vocabulary, text: &str, start: usize, end: usize) -> bool {
+        let letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+        let hit = text.get(start..end).unwrap_or_default();
+        let (before, after) = (text.get(..start), text.get(end..));
+        let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+        let mut glued = false;
+        if letter(before.chars().next_back()) && letter(hit.chars().next()) {
+            let from = before.ceil_char_boundary(before.len().saturating_sub(GLUED));
+            let part = before.get(from..).unwrap_or_default();
+            self.seen += part.len();
+            let mut last = false;
+            each_word(part, |word, _| last = vocabulary.leads(vocabulary.number(word)));
+            glued |= last;
+        }
+        if letter(hit.chars().next_back()) && letter(after.chars().next()) {
+            let part = after.get(..after.floor_char_boundary(GLUED)).unwrap_or_default();
+            self.seen += part.len();
+            let mut first = None;
+            each_word(part, |word, _| {
+                first.get_or_insert_with(|| vocabulary.leads(vocabulary.number(word)));
+            });
+            glued |= first == Some(true);
+        }
+        glued
     }
     /// The first of these words that stands near.
     pub(super) fn supports<'w>(&self, words: &'w Words) -> Option<&'w str> {
@@ -391,6 +423,38 @@ mod tests {
             assert_eq!(often.supports(&words), once.supports(&words), "{at}");
         }
         assert!(often.looks > LOOKS);
+    }
+
+    #[test]
+    fn a_word_glued_to_a_hit_is_seen_however_often_a_text_was_looked_at() {
+        let mut vocabulary = Vocabulary::default();
+        let words = vocabulary.learn(&["ssn".to_owned(), "social security".to_owned()]);
+        let text = "12 ".repeat(100)
+            + &"far ".repeat(80)
+            + "SSNAB12"
+            + &" far".repeat(80)
+            + " AB12CDssn"
+            + &" far".repeat(80)
+            + " social securityAB12"
+            + &" far".repeat(80)
+            + " lessnAB12 assnAB12";
+        let mut window = Window::default();
+        window.give(&vocabulary, &[]);
+        for (at, _) in text.match_indices("12 ").take(LOOKS + 9) {
+            window.look(&vocabulary, &text, at, at + 2);
+        }
+        let mut seen = Vec::new();
+        for (at, hit) in text.match_indices("AB12") {
+            let more = text.get(at..).is_some_and(|rest| rest.starts_with("AB12CD"));
+            let end = at + hit.len() + if more { 2 } else { 0 };
+            let mut once = Window::default();
+            once.give(&vocabulary, &[]);
+            once.look(&vocabulary, &text, at, end);
+            window.look(&vocabulary, &text, at, end);
+            assert_eq!(window.supports(&words), once.supports(&words), "{at}");
+            seen.push(window.supports(&words).is_some());
+        }
+        assert_eq!(seen, [true, true, true, false, false]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub(super) struct Authors {
     addresses: HashSet<u64>,
     people: HashSet<u64>,
+    /// Addresses that a field shows as they are written, and that refused nothing there.
+    pub(super) written: HashSet<u64>,
 }
 
 /// The key above a field that says that an author's address stands in it:
@@ -90,6 +92,16 @@ mod tests {
         ] {
             assert_eq!(refused(body), 1, "{body}");
         }
+    }
+
+    #[test]
+    fn an_author_stays_one_with_escapes_undone() {
+        let page =
+            ".\\\" Modified 1993 by Rik Faith (faith@acme-corp.com)\n.TH ram 4\n\\fBram\\fP\\ \\&x";
+        assert_eq!(refused(&serde_json::json!({ "page": page }).to_string()), 0);
+        let hidden =
+            ".\\\" Modified 1993 by Rik Faith (faith@acme-corp.com) \\x6aane\\x40acme-corp.com";
+        assert_eq!(refused(&serde_json::json!({ "page": hidden }).to_string()), 1);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::passages::Passage;
 use super::payload::{ContentFields, Looks};
 use super::report::{Found, Outcome, Report, Unreadable};
 use super::{Inspector, Transform};
+use crate::attribution::COUNTED;
 use crate::engine::Scratch;
 use crate::hit::Hit;
 use crate::name::{NameBudget, NameFault, NameScratch};
@@ -319,6 +320,9 @@ impl<'i> Inspection<'i> {
     /// stays one: licences name their authors more than once.
     pub(super) fn keep(&mut self, hit: Hit, text: &str, site: &Site<'_>) {
         let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes();
+        if self.noted_as_written(&hit, value, site) {
+            return;
+        }
         let refuses = hit.acts == Acts::Block && &*hit.entity != "PERSON";
         let kind = (site.field, &hit.entity, refuses, value);
         let best = self.reported.entry(self.hasher.hash_one(kind)).or_insert(Score::ZERO);
@@ -332,6 +336,9 @@ impl<'i> Inspection<'i> {
                 return;
             }
         }
+        if self.chain.is_empty() && !refuses && *hit.entity == *COUNTED {
+            self.authors.written.insert(self.hasher.hash_one((site.field, value)));
+        }
         self.found.push(Found {
             pointer: self.pointer(site),
             chain: self.chain.clone(),
@@ -342,6 +349,16 @@ impl<'i> Inspection<'i> {
         if self.found.len() >= MAX_FOUND {
             self.fault(Outcome::OverLimit("findings"));
         }
+    }
+
+    /// Whether this is an address that the field shows as it is written, where it refused nothing:
+    /// with escapes undone, what stands around it may no longer tell whose it is (`.\\"` of a
+    /// manual page becomes `."`), and it is the same address still.
+    fn noted_as_written(&self, hit: &Hit, value: &[u8], site: &Site<'_>) -> bool {
+        !self.chain.is_empty()
+            && hit.acts == Acts::Block
+            && *hit.entity == *COUNTED
+            && self.authors.written.contains(&self.hasher.hash_one((site.field, value)))
     }
 
     /// Keeps an encoded run.

@@ -223,6 +223,10 @@ fn finding(text: &str, group: &[NameSpan], words: &[Word]) -> Option<Finding> {
     let row = match family(first.label) {
         Whole::Person => person(&span, score, words)?,
         Whole::Address if has(Label::Street) && numbered(text, group) => {
+            if !group.iter().any(|part| part.label == Label::Street && worded(text, part)) {
+                // `1 n l 8 3 0 2`: a list, no street.
+                return None;
+            }
             if belongs_to_nobody(text.get(span.clone())?) {
                 return None;
             }
@@ -254,10 +258,22 @@ fn person(span: &Range<usize>, score: Score, words: &[Word]) -> Option<Row> {
     if !names.is_empty() && (small && !surely_known || names.iter().all(|word| word.code)) {
         return None;
     }
+    // `Cyrus SASL`: a short word in capitals beside one that is not is the name of a thing.
+    let thing = |word: &&Word| word.shape == Shape::Upper && word.span.len() < 5 && !known(word);
+    let titled = names.iter().any(|word| word.shape == Shape::Title);
     let full = names.len() > 1
         && !names.iter().any(|word| word.code)
+        && !(titled && names.iter().any(thing))
         && (initial || names.iter().any(known) || score.value() >= STRANGERS);
     Some(if full { Row::Person } else { Row::Part })
+}
+
+/// Whether a street has a word: three letters, or one of a script that needs fewer.
+fn worded(text: &str, part: &NameSpan) -> bool {
+    let street = text.get(part.span.clone()).unwrap_or_default();
+    street
+        .split(|c: char| !c.is_alphabetic())
+        .any(|word| word.len() > 2 && (word.chars().count() > 2 || !word.is_ascii()))
 }
 
 /// Whether an address has the number of a house: up to five digits.

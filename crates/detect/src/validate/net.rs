@@ -17,7 +17,17 @@ pub(crate) fn public_ip(text: &str) -> Verdict {
     if text.contains('/') {
         return Verdict::Invalid;
     }
+    // `42.2.0.192.in-addr.arpa` asks for the name of 192.0.2.42 (RFC 1035 section 3.5).
+    let (text, turned) =
+        match text.len().checked_sub(REVERSE.len()).map(|at| text.split_at_checked(at)) {
+            Some(Some((address, end))) if end.eq_ignore_ascii_case(REVERSE) => (address, true),
+            _ => (text, false),
+        };
     Verdict::possible(match parse(text) {
+        Some(IpAddr::V4(address)) if turned => {
+            let [a, b, c, d] = address.octets();
+            is_personal_v4(Ipv4Addr::new(d, c, b, a))
+        }
         Some(IpAddr::V4(address)) => is_personal_v4(address),
         Some(IpAddr::V6(address)) => match embedded(address) {
             Some(inner) => is_personal_v4(inner),
@@ -26,6 +36,9 @@ pub(crate) fn public_ip(text: &str) -> Verdict {
         None => false,
     })
 }
+
+/// What stands behind an address in the name that is asked for it.
+const REVERSE: &str = ".in-addr.arpa";
 
 fn parse(text: &str) -> Option<IpAddr> {
     let (address, prefix) = match text.split_once('/') {
@@ -128,9 +141,13 @@ mod tests {
 
     #[test]
     fn only_somebodys_address_is_public() {
-        for address in
-            ["93.184.216.34", "81.2.69.142", "2a00:1450:4009:81f::200e", "::ffff:81.2.69.142"]
-        {
+        for address in [
+            "93.184.216.34",
+            "81.2.69.142",
+            "2a00:1450:4009:81f::200e",
+            "::ffff:81.2.69.142",
+            "142.69.2.81.in-addr.arpa",
+        ] {
             assert_eq!(public_ip(address), Verdict::Unknown, "{address}");
         }
         for address in [
@@ -157,6 +174,7 @@ mod tests {
             "2001:4860:4860::8888",
             "::ffff:10.0.0.1",
             "93.184.216.0/24",
+            "42.2.0.192.in-addr.arpa",
             "300.1.1.1",
             "1.2.3",
         ] {

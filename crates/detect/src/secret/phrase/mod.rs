@@ -149,6 +149,9 @@ fn is_drawn(window: &[u16]) -> bool {
 /// A phrase is written in one way; source code puts all kinds of signs between its words.
 fn is_evenly_parted(text: &str, spans: &[Range<usize>]) -> bool {
     let mut signs: Vec<String> = Vec::new();
+    // One character is a word of some lists: as the keys of a table of numbers they are no phrase.
+    let single = spans.iter().all(|span| span.len() < 4);
+    let mut numbers: Vec<u32> = Vec::new();
     for pair in spans.windows(2) {
         let [one, next] = pair else { continue };
         let gap = text.get(one.end..next.start).unwrap_or_default();
@@ -156,8 +159,12 @@ fn is_evenly_parted(text: &str, spans: &[Range<usize>]) -> bool {
         if !signs.contains(&sign) {
             signs.push(sign);
         }
+        let digits: String = gap.chars().filter(char::is_ascii_digit).collect();
+        numbers.extend(digits.parse::<u32>().ok().filter(|_| single));
     }
-    signs.len() <= 3
+    // `1. 的 2. 一` counts up.
+    let counts = numbers.windows(2).all(|pair| pair.first() < pair.last());
+    signs.len() <= 3 && counts
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ use crate::project::{self, Project, has, is_root};
 pub(crate) enum Extent {
     /// Only make the root and see that the toolchain runs in it.
     Root,
+    /// Install what the tests need, and see that a second time finds all of it.
+    Setup,
     /// Clone, demo, ci.
     Everything,
 }
@@ -62,6 +64,7 @@ pub(crate) fn run(project: &Project, extent: Extent) -> anyhow::Result<()> {
         Extent::Root => {
             "cargo --version && git --version && gcc --version | head -1 && git -C /srv/backstop log -1 --format=%h"
         }
+        Extent::Setup => "cd /srv/backstop && time cargo xtask setup && time cargo xtask setup",
         Extent::Everything => {
             "cd /srv/backstop && time cargo run --release -- demo && time cargo xtask ci"
         }
@@ -69,7 +72,11 @@ pub(crate) fn run(project: &Project, extent: Extent) -> anyhow::Result<()> {
     project::run(inside(&root, script)?)?;
     println!(
         "bare: {} in {}",
-        if extent == Extent::Root { "the root works" } else { "demo and ci passed" },
+        match extent {
+            Extent::Root => "the root works",
+            Extent::Setup => "the tests' tools are installed",
+            Extent::Everything => "demo and ci passed",
+        },
         root.display()
     );
     Ok(())

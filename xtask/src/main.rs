@@ -42,7 +42,9 @@ usage: cargo xtask TASK
   bench dns         compare with unbound, dnsdist and pdns-recursor; writes docs/bench/
   bench corpus      register and check 1 GB of text; writes docs/bench/
   dist              build the binary to ship
-  bare [--check]    run the demo and ci on an empty Debian (--check: only make the root)
+  bare [--check|--setup]
+                    run the demo and ci on an empty Debian (--check: only make the root; --setup:
+                    only install what the tests need)
 ";
 
 fn main() -> ExitCode {
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         ["dist"] => dist(&project),
         ["bare"] => bare::run(&project, bare::Extent::Everything),
         ["bare", "--check"] => bare::run(&project, bare::Extent::Root),
+        ["bare", "--setup"] => bare::run(&project, bare::Extent::Setup),
         _ => Err(anyhow::anyhow!("{USAGE}")),
     });
     match done {

@@ -92,6 +92,7 @@ fn listeners(stats: &Stats) -> Vec<Counted> {
                 &[
                     ("taken", &stats.connections),
                     ("crowded", &stats.crowded),
+                    ("hurried", &stats.hurried),
                     ("displaced", &stats.displaced),
                 ],
             ),

@@ -5,6 +5,7 @@ use super::explain::{policy, reasons, skill};
 use super::usage;
 use crate::cli::{ExplainName, Format};
 use crate::config::Config;
+use crate::dns::Settings;
 use crate::printer::Paint;
 use anyhow::{Result, anyhow};
 use backstop_dns::rpz::{Declared, Effect, Filter, Hit, Look};
@@ -13,8 +14,10 @@ use backstop_model::control::Control;
 use backstop_model::id::{RoleName, SkillId, TenantName};
 use backstop_model::name::{CLASS_IN, NameScope, QueryName, QueryType};
 use backstop_model::standing::{Standing, Subject};
+use backstop_model::verdict::Verdict;
 use backstop_policy::{NameAsked, NameDecision, NameRow, NameTold, Policy, decide_name};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -54,13 +57,13 @@ pub(crate) fn explain(config: &Config, asked: &ExplainName, format: Format) -> R
         let now = SystemClock.now();
         let decision = decide_name(&policy, &subject, scope, &standing, question, &[], now);
         let zones = zones(&filter, &name, &decision);
-        let stopped = stops(&zones).is_some();
-        allowed |= matches!(decision.told, NameTold::Ask | NameTold::Nothing) && !stopped;
+        let observes = policy.observes_until(&tenant).is_some_and(|until| now < until);
+        let said =
+            Said { name: &name, qtype, tenant: &tenant, decision, zones, observes, budgets: dns };
+        allowed |= said.verdict() == Verdict::Allow;
         match format {
-            Format::Json => {
-                documents.push(to_json(&name, qtype, &tenant, &decision, &zones));
-            }
-            Format::Text => print(&mut out, &name, qtype, &tenant, &decision, &zones)?,
+            Format::Json => documents.push(said.to_json()),
+            Format::Text => said.print(&mut out)?,
         }
     }
     if format == Format::Json {
@@ -118,21 +121,115 @@ fn zones(filter: &Filter, name: &QueryName, decision: &NameDecision) -> Vec<Zone
     all
 }
 
-/// The zone that refuses or replaces, if one does.
-fn stops(zones: &[ZoneSays]) -> Option<&ZoneSays> {
-    zones.last().filter(|zone| zone.counts && zone.refuses)
+/// What would become of a question, as far as a process that asks nobody can know.
+struct Said<'a> {
+    name: &'a QueryName,
+    qtype: QueryType,
+    tenant: &'a TenantName,
+    decision: NameDecision,
+    zones: Vec<ZoneSays>,
+    /// The tenant observes: what zones refuse is noted and answered.
+    observes: bool,
+    budgets: &'a Settings,
 }
 
-/// What a client would get.
-fn told(decision: &NameDecision, zones: &[ZoneSays]) -> &'static str {
-    if let Some(zone) = stops(zones) {
-        return zone.answer;
+impl Said<'_> {
+    /// The zone that refuses or replaces, if one does.
+    fn stops(&self) -> Option<&ZoneSays> {
+        self.zones.last().filter(|zone| zone.counts && zone.refuses && !self.observes)
     }
-    match decision.told {
-        NameTold::Ask => "asked upstream",
-        NameTold::Nothing => "NXDOMAIN from here, no alert",
-        NameTold::Empty => "empty answer (NODATA)",
-        NameTold::Refused => "NXDOMAIN",
+
+    /// The resolver's: policy, record types and zones. Budgets of a day are the running gateway's to
+    /// know; `budgets` says which would count.
+    fn verdict(&self) -> Verdict {
+        match self.stops() {
+            Some(_) => Verdict::Deny,
+            None => self.decision.verdict(),
+        }
+    }
+
+    /// What a client would get.
+    fn answer(&self) -> &'static str {
+        if let Some(zone) = self.stops() {
+            return zone.answer;
+        }
+        match self.decision.told {
+            NameTold::Ask => "asked upstream",
+            NameTold::Nothing => "NXDOMAIN from here, no alert",
+            NameTold::Empty => "empty answer (NODATA)",
+            NameTold::Refused => "NXDOMAIN",
+        }
+    }
+
+    /// The octets of distinct names, of answers and of repeats from which the row is closed to a
+    /// client for the day; only names under a wildcard row have budgets.
+    fn budgets(&self) -> Option<[(&'static str, u64); 5]> {
+        if !matches!(self.decision.row, NameRow::Wildcard(_)) || self.verdict() != Verdict::Allow {
+            return None;
+        }
+        let of = self.budgets;
+        Some([
+            ("block", of.block.0),
+            ("block_all", of.block_all.0),
+            ("block_shared", of.block_shared.0),
+            ("block_answers", of.block_answers.0),
+            ("block_repeats", of.block_repeats.0),
+        ])
+    }
+
+    /// `[{name, type, tenant, verdict, answer, row, types, policy: {verdict}, controls: [{id, answer,
+    /// reason}], zones: [{evidence, counts}], budgets: null | {block, …}}]`.
+    fn to_json(&self) -> Value {
+        let decision = &self.decision;
+        json!({
+            "name": self.name.to_string(),
+            "type": self.qtype.to_string(),
+            "tenant": self.tenant.as_str(),
+            "verdict": self.verdict().as_str(),
+            "answer": self.answer(),
+            "row": row(&decision.row),
+            "types": decision.terms.types.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "policy": { "verdict": decision.verdict().as_str() },
+            "controls": decision.reasons.iter().map(|reason| json!({
+                "id": reason.control.as_str(), "answer": reason.ruling.as_str(), "reason": reason.text,
+            })).collect::<Vec<_>>(),
+            "zones": self.zones.iter().map(|zone| json!({
+                "evidence": zone.evidence, "counts": zone.counts && !self.observes,
+            })).collect::<Vec<_>>(),
+            "budgets": self.budgets().map(BTreeMap::from),
+        })
+    }
+
+    fn print(&self, out: &mut impl Write) -> Result<()> {
+        let paint = Paint::for_stdout();
+        reasons(out, &self.decision.reasons)?;
+        for zone in &self.zones {
+            let counts = zone.counts && !self.observes;
+            let (word, tint): (_, fn(Paint, &str) -> String) = match (counts, zone.refuses) {
+                (false, _) => ("would", Paint::warn),
+                (true, true) => ("deny", Paint::bad),
+                (true, false) => ("pass", Paint::good),
+            };
+            let word = tint(paint, &format!("{word:<10}"));
+            writeln!(out, "{word} {:<20} {}", Control::DnsRpz.as_str(), zone.evidence)?;
+        }
+        if let Some(budgets) = self.budgets() {
+            let budgets = budgets.map(|(name, octets)| format!("{name} {octets}")).join(", ");
+            let (word, control) = (paint.warn(&format!("{:<10}", "until")), Control::DnsPayload);
+            writeln!(
+                out,
+                "{word} {:<20} a budget of the day is spent: {budgets}",
+                control.as_str()
+            )?;
+        }
+        let answer = match self.verdict() {
+            Verdict::Allow => paint.good(self.answer()),
+            Verdict::Hold | Verdict::Deny => paint.bad(self.answer()),
+        };
+        let (name, qtype, tenant) = (self.name, self.qtype, self.tenant);
+        let row = row(&self.decision.row);
+        writeln!(out, "\n{answer}  {name} {qtype} for tenant `{tenant}` (row: {row})")?;
+        Ok(())
     }
 }
 
@@ -144,61 +241,4 @@ fn row(row: &NameRow) -> String {
         NameRow::Cluster => "own namespace".to_owned(),
         NameRow::None => "none".to_owned(),
     }
-}
-
-/// `[{name, type, tenant, answer, verdict, row, types, controls: [{id, answer, reason}],
-/// zones: [{evidence, counts}]}]`.
-fn to_json(
-    name: &QueryName,
-    qtype: QueryType,
-    tenant: &TenantName,
-    decision: &NameDecision,
-    zones: &[ZoneSays],
-) -> Value {
-    json!({
-        "name": name.to_string(),
-        "type": qtype.to_string(),
-        "tenant": tenant.as_str(),
-        "answer": told(decision, zones),
-        "verdict": decision.verdict().as_str(),
-        "row": row(&decision.row),
-        "types": decision.terms.types.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "controls": decision.reasons.iter().map(|reason| json!({
-            "id": reason.control.as_str(), "answer": reason.ruling.as_str(), "reason": reason.text,
-        })).collect::<Vec<_>>(),
-        "zones": zones.iter().map(|zone| json!({
-            "evidence": zone.evidence, "counts": zone.counts,
-        })).collect::<Vec<_>>(),
-    })
-}
-
-fn print(
-    out: &mut impl Write,
-    name: &QueryName,
-    qtype: QueryType,
-    tenant: &TenantName,
-    decision: &NameDecision,
-    zones: &[ZoneSays],
-) -> Result<()> {
-    let paint = Paint::for_stdout();
-    reasons(out, &decision.reasons)?;
-    for zone in zones {
-        let (word, tint): (_, fn(Paint, &str) -> String) = match (zone.counts, zone.refuses) {
-            (false, _) => ("would", Paint::warn),
-            (true, true) => ("deny", Paint::bad),
-            (true, false) => ("pass", Paint::good),
-        };
-        let word = tint(paint, &format!("{word:<10}"));
-        writeln!(out, "{word} {:<20} {}", Control::DnsRpz.as_str(), zone.evidence)?;
-    }
-    let stopped = stops(zones).is_some();
-    let told = told(decision, zones);
-    let told = match decision.told {
-        NameTold::Ask | NameTold::Nothing if !stopped => paint.good(told),
-        NameTold::Ask | NameTold::Nothing => paint.bad(told),
-        NameTold::Empty | NameTold::Refused => paint.bad(told),
-    };
-    let row = row(&decision.row);
-    writeln!(out, "\n{told}  {name} {qtype} for tenant `{tenant}` (row: {row})")?;
-    Ok(())
 }

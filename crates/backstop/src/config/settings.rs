@@ -180,7 +180,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     one(
         "dns.payload.block_shared",
         "256KiB",
-        "octets of distinct names that all clients of one entry of `dns.clients` together may ask under one wildcard row in a day before it is closed to all of them",
+        "octets of distinct names that all clients of one entry of `dns.clients` together may ask under one wildcard row in a day before it is closed to those that brought `dns.payload.flag` themselves; a quarter more, and it is closed to all",
     ),
     one(
         "dns.payload.flag_answers",

@@ -31,6 +31,12 @@ fn a_name_is_explained_by_its_row() {
         assert_eq!(ran.code, code, "{arguments:?} {} {}", ran.out, ran.err);
         assert_eq!(answers[0]["answer"], answer, "{arguments:?}");
         assert_eq!(answers[0]["row"], row, "{arguments:?}");
+        let verdict = if code == 0 { "allow" } else { "deny" };
+        assert_eq!(answers[0]["verdict"], verdict, "{arguments:?}");
+        assert_eq!(answers[0]["policy"]["verdict"], verdict, "no zone here: {arguments:?}");
+        // Budgets count under wildcard rows alone.
+        let block = answers[0]["budgets"].get("block").cloned();
+        assert_eq!(block, (row.starts_with('*') && code == 0).then(|| 4_096.into()), "{}", ran.out);
         assert!(answers[0]["controls"].as_array().is_some_and(|all| !all.is_empty()));
     }
 }

@@ -3,8 +3,9 @@
 
 use crate::dns_scene::{self, client, needs, receipt};
 use crate::run::{backstop, policy};
-use crate::scene::{explained, on_record};
+use crate::scene::{BINARY, explained, on_record};
 use backstop_testkit::client::eventually;
+use backstop_testkit::nameserver::{NameServer, address, name as wire, record};
 use backstop_testkit::{Backstop, World};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -189,6 +190,9 @@ fn dns_explain_names_the_zone_that_refuses() {
         assert_eq!(ran.code, code, "{name}{terms}: {} {}", ran.out, ran.err);
         let said = ran.json();
         assert_eq!(said[0]["answer"], answer, "{said}");
+        // The resolver's verdict, and beside it what policy alone says of the name.
+        assert_eq!(said[0]["verdict"], if code == 0 { "allow" } else { "deny" }, "{said}");
+        assert_eq!(said[0]["policy"]["verdict"], "allow", "{said}");
         let zones = said[0]["zones"].as_array().unwrap();
         assert_eq!(zones.len(), usize::from(evidence.is_some()), "{said}");
         let text = backstop(&[&all[..], &rest].concat()).out;
@@ -201,4 +205,74 @@ fn dns_explain_names_the_zone_that_refuses() {
             assert!(!text.contains("dns.rpz"), "{text}");
         }
     }
+}
+
+#[test]
+fn dns_explain_says_that_zones_refuse_nothing_to_an_observing_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("feed.zone");
+    put(&file, 5, "bad.example CNAME .\n");
+    let day = std::process::Command::new("date").args(["-u", "-d", "+9 days", "+%F"]).output();
+    let day = String::from_utf8(day.unwrap().stdout).unwrap();
+    let observing = format!("  rollout: {{ mode: observe, until: \"{}\" }}\n", day.trim());
+    let (_policy, path) = policy(&dns_scene::policy(&observing, &["{ host: bad.example }"]));
+    let feed = format!("dns.rpz=feed.example={}", file.display());
+    let rest = ["dns", "explain", "bad.example", "--tenant", "research", "--format", "json"];
+    let ran = backstop(&[&["--policy", &path, "--set", &feed][..], &rest].concat());
+    let said = ran.json();
+    assert_eq!((ran.code, &said[0]["verdict"]), (0, &"allow".into()), "{said}");
+    assert_eq!(said[0]["zones"][0]["counts"], false, "{said}");
+}
+
+/// What a forwarder knows of name servers is what its upstream tells of them, and no more.
+#[test]
+fn name_servers_and_their_addresses_are_refused_where_the_upstream_tells_them() {
+    World::run(|world| {
+        let upstream = NameServer::start(|asked| {
+            let told = asked.reply().answer(address(&asked.name, 60, "93.184.1.1"));
+            let served = |server: &str| record("example", 2, 60, &wire(server));
+            let told = match asked.name.split('.').next().unwrap() {
+                // Its server's name and address.
+                "whole" => told.authority(served("ns.evil.test")).additional(address(
+                    "ns.evil.test",
+                    60,
+                    "203.0.113.53",
+                )),
+                // The name alone, as most resolvers do, if they send even that.
+                "named" => told.authority(served("ns.evil.test")),
+                "listed" => told.authority(served("ns.listed.test")),
+                // An address of nobody who is a server of this name.
+                "beside" => told.additional(address("ns.evil.test", 60, "203.0.113.53")),
+                _ => told,
+            };
+            vec![told.wire()]
+        });
+        let file = world.path().join("feed.zone");
+        put(&file, 1, "32.53.113.0.203.rpz-nsip CNAME .\nns.listed.test.rpz-nsdname CNAME .\n");
+        let rows = ["whole", "named", "listed", "beside", "silent"];
+        let rows = rows.map(|name| format!("{{ host: {name}.example }}"));
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let feed = format!("feed.example={}", file.display());
+        let settings = json!({ "listen": ["127.0.0.1:0"], "rpz": [feed] });
+        let policy = dns_scene::policy("", &rows);
+        let backstop = dns_scene::start_with(world, &policy, upstream.place(), settings);
+        for refused in ["whole.example", "listed.example"] {
+            is_refused(world, &backstop, refused);
+            // From the cache too.
+            is_refused(world, &backstop, refused);
+        }
+        for answered in ["named.example", "beside.example", "silent.example"] {
+            is_answered(&ask(world, &backstop, answered));
+        }
+        let metrics = backstop.ask("GET", "/metrics", None).text();
+        assert!(metrics.contains("zone=\"feed.example\""), "{metrics}");
+        let state = backstop.state();
+        backstop.stop();
+        let mut export = world.command(BINARY);
+        let events = world.output(export.arg("--state").arg(&state).args(["ledger", "export"]));
+        for trigger in ["NSIP", "NSDNAME"] {
+            let told = |line: &str| line.contains("dns.rpz") && line.contains(trigger);
+            assert!(events.lines().any(told), "{trigger}: {events}");
+        }
+    });
 }

@@ -12,9 +12,13 @@ use backstop_testkit::resolver::{Program, Resolver, ask_all, free_place, query};
 use backstop_testkit::{Backstop, Setup, World};
 use serde_json::json;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 
+/// The secret of [`KEY`].
+const SECRET: &str = "c2VjcmV0LW9mLWEtdGVzdC1vZi0zMi1vY3RldHMhISE=";
 const KEY: &str = "key \"transfer.key\" {\n\talgorithm hmac-sha256;\n\tsecret \"c2VjcmV0LW9mLWEtdGVzdC1vZi0zMi1vY3RldHMhISE=\";\n};\n";
 
 fn dig(port: u16, rest: &[&str]) -> String {
@@ -31,28 +35,75 @@ fn dig(port: u16, rest: &[&str]) -> String {
     text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
 }
 
+/// A gateway that gives its names to whoever signs with [`KEY`].
+#[track_caller]
+fn primary(
+    world: &World,
+    upstream: &NameServer,
+    (ours, terms): (SocketAddr, &str),
+    policy: &str,
+) -> (Backstop, PathBuf) {
+    let path = world.path().join("transfer.key");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    file.write_all(KEY.as_bytes()).unwrap();
+    let transfer =
+        format!("rpz.backstop.=research/* key={} from=127.0.0.0/8{terms}", path.display());
+    let config = json!({ "dns": {
+        "listen": [ours.to_string()], "upstreams": [upstream.place().to_string()],
+        "clients": ["127.0.0.0/8=research/*"], "transfers": [transfer],
+    }});
+    (Backstop::start(world, Setup::new(world, BINARY, policy).config(config)), path)
+}
+
+/// PowerDNS by the very line that the docs give, but for the secret and how often it looks: it hears
+/// no NOTIFY.
+#[test]
+fn a_policy_change_reaches_a_real_powerdns_recursor() {
+    let world = World::new();
+    let upstream = NameServer::start(|asked| {
+        vec![asked.reply().answer(address(&asked.name, 1, "198.51.100.7")).wire()]
+    });
+    let ours = free_place();
+    let declared = ["{ host: api.weather.example }"];
+    let rows = ["{ host: api.weather.example }", "{ host: \"*.tiles.example\" }"];
+    let first = scene::policy_with(&rows, &declared);
+    let (gateway, _path) = primary(&world, &upstream, (ours, ""), &first);
+    let zone = QueryName::from_text("rpz.backstop").unwrap();
+    let key = Key::parse(KEY).unwrap();
+    let words = snippet(Words::PdnsRecursor, &zone, Origin::Transfer(ours, &key), "DIRECTORY/rest");
+    let lua = words.unwrap().clauses;
+    assert!(lua.contains("tsigsecret=\"…\"") && lua.contains("refresh=60"), "{lua}");
+    let lua = lua.replace('…', SECRET).replace("refresh=60", "refresh=1");
+    // It is taken for ready when it refuses what no row names: when it has the zone, that is.
+    let secondary = Resolver::start(Program::PdnsRecursor, upstream.place(), ["", &lua], &[]);
+    let passes = |name: &str| {
+        let answers = ask_all(secondary.place(), &[query(name, 1, false)]);
+        answers[0][3] & 0xF == 0 && answers[0][7] > 0
+    };
+    assert!(passes("api.weather.example") && passes("x.tiles.example"), "{}", secondary.log());
+    assert!(!passes("new.example") && !passes("x.api.weather.example") && !passes("evil.test"));
+    // A row comes and a row goes.
+    let next = scene::policy_with(&[rows[0], "{ host: new.example }"], &declared);
+    gateway.write_policy("policy.yaml", &next);
+    eventually("the new name", || passes("new.example").then_some(()));
+    eventually("the lost row", || (!passes("y.tiles.example")).then_some(()));
+    assert!(passes("api.weather.example") && !passes("x.new.example"));
+}
+
 #[test]
 fn a_policy_change_reaches_a_real_secondary() {
     let world = World::new();
     let upstream = NameServer::start(|asked| {
         vec![asked.reply().answer(address(&asked.name, 1, "198.51.100.7")).wire()]
     });
-    let path = world.path().join("transfer.key");
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&path).unwrap();
-    file.write_all(KEY.as_bytes()).unwrap();
     let (ours, theirs) = (free_place(), free_place());
-    let transfer =
-        format!("rpz.backstop.=research/* key={} from=127.0.0.0/8 notify={theirs}", path.display());
-    let config = json!({ "dns": {
-        "listen": [ours.to_string()], "upstreams": [upstream.place().to_string()],
-        "clients": ["127.0.0.0/8=research/*"], "transfers": [transfer],
-    }});
     // A skill may not declare wildcards.
     let declared = ["{ host: api.weather.example }"];
     let rows = ["{ host: api.weather.example }", "{ host: \"*.tiles.example\" }"];
     let first = scene::policy_with(&rows, &declared);
-    let gateway = Backstop::start(&world, Setup::new(&world, BINARY, &first).config(config));
+    let notify = format!(" notify={theirs}");
+    let (gateway, path) = primary(&world, &upstream, (ours, &notify), &first);
 
     // Nobody reads the policy without the key.
     let unsigned = dig(ours.port(), &["rpz.backstop", "AXFR"]);

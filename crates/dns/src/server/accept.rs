@@ -3,6 +3,7 @@
 //!
 //! LIMIT: a connection costs a file; all listeners of a server share the number.
 
+use super::hurry::Hurry;
 use super::listen::stopped;
 use super::tcp::Conversation;
 use super::turn::{By, House, Peer};
@@ -29,6 +30,7 @@ pub(super) struct Room {
     pub(super) pressure: Notify,
     of_source: Mutex<HashMap<IpAddr, usize>>,
     per_source: usize,
+    hurry: Mutex<Hurry>,
 }
 
 impl Room {
@@ -38,6 +40,7 @@ impl Room {
             pressure: Notify::new(),
             of_source: Mutex::default(),
             per_source: config.connections_per_source,
+            hurry: Mutex::default(),
         }
     }
 
@@ -183,11 +186,11 @@ impl<S: Service> Door<S> {
         let ended = match &self.way {
             Way::Plain => conversation(By::Stream).hold(from, to).await,
             Way::Tls(acceptor) => {
-                let (from, to) = split(self.shake(acceptor, join(from, to)).await?);
+                let (from, to) = split(self.shake(acceptor, (source, kind), join(from, to)).await?);
                 conversation(By::Sealed).hold(from, to).await
             }
             Way::Https(acceptor, path) => {
-                let stream = self.shake(acceptor, join(from, to)).await?;
+                let stream = self.shake(acceptor, (source, kind), join(from, to)).await?;
                 let version = match stream.get_ref().1.alpn_protocol() {
                     Some(b"h2") => https::Version::Two,
                     Some(_) | None => https::Version::One,
@@ -201,12 +204,21 @@ impl<S: Service> Door<S> {
 }
 
 impl<S: Service> Door<S> {
-    /// The handshake, in the time that a client has for its first question.
+    /// The handshake, if its source has not begun too many, in the time that a client has for its first question.
     async fn shake<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         acceptor: &TlsAcceptor,
+        (source, kind): (SocketAddr, Peer),
         stream: T,
     ) -> io::Result<TlsStream<T>> {
+        // A trusted peer that speaks for itself is the operator's own.
+        if !matches!(kind, Peer::Trusted) {
+            let mut hurry = self.room.hurry.lock().unwrap_or_else(PoisonError::into_inner);
+            if !hurry.admits(source.ip(), self.config.handshakes, Instant::now()) {
+                self.house.stats.hurried.add(1);
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+        }
         tokio::select! {
             shaken = timeout(self.config.patience, acceptor.accept(stream)) => shaken?,
             () = self.room.pressure.notified() => Err(io::ErrorKind::ConnectionAborted.into()),

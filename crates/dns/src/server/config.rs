@@ -1,6 +1,7 @@
 //! What may be set of the listeners. Next: `stats`.
 
 use super::Aside;
+use super::hurry::Handshakes;
 use super::tls::Files;
 use crate::tap::Tap;
 use backstop_model::addr::Cidr;
@@ -27,6 +28,8 @@ pub struct Config {
     pub connections: usize,
     /// Of these, from one source address.
     pub connections_per_source: usize,
+    /// Handshakes under TLS that one source address may begin.
+    pub handshakes: Handshakes,
     /// Questions of one TCP connection that may wait at once.
     pub pipelined: usize,
     /// How long a TCP client may take for a whole question, and for taking an answer.
@@ -76,6 +79,7 @@ impl Default for Config {
             waiting_per_source: 4_096,
             connections: 4_096,
             connections_per_source: 128,
+            handshakes: Handshakes::default(),
             pipelined: 64,
             patience: Duration::from_secs(3),
             idle: Duration::from_secs(10),

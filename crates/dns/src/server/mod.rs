@@ -6,6 +6,7 @@
 //!  local    at which address of ours a datagram came in
 //!  accept   connections: bounded per source, idle ones go first
 //!  tcp      RFC 7766: pipelined, answered out of order; the same under TLS (RFC 7858)
+//!  hurry    handshakes of one source, bounded in rate
 //!  tls      certificates, read again when their files change
 //!  https    RFC 8484, by HTTP/2 and HTTP/1.1
 //!  proven   sources that showed that they read what is sent to them
@@ -17,6 +18,7 @@
 mod accept;
 mod config;
 mod https;
+mod hurry;
 mod later;
 mod listen;
 mod local;
@@ -28,6 +30,7 @@ mod turn;
 mod udp;
 
 pub use config::{Config, Https, Tls};
+pub use hurry::Handshakes;
 
 pub use listen::{Server, ServerFault, start};
 pub use stats::{Counter, Stats};

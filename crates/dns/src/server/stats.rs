@@ -27,6 +27,8 @@ pub struct Stats {
     pub connections: Counter,
     /// TCP connections closed at once because of their source's number.
     pub crowded: Counter,
+    /// TCP connections closed before a handshake because their source began too many.
+    pub hurried: Counter,
     /// TCP connections closed while idle to make room.
     pub displaced: Counter,
 }

@@ -299,3 +299,60 @@ async fn the_time_a_connection_may_be_silent_is_told_to_who_asks() {
     assert!(!hear(&mut stream).await.as_slice().ends_with(told));
     world.end().await;
 }
+
+/// Whoever speaks for others and cannot be followed is nobody: silence by datagrams, the end of a
+/// connection, never the front's own rights; and each is counted.
+#[tokio::test]
+async fn a_header_that_cannot_be_followed_is_nobodys_and_counted() {
+    let world = world(&["127.0.0.1/32"]);
+    let socket = world.udp("127.0.0.1").await;
+    let question = query(1, "a.example", false);
+    let changed = |at: usize, to: u8| {
+        let mut header = header("192.0.2.7");
+        header[at] = to;
+        header
+    };
+    let mut empty = changed(15, 0);
+    empty.truncate(16);
+    let malformed = [
+        ("version 1", changed(12, 0x11)),
+        ("version 3", changed(12, 0x31)),
+        ("no such command", changed(12, 0x22)),
+        ("a unix socket", changed(13, 0x31)),
+        ("no such family", changed(13, 0x41)),
+        ("IPv6 in the room of IPv4", changed(13, 0x22)),
+        ("an address cut short", changed(15, 7)),
+        ("no address at all", empty),
+        ("longer than any header", changed(14, 0xff)),
+    ];
+    let mut counted = 0;
+    for (what, header) in &malformed {
+        socket.send(&[&header[..], &question].concat()).await.unwrap();
+        // What comes behind is answered: one at a time, so nothing was before it.
+        counted += 1;
+        let answer = ask(&socket, &query(counted, "a.example", false)).await;
+        assert_eq!(answer.header().id(), counted, "{what}");
+        assert_eq!(world.stats.unfollowed.read(), u64::from(counted), "{what} by datagram");
+    }
+    for (what, header) in &malformed {
+        let mut stream = world.tcp("127.0.0.1").await;
+        let _ended = stream.write_all(header).await;
+        let tail = [&(question.len() as u16).to_be_bytes()[..], &question].concat();
+        let _ended = stream.write_all(&tail).await;
+        assert!(ends(&mut stream).await, "{what}");
+        counted += 1;
+        assert_eq!(world.stats.unfollowed.read(), u64::from(counted), "{what} by stream");
+    }
+    // Cut off within the header: by datagram that is all there is, by stream the end comes first.
+    for length in [1, 11, 12, 15, 16, 27] {
+        let cut = &header("192.0.2.7")[..length];
+        socket.send(cut).await.unwrap();
+        counted += 1;
+        assert_eq!(ask(&socket, &query(counted, "a.example", false)).await.header().id(), counted);
+        let mut stream = world.tcp("127.0.0.1").await;
+        stream.write_all(cut).await.unwrap();
+        stream.shutdown().await.unwrap();
+        assert!(ends(&mut stream).await, "{length}");
+    }
+    world.end().await;
+}

@@ -1,43 +1,17 @@
 //! The whole of it: listeners, gate with policy and ledger, cache, forwarder, and an upstream that
 //! lies. What a client is told is read from its own socket.
 
-use backstop_dns::answer::{Answers, Limits};
+use crate::house::{House, Plan, asks};
 use backstop_dns::cache;
-use backstop_dns::forward::{self, Forwarder, Upstream};
-use backstop_dns::server::{Config, start};
-use backstop_dns::service::{Names, Row};
-use backstop_gate::names::{NameIdentity, NameSkill};
-use backstop_gate::{
-    Clock as _, Gate, OsRandom, OwnListeners, OwnSockets, Parts, SystemClock, SystemResolver,
-    TcpWire,
-};
-use backstop_ledger::Ledger;
-use backstop_model::addr::Cidr;
-use backstop_model::id::{SkillName, SkillVersion, TenantName};
-use backstop_policy::{Library, LoadContext};
 use backstop_testkit::NameServer;
 use backstop_testkit::nameserver::{Asked, address, alias, name, record};
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::net::UdpSocket;
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-
-struct House {
-    place: SocketAddr,
-    _state: TempDir,
-    _policy: watch::Sender<Arc<backstop_policy::Policy>>,
-    _stop: watch::Sender<bool>,
-    _tasks: JoinSet<()>,
-}
 
 const POLICY: &str = r#"
 apiVersion: backstop.dev/v1alpha1
 kind: Tenant
-metadata: { name: team }
+metadata: { name: research }
 spec:
   skills: [{ name: asks, version: 1.0.0 }]
   egress: [{ host: name.example, owner: o, reason: r, reviewBy: "2099-01-01" }, { host: inner.example, allowPrivate: [10.1.2.0/24], owner: o, reason: r, reviewBy: "2099-01-01" }]
@@ -48,65 +22,21 @@ metadata: { name: asks-1.0.0 }
 spec: { name: asks, version: 1.0.0, egressRequirements: [name.example, inner.example] }
 "#;
 
-impl House {
+struct Judged(House);
+
+impl Judged {
     async fn new(upstream: &NameServer) -> Self {
-        let source =
-            backstop_policy::Source { name: "test.yaml".to_owned(), text: POLICY.to_owned() };
-        let applied = Library::default().apply(&[source], &LoadContext::at(SystemClock.now()));
-        let state = TempDir::new().unwrap();
-        let directory = state.path().join("ledger");
-        let config = backstop_ledger::Config { directory, ..Default::default() };
-        let ledger = Ledger::open(config, Arc::new(|| SystemClock.now())).unwrap();
-        let (policy, watched) = watch::channel(applied.policy);
-        let gate = Gate::new(Parts {
-            config: backstop_gate::Config::default(),
-            ledger,
-            policy: watched,
-            clock: Arc::new(SystemClock),
-            random: Arc::new(OsRandom),
-            resolver: Arc::new(SystemResolver::new(Duration::from_secs(2))),
-            wire: Arc::new(TcpWire::default()),
-        })
-        .unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        let (running, stopping) = (gate.clone(), stopped.clone());
-        tasks.spawn(async move {
-            let _ended = running.run(stopping).await;
-        });
-        let upstreams = vec![Upstream::parse(&upstream.place().to_string()).unwrap()];
-        let forwarding = forward::Config { upstreams, ..forward::Config::default() };
-        let sockets = OwnSockets::new(OwnListeners::default());
-        let forwarder = Forwarder::new(forwarding, sockets, Arc::new(OsRandom));
         // No floor: the upstream may flip from one question to the next.
         let times = cache::Config { ttl_floor: Duration::ZERO, ..cache::Config::default() };
-        let answers = Answers::new(forwarder, times, Limits::default(), Handle::current());
-        let who = NameIdentity {
-            place: "127.0.0.0/8".to_owned(),
-            tenant: TenantName::parse("team").unwrap(),
-            skill: NameSkill::One(
-                SkillName::parse("asks").unwrap(),
-                SkillVersion::parse("1.0.0").unwrap(),
-            ),
-            role: None,
-        };
-        let session = gate.name_session(who).await.unwrap();
-        let from = Some(Cidr::parse("127.0.0.0/8").unwrap());
-        let names = Names::new(gate, answers, vec![Row { listen: None, from, session }]);
-        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-        let config = Config { listen, threads: 1, ..Config::default() };
-        let server = start(config, names, &SystemClock, &OsRandom).unwrap();
-        let place = server.addresses()[0];
-        tasks.spawn(async move {
-            let _ended = server.run(stopped).await;
-        });
-        Self { place, _state: state, _policy: policy, _stop: stop, _tasks: tasks }
+        let plan = Plan::new(POLICY.to_owned(), asks());
+        let plan = Plan { times, from: "127.0.0.0/8", ..plan };
+        Self(House::open(plan, upstream.place()).await)
     }
 
     /// The answer's code, and its octets.
     async fn ask(&self, host: &str, qtype: u16) -> (u8, Vec<u8>) {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        socket.connect(self.place).await.unwrap();
+        socket.connect(self.0.address).await.unwrap();
         let mut query = vec![7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
         query.extend(name(host));
         query.extend(qtype.to_be_bytes());
@@ -173,7 +103,7 @@ async fn no_record_and_no_form_brings_a_forbidden_address_to_a_client() {
             _ => told(asked, vec![hint(4, &[&[93, 184, 0, 7][..], &METADATA].concat())]),
         }
     });
-    let house = House::new(&server).await;
+    let house = Judged::new(&server).await;
     for _ in 0..4 {
         house.refuses("name.example", 1, "ssrf.address", &METADATA).await;
     }
@@ -191,7 +121,7 @@ async fn a_name_that_was_good_and_turns_inside_is_rebinding() {
         let ip = if asked.before == 0 { "93.184.0.7" } else { "10.1.2.3" };
         told(asked, vec![address(&asked.name, 0, ip)])
     });
-    let house = House::new(&server).await;
+    let house = Judged::new(&server).await;
     let (rcode, message) = house.ask("name.example", 1).await;
     assert!(rcode == 0 && holds(&message, &[93, 184, 0, 7]), "{rcode}");
     house.refuses("name.example", 1, "ssrf.rebind", &[10, 1, 2, 3]).await;
@@ -205,7 +135,7 @@ async fn a_name_that_was_good_and_turns_inside_is_rebinding() {
 async fn a_refused_name_reaches_no_upstream() {
     let server =
         NameServer::start(|asked| told(asked, vec![address(&asked.name, 60, "93.184.0.7")]));
-    let house = House::new(&server).await;
+    let house = Judged::new(&server).await;
     for host in ["evil.example", "data.name.example", "example", "name.example.evil.test"] {
         house.refuses(host, 1, "dns.undeclared", &[93, 184, 0, 7]).await;
     }

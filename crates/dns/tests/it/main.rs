@@ -9,7 +9,9 @@
 )]
 
 mod clients;
+mod exact;
 mod fronts;
+mod house;
 mod judged;
 mod resolvers;
 mod rpz;

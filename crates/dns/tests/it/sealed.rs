@@ -3,7 +3,7 @@
 use crate::clients::{holds, run};
 use crate::server::{SOON, World, ends, hear, query, tell};
 use crate::toy::Toy;
-use backstop_dns::server::{Config, Files, Https, Tls};
+use backstop_dns::server::{Config, Files, Handshakes, Https, Tls};
 use backstop_testkit::ca::Ca;
 use bytes::Bytes;
 use domain::base::iana::Rcode;
@@ -433,5 +433,31 @@ async fn ten_thousand_half_open_tls_clients_keep_nobody_out() {
     let mut sender = two(&sealed).await;
     let answer = timeout(SOON, sender.send_request(asks("a.example"))).await.unwrap().unwrap();
     assert_eq!(answer.status(), 200);
+    sealed.world.end().await;
+}
+
+/// A source that does nothing but shake hands is let in at its rate; others do not notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn handshakes_of_one_source_are_bounded_in_rate() {
+    let handshakes = Handshakes { at_once: 5, every: Duration::from_millis(400) };
+    let sealed = Sealed::new(Toy::default(), Config { handshakes, ..Config::default() });
+    let shakes = async |from| {
+        let to = sealed.world.tls.unwrap();
+        sealed.connect_from(from, to, "dot", "dns.example").await.is_ok()
+    };
+    let began = Instant::now();
+    let mut let_in = 0;
+    for _ in 0..40 {
+        let_in += u32::from(shakes("127.0.0.1").await);
+    }
+    let earned = u32::try_from(began.elapsed().as_millis() / 400).unwrap();
+    assert!((5..=5 + earned + 1).contains(&let_in), "{let_in} of 40, {earned} earned");
+    assert!(shakes("127.0.0.2").await, "another source");
+    // Counted for all listeners under TLS together.
+    assert_eq!(sealed.world.stats.hurried.read(), u64::from(40 - let_in));
+    let until = Instant::now() + SOON;
+    while !shakes("127.0.0.1").await {
+        assert!(Instant::now() < until, "it is let in again");
+    }
     sealed.world.end().await;
 }

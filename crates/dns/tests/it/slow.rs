@@ -1,31 +1,17 @@
 //! Tunnels that take their time, as clients that talk to the real UDP listener, with a clock that is
 //! moved: what their names carried is counted at the name server, past gate, cache and forwarder.
 
-use backstop_dns::answer::{Answers, Limits};
-use backstop_dns::cache;
-use backstop_dns::forward::{self, Forwarder, Upstream};
-use backstop_dns::server::{Config, start};
-use backstop_dns::service::{Names, Row};
-use backstop_gate::names::{NameIdentity, NameSkill};
-use backstop_gate::{
-    Clock, Gate, OsRandom, OwnListeners, OwnSockets, Parts, SystemClock, SystemResolver, TcpWire,
-};
-use backstop_ledger::Ledger;
-use backstop_model::addr::Cidr;
+use crate::house::{House, Plan};
+use backstop_gate::names::NameSkill;
+use backstop_gate::{Clock, SystemClock};
 use backstop_model::control::Control;
-use backstop_model::id::TenantName;
 use backstop_model::time::Timestamp;
-use backstop_policy::{Library, LoadContext, Source};
 use backstop_testkit::nameserver::{NameServer, address};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::net::UdpSocket;
-use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 struct Hand(AtomicI64);
@@ -39,80 +25,17 @@ impl Clock for Hand {
 const POLICY: &str = "apiVersion: backstop.dev/v1alpha1\nkind: Tenant\nmetadata: { name: research }\nspec:\n  egress:\n  \
     - { host: \"*.t.example\", owner: o, reason: r, reviewBy: \"2030-01-01\" }\n";
 
-struct House {
-    place: SocketAddr,
-    upstream: NameServer,
-    ledger: Ledger,
-    clock: Arc<Hand>,
-    _policy: watch::Sender<Arc<backstop_policy::Policy>>,
-    stop: watch::Sender<bool>,
-    _folder: TempDir,
+async fn opened(upstream: &NameServer) -> (House, Arc<Hand>) {
+    // An hour past midnight (UTC), so that the day does not end meanwhile.
+    let begin = SystemClock.now().unix_seconds() / 86_400 * 86_400 + 3_600;
+    let clock = Arc::new(Hand(AtomicI64::new(begin * 1_000_000)));
+    let plan = Plan::new(POLICY.to_owned(), NameSkill::Any);
+    let plan = Plan { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..plan };
+    (House::open(plan, upstream.place()).await, clock)
 }
 
-impl House {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let upstream = NameServer::start(|asked| {
-            vec![asked.reply().answer(address(&asked.name, 60, "93.184.215.14")).wire()]
-        });
-        // An hour past midnight (UTC), so that the day does not end meanwhile.
-        let begin = SystemClock.now().unix_seconds() / 86_400 * 86_400 + 3_600;
-        let clock = Arc::new(Hand(AtomicI64::new(begin * 1_000_000)));
-        let source = Source { name: "policy.yaml".to_owned(), text: POLICY.to_owned() };
-        let applied = Library::default().apply(&[source], &LoadContext::at(clock.now()));
-        let directory = folder.path().join("ledger");
-        let config = backstop_ledger::Config { directory, ..Default::default() };
-        let at = Arc::clone(&clock);
-        let ledger = Ledger::open(config, Arc::new(move || at.now())).unwrap();
-        let (policy, watched) = watch::channel(applied.policy);
-        let gate = Gate::new(Parts {
-            config: backstop_gate::Config::default(),
-            ledger: ledger.clone(),
-            policy: watched,
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            random: Arc::new(OsRandom),
-            resolver: Arc::new(SystemResolver::new(Duration::from_secs(2))),
-            wire: Arc::new(TcpWire::default()),
-        })
-        .unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let (running, end) = (gate.clone(), stopped.clone());
-        #[allow(clippy::disallowed_methods, reason = "a test has no task room")]
-        tokio::spawn(async move { running.run(end).await });
-        let upstreams = vec![Upstream::parse(&upstream.place().to_string()).unwrap()];
-        let config = forward::Config { upstreams, ..forward::Config::default() };
-        let sockets = OwnSockets::new(OwnListeners::default());
-        let forwarder = Forwarder::new(config, sockets, Arc::new(OsRandom));
-        let answers =
-            Answers::new(forwarder, cache::Config::default(), Limits::default(), Handle::current());
-        let who = NameIdentity {
-            place: "127.0.0.1/32".to_owned(),
-            tenant: TenantName::parse("research").unwrap(),
-            skill: NameSkill::Any,
-            role: None,
-        };
-        let session = gate.name_session(who).await.unwrap();
-        let from = Some(Cidr::parse("127.0.0.1/32").unwrap());
-        let rows = vec![Row { listen: None, from, session }];
-        let listen = vec!["127.0.0.1:0".parse().unwrap()];
-        let config = Config { listen, threads: 1, ..Config::default() };
-        let server =
-            start(config, Names::new(gate, answers, rows), &SystemClock, &OsRandom).unwrap();
-        let place = server.addresses()[0];
-        #[allow(clippy::disallowed_methods, reason = "a test has no task room")]
-        tokio::spawn(server.run(stopped));
-        Self { place, upstream, ledger, clock, _policy: policy, stop, _folder: folder }
-    }
-
-    fn is_flagged(&self) -> bool {
-        self.ledger.views().alerts().iter().any(|alert| alert.control == Control::DnsPayload)
-    }
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        self.stop.send_replace(true);
-    }
+fn is_flagged(house: &House) -> bool {
+    house.ledger.views().alerts().iter().any(|alert| alert.control == Control::DnsPayload)
 }
 
 fn query(id: u16, name: &str) -> Vec<u8> {
@@ -164,14 +87,17 @@ async fn slow_clients_of_the_real_listener_are_flagged_within_40_names_and_cut_a
         }),
     ];
     for (what, pause, talk) in tunnels {
-        let house = House::new().await;
+        let upstream = NameServer::start(|asked| {
+            vec![asked.reply().answer(address(&asked.name, 60, "93.184.215.14")).wire()]
+        });
+        let (house, clock) = opened(&upstream).await;
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        socket.connect(house.place).await.unwrap();
+        socket.connect(house.address).await.unwrap();
         let (mut asked, mut flagged, mut refused) = (0_u64, None, 0);
         let mut answer = vec![0; 2_048];
         // It stops when it is refused ten times in a row, or the day is nearly over.
         while refused < 10 && (asked * pause) < 80_000_000 {
-            house.clock.0.fetch_add(i64::try_from(pause * 1_000).unwrap(), Ordering::SeqCst);
+            clock.0.fetch_add(i64::try_from(pause * 1_000).unwrap(), Ordering::SeqCst);
             let name = format!("{}.t.example", talk(asked));
             let id = u16::try_from(asked % 60_000).unwrap();
             socket.send(&query(id, &name)).await.unwrap();
@@ -180,12 +106,12 @@ async fn slow_clients_of_the_real_listener_are_flagged_within_40_names_and_cut_a
             assert!(length > 12 && answer[..2] == id.to_be_bytes());
             asked += 1;
             refused = if answer[3] & 15 == 3 { refused + 1 } else { 0 };
-            if flagged.is_none() && house.is_flagged() {
+            if flagged.is_none() && is_flagged(&house) {
                 flagged = Some(asked);
             }
         }
         let arrived: BTreeSet<String> =
-            house.upstream.asked().into_iter().map(|asked| asked.name).collect();
+            upstream.asked().into_iter().map(|asked| asked.name).collect();
         let zone = ".t.example".len();
         let octets: usize = arrived.iter().map(|name| name.len() - zone + 1).sum();
         println!(

@@ -185,6 +185,46 @@ async fn a_reader_that_never_reads_holds_up_nobody() {
     running.end().await;
 }
 
+/// Nobody is there, and nobody waits for him: what finds no room is dropped, to the last message
+/// counted; and who comes at last is told what was kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_dead_costs_no_more_than_the_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("socket");
+    let running = Running::new(Target::Unix(socket.clone()));
+    let world = World::new(Toy::default(), running.config());
+    let client = world.udp("127.0.0.1").await;
+    let (mut slowest, mut asked) = (Duration::ZERO, 0_u64);
+    while running.tap.dropped.read() < 100 {
+        let began = Instant::now();
+        ask(&client, &query(1, "many.example", true)).await;
+        slowest = slowest.max(began.elapsed());
+        asked += 1;
+        assert!(asked < 200_000, "the queue has no end");
+    }
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    let (told, dropped) = (2 * asked, running.tap.dropped.read());
+    assert!(told - dropped <= 16_384 + 2, "{told} told, {dropped} dropped");
+    assert_eq!(running.tap.written.read(), 0);
+    // It comes, dies in the midst of it, and comes again: questions are answered as ever.
+    for _ in 0..2 {
+        let _gone = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).unwrap();
+        let (mut reader, _) = timeout(SOON, listener.accept()).await.unwrap().unwrap();
+        let mut ready = [0; 42];
+        timeout(SOON, reader.read_exact(&mut ready)).await.unwrap().unwrap();
+        ready[11] = 1;
+        reader.write_all(&ready).await.unwrap();
+        let mut some = vec![0; 10_000];
+        timeout(SOON, reader.read_exact(&mut some)).await.unwrap().unwrap();
+        drop(reader);
+        ask(&client, &query(2, "many.example", true)).await;
+    }
+    assert!(running.tap.written.read() > 0);
+    world.end().await;
+    running.end().await;
+}
+
 /// A reader that answers the greeting with something else is told nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_is_none_is_told_nothing() {

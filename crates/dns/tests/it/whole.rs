@@ -1,46 +1,32 @@
 //! The whole resolver: real gate, ledger and forwarder behind the listeners, and a name server that
 //! keeps what it was asked.
 
-use backstop_dns::answer::{Answers, Limits};
-use backstop_dns::cache;
-use backstop_dns::forward::{self, Forwarder, Upstream};
+use crate::house;
 use backstop_dns::rpz::Filter;
-use backstop_dns::server::{Config, Stats, start};
-use backstop_dns::service::{Names, Row};
-use backstop_gate::names::{NameIdentity, NameSkill};
-use backstop_gate::{
-    Clock as _, Gate, OsRandom, OwnListeners, OwnSockets, Parts, SystemClock, SystemResolver,
-    TcpWire,
-};
-use backstop_ledger::Ledger;
-use backstop_model::addr::Cidr;
+use backstop_dns::server::Config;
 use backstop_model::attempt::Plane;
 use backstop_model::event::Fact;
-use backstop_model::id::{SkillName, SkillVersion, TenantName};
-use backstop_policy::{Library, LoadContext, Source};
 use backstop_testkit::nameserver::{self, NameServer, address, alias};
 use domain::base::Message;
 use domain::base::iana::Rcode;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::net::UdpSocket;
-use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
+/// A house whose upstream has an answer for every name.
 pub(crate) struct House {
-    pub(crate) address: SocketAddr,
+    house: house::House,
     pub(crate) upstream: NameServer,
-    pub(crate) ledger: Ledger,
-    policy: watch::Sender<Arc<backstop_policy::Policy>>,
-    /// The same, as a reload gives it.
-    again: Arc<backstop_policy::Policy>,
-    stats: Arc<Stats>,
-    stop: watch::Sender<bool>,
-    _folder: TempDir,
+}
+
+impl Deref for House {
+    type Target = house::House;
+    fn deref(&self) -> &house::House {
+        &self.house
+    }
 }
 
 const GOOD: &str = "93.184.215.14";
@@ -70,7 +56,6 @@ impl House {
         spec: &str,
         filter: Option<Arc<Filter>>,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let upstream = NameServer::start(|asked| {
             let reply = asked.reply();
             let parent = asked.name.split_once('.').map_or("", |(_, parent)| parent);
@@ -113,60 +98,9 @@ impl House {
              apiVersion: backstop.dev/v1alpha1\nkind: Skill\nmetadata: {{ name: asks-1.0.0 }}\nspec:\n  name: asks\n  \
              version: 1.0.0\n  egressRequirements:\n{needs}"
         );
-        let source = Source { name: "policy.yaml".to_owned(), text };
-        let load = || {
-            Library::default()
-                .apply(std::slice::from_ref(&source), &LoadContext::at(SystemClock.now()))
-        };
-        let (applied, again) = (load(), load().policy);
-        let directory = folder.path().join("ledger");
-        let config = backstop_ledger::Config { directory, ..Default::default() };
-        let ledger = Ledger::open(config, Arc::new(|| SystemClock.now())).unwrap();
-        let (policy, watched) = watch::channel(applied.policy);
-        let gate = Gate::new(Parts {
-            config: backstop_gate::Config::default(),
-            ledger: ledger.clone(),
-            policy: watched,
-            clock: Arc::new(SystemClock),
-            random: Arc::new(OsRandom),
-            resolver: Arc::new(SystemResolver::new(Duration::from_secs(2))),
-            wire: Arc::new(TcpWire::default()),
-        })
-        .unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let (running, end) = (gate.clone(), stopped.clone());
-        #[allow(clippy::disallowed_methods, reason = "a test has no task room")]
-        tokio::spawn(async move { running.run(end).await });
-        let upstreams = vec![Upstream::parse(&upstream.place().to_string()).unwrap()];
-        let config = forward::Config { upstreams, ..forward::Config::default() };
-        let sockets = OwnSockets::new(OwnListeners::default());
-        let forwarder = Forwarder::new(config, sockets, Arc::new(OsRandom));
-        let forwarder = match &listening.tap {
-            Some(tap) => forwarder.with_tap(Arc::clone(tap)),
-            None => forwarder,
-        };
-        let answers =
-            Answers::new(forwarder, cache::Config::default(), Limits::default(), Handle::current());
-        let who = NameIdentity {
-            place: "127.0.0.1/32".to_owned(),
-            tenant: TenantName::parse("research").unwrap(),
-            skill: NameSkill::One(
-                SkillName::parse("asks").unwrap(),
-                SkillVersion::parse("1.0.0").unwrap(),
-            ),
-            role: None,
-        };
-        let session = gate.name_session(who).await.unwrap();
-        let from = Some(Cidr::parse("127.0.0.1/32").unwrap());
-        let rows = vec![Row { listen: None, from, session }];
-        let listen = vec!["127.0.0.1:0".parse().unwrap()];
-        let config = Config { listen, threads: 1, ..listening };
-        let names = Names::new(gate, answers, rows).filtered(filter);
-        let server = start(config, names, &SystemClock, &OsRandom).unwrap();
-        let (address, stats) = (server.addresses()[0], server.stats());
-        #[allow(clippy::disallowed_methods, reason = "a test has no task room")]
-        tokio::spawn(server.run(stopped));
-        Self { address, upstream, ledger, policy, again, stats, stop, _folder: folder }
+        let plan = house::Plan { listening, filter, ..house::Plan::new(text, house::asks()) };
+        let house = house::House::open(plan, upstream.place()).await;
+        Self { house, upstream }
     }
 
     pub(crate) async fn ask(&self, message: &[u8]) -> Message<Vec<u8>> {
@@ -191,12 +125,6 @@ impl House {
         names.sort();
         names.dedup();
         names
-    }
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        self.stop.send_replace(true);
     }
 }
 

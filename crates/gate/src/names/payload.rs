@@ -100,20 +100,32 @@ pub(super) fn of_all(config: &NamesConfig, octets: u64, signs: &mut Vec<NameSign
     }
 }
 
-/// What the names of all clients of a session under one row come to.
+/// What the names of all clients of a session under one row come to; `own` is what this one brought.
+///
+/// It is one budget, or whoever has many addresses had as many. So that one who spends it does not
+/// close the row to the others, a part of it is kept back for those who brought little themselves.
+/// INVARIANT: under a row and in a day fewer octets of distinct names pass than `block_shared`, the
+/// reserve and one name, however many clients there are.
 pub(super) fn of_shared(
     config: &NamesConfig,
-    octets: u64,
+    (own, octets): (u64, u64),
     base: &HostName,
     signs: &mut Vec<NameSign>,
 ) {
-    if octets >= config.block_shared.0 {
-        let text = format!(
-            "`*.{base}` is closed to all clients of this session {TODAY}: {octets} octets of distinct names, over {}",
-            config.block_shared.0
-        );
-        signs.push(sign(Acts::Block, text));
-    }
+    let most = config.block_shared.0;
+    let text = if octets >= most.saturating_add(most / RESERVE) {
+        format!(
+            "`*.{base}` is closed to all clients of this session {TODAY}: {octets} octets of distinct names, over {most} and the reserve"
+        )
+    } else if octets >= most && own >= config.flag.0 {
+        format!(
+            "`*.{base}` is closed {TODAY} to those clients of this session that brought over {} octets of its {octets}, over {most}",
+            config.flag.0
+        )
+    } else {
+        return;
+    };
+    signs.push(sign(Acts::Block, text));
 }
 
 fn closed(base: &HostName, octets: u64, what: &str, most: u64) -> NameSign {
@@ -156,5 +168,7 @@ impl Shared {
     }
 }
 
+/// LIMIT: this part of a shared budget is kept, beyond it, for clients under their own flag.
+const RESERVE: u64 = 4;
 /// LIMIT: rows that are counted apart; the rest is one.
 const ROWS: usize = 1_024;

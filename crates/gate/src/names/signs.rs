@@ -27,7 +27,8 @@ pub struct NamesConfig {
     /// From so many over all wildcard rows on, all of them are closed to it for the day.
     pub block_all: ByteCount,
     /// From so many on that all clients of one session together ask under one wildcard row, it is
-    /// closed to all of them for the day.
+    /// closed for the day to those of them that brought `flag` themselves, and a quarter later to
+    /// all.
     pub block_shared: ByteCount,
     /// From so many octets of distinct record data that one client is told under one wildcard row
     /// in a day on, it is flagged.
@@ -115,9 +116,10 @@ pub(super) fn of_wildcard(
         lock(shared).add(base, hash, shape.octets, now);
     }
     payload::of_row(config, row, base, &mut signs);
+    let own = row.volume.octets();
     book.total.add(hash, shape.octets);
     payload::of_all(config, book.total.octets(), &mut signs);
-    payload::of_shared(config, lock(shared).octets(base, now), base, &mut signs);
+    payload::of_shared(config, (own, lock(shared).octets(base, now)), base, &mut signs);
     signs
 }
 

@@ -3,14 +3,25 @@
 
 use std::fmt;
 
-/// A counter in all its kinds.
+/// How a figure moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// It counts since the start, and never falls.
+    Total,
+    /// It is what it is now.
+    Now,
+}
+
+/// A figure in all its kinds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted {
-    /// Its name: `backstop_…_total`.
+    /// Its name: `backstop_…_total` if it counts.
     pub name: &'static str,
-    /// What it counts.
+    /// How it moves.
+    pub measure: Measure,
+    /// What it says.
     pub help: &'static str,
-    /// Labels, and how often since the start. How many there are must be bounded by the configuration.
+    /// Labels, and the figure. How many there are must be bounded by the configuration.
     pub samples: Vec<(Vec<(&'static str, String)>, u64)>,
 }
 

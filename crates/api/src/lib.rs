@@ -41,6 +41,6 @@ mod stream;
 
 pub use client::{Client, ClientFault, Events};
 pub use config::{AnalyzerAccess, Config, ConfigFault};
-pub use counted::{Counted, Counts};
+pub use counted::{Counted, Counts, Measure};
 pub use serve::{Api, serve};
 pub use sse::StreamEvent;

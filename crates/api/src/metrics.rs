@@ -1,7 +1,7 @@
 //! The figures of `/metrics`. Names are `backstop_…`, units are in the names.
 //! Must not know how they are counted. Next: `client`.
 
-use crate::counted::Counted;
+use crate::counted::{Counted, Measure};
 use crate::exposition::{CONTENT_TYPE, Exposition, Type, whole};
 use crate::reply::Reply;
 use crate::serve::House;
@@ -172,7 +172,11 @@ fn standing(out: &mut Exposition, house: &House) {
 }
 
 fn others(out: &mut Exposition, counted: &Counted) {
-    let mut family = out.family(counted.name, Type::Counter, counted.help);
+    let kind = match counted.measure {
+        Measure::Total => Type::Counter,
+        Measure::Now => Type::Gauge,
+    };
+    let mut family = out.family(counted.name, kind, counted.help);
     for (labels, count) in &counted.samples {
         let labels: Vec<(&str, &str)> =
             labels.iter().map(|(label, text)| (*label, text.as_str())).collect();

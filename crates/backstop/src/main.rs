@@ -15,6 +15,7 @@ mod demo;
 mod descriptors;
 mod detection;
 mod dns;
+mod feeds;
 mod figures;
 mod hardening;
 mod inspect;

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::config::typed::Bound;
 use crate::detection::Detection;
 use crate::dns::{self, LateResolver};
+use crate::feeds::{Follower, notices};
 use crate::figures::Figures;
 use crate::policies::{Keeper, record};
 use crate::rpz;
@@ -169,13 +170,22 @@ impl Running {
                 Ok(())
             });
         }
+        let (keys, sockets) =
+            (rpz::keys(&OsRandom)?, OwnSockets::new(self.gate.listeners().clone()));
+        let feeds = &config.dns.rpz;
+        let followers = rpz::followers(feeds, &config.state, sockets, keys).await?;
         let zones = tokio::task::block_in_place(|| {
-            rpz::Keeper::open(&config.dns.rpz, config.dns.doh_endpoints, &config.state, &OsRandom)
+            rpz::Keeper::open(feeds, config.dns.doh_endpoints, &config.state, keys, followers)
         })?;
         let filter = zones.filter();
+        let notices = notices(zones.followers());
         self.resolvers.filter = Some(Arc::clone(&filter));
-        let mut figures =
-            Figures { filter: Some(Arc::clone(&filter)), stats: None, tap: tap.clone() };
+        let mut figures = Figures {
+            filter: Some(Arc::clone(&filter)),
+            followed: zones.followers().iter().map(Follower::state).collect(),
+            stats: None,
+            tap: tap.clone(),
+        };
         self.zones = Some(zones);
         if look_ups == LookUps::Upstreams {
             resolver.settle(dns::resolver(&answers, &filter));
@@ -186,7 +196,8 @@ impl Running {
         }
         let now = Arc::clone(&policy.borrow());
         let publisher = Publisher::new(&config.dns.transfers, &config.state, &self.gate, &now)?;
-        let asides = publisher.iter().map(Publisher::aside).collect();
+        // Notices before transfers, which answer whatever is signed.
+        let asides = notices.into_iter().chain(publisher.iter().map(Publisher::aside)).collect();
         let server = dns::server(&config.dns, &self.gate, answers, filter, asides, tap).await?;
         figures.stats = Some(server.stats());
         self.figures = Some(Arc::new(figures));

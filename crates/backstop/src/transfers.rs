@@ -252,7 +252,7 @@ fn keep(path: &Path, text: &str) -> Result<()> {
 }
 
 /// The key in a file that nobody else can read.
-fn key(path: &Path) -> Result<Key> {
+pub(crate) fn key(path: &Path) -> Result<Key> {
     let file =
         std::fs::File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let mode = file.metadata()?.mode();

@@ -11,7 +11,8 @@
 //! refusal looks on this wire), `body` (what stands between the server and what is behind it),
 //! `server`, `service` (policy first, for each question), `cache`, `forward`, `answer`, `resolve`;
 //! besides these `export` (a policy's names for resolvers of others) and
-//! `transfer` (the same given to secondaries), `tap` (dnstap).
+//! `transfer` (the same given to secondaries), `secondary` (response policy zones that come from
+//! primaries), `tap` (dnstap).
 //! This crate judges nothing: it asks the gate. It must not know its siblings, policy, ledger or
 //! detect, and it is no recursor: it asks the upstreams of the configuration and nobody else.
 
@@ -42,5 +43,7 @@ pub mod resolve;
 pub mod export;
 
 pub mod transfer;
+
+pub mod secondary;
 
 pub mod tap;

@@ -1,7 +1,7 @@
 //! A gate, a ledger and an API listener, with the first operator's token.
 
 use crate::wire::{Answer, exchange};
-use backstop_api::{Api, Client, Config, Counted, Counts};
+use backstop_api::{Api, Client, Config, Counted, Counts, Measure};
 use backstop_detect::{Detectors, Inspector, Names};
 use backstop_gate::{
     Clock, Gate, NetworkConfig, OsRandom, Parts, StaticResolver, SystemClock, TcpConfig, TcpWire,
@@ -254,6 +254,7 @@ impl Counts for Elsewhere {
         let sample = |zone: &str, count| (vec![("zone", zone.to_owned())], count);
         vec![Counted {
             name: "backstop_elsewhere_total",
+            measure: Measure::Total,
             help: "What others count.",
             samples: vec![sample("a.example", 3), sample("b.example", 0)],
         }]

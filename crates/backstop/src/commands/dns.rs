@@ -39,7 +39,8 @@ pub(crate) fn explain(config: &Config, asked: &ExplainName, format: Format) -> R
         return Err(usage(anyhow!("the policy has no tenant")));
     }
     let dns = &config.dns;
-    let filter = crate::rpz::look(&dns.rpz, dns.doh_endpoints, (0, 0)).map_err(usage)?;
+    let filter = crate::rpz::look(&dns.rpz, dns.doh_endpoints, &config.state, (0, 0));
+    let filter = filter.map_err(usage)?;
     let mut out = std::io::stdout().lock();
     let mut allowed = false;
     let mut documents = Vec::new();

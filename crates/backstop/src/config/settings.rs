@@ -154,7 +154,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     many(
         "dns.rpz",
         "",
-        "response policy zones, in order: `NAME=FILE`, behind it `policy=` (`given`, `disabled`, `passthru`, `drop`, `nxdomain`, `nodata`, `tcp-only`, `cname:NAME`) and `sinkhole=CIDR` for addresses of your own that its local data may name; read again when the file changes and on SIGHUP",
+        "response policy zones, in order: `NAME=FILE`, or `NAME primary=ADDR:PORT` for one that comes by AXFR and IXFR (several primaries are asked in order; `key=FILE` is a TSIG key in a file of mode 0600), behind it `policy=` (`given`, `disabled`, `passthru`, `drop`, `nxdomain`, `nodata`, `tcp-only`, `cname:NAME`) and `sinkhole=CIDR` for addresses of your own that its local data may name; read again when the file changes and on SIGHUP",
     ),
     one(
         "dns.doh_endpoints",

@@ -25,6 +25,7 @@ mod dns2tcp;
 mod dns_answers;
 mod dns_around;
 mod dns_explain;
+mod dns_feeds;
 mod dns_fronts;
 mod dns_libc;
 mod dns_scene;

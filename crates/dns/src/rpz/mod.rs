@@ -31,3 +31,6 @@ pub use filter::{Declared, Figure, Filter, Look};
 pub(crate) use replace::{Chosen, alias, behind};
 pub use trigger::Kind;
 pub use zone::{Diagnostic, Terms, Zone};
+// For zones that come by transfer.
+pub(crate) use entries::{Record, name_of};
+pub(crate) use zone::Builder;

@@ -18,6 +18,7 @@ use backstop_dns::secondary::{
     fetch, next,
 };
 use backstop_dns::server::Aside;
+use backstop_dns::wire::tsig::Key;
 use backstop_gate::{Clock as _, OsRandom, OwnPlace, SystemClock};
 use backstop_model::name::QueryName;
 use backstop_model::time::Timestamp;
@@ -151,6 +152,10 @@ impl Follower {
     /// For `/metrics`.
     pub(crate) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state)
+    }
+    /// What its transfers and notices are signed with.
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.primaries.first().and_then(|primary| primary.key.as_ref())
     }
     /// Wakes it.
     pub(crate) fn waker(&self) -> Arc<Notify> {
@@ -407,7 +412,7 @@ pub(crate) fn notices(followers: &[Follower]) -> Option<Arc<dyn Aside>> {
             .iter()
             .map(|primary| primary.place.address().ip().to_canonical())
             .collect(),
-        key: follower.primaries.first().and_then(|primary| primary.key.clone()),
+        key: follower.key().cloned(),
         wake: follower.waker(),
     });
     Some(Arc::new(Notices::new(zones.collect(), Arc::new(SystemClock))))

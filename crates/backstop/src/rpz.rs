@@ -225,11 +225,19 @@ pub(crate) async fn followers(
 ) -> Result<Vec<Follower>> {
     let (folder, means) = (state.join(FOLDER), feeds::means(sockets));
     let mut followers = Vec::<Follower>::new();
+    // Two secrets under one name could not be told apart on the wire.
+    let mut named: Vec<(QueryName, &PathBuf)> = Vec::new();
     for (at, feed) in settings.iter().enumerate() {
         if let Origin::Primaries(remote) = &feed.origin {
             make_folder(&folder)?;
             let of = (feed.name.clone(), feed.terms.clone());
             let mut follower = Follower::new(at, of, remote, &folder, means.clone(), keys)?;
+            if let (Some(key), Some(path)) = (follower.key(), &remote.key) {
+                if named.iter().any(|(name, other)| name == key.name() && *other != path) {
+                    bail!("`dns.rpz` has two keys that are called `{}`", key.name());
+                }
+                named.push((key.name().clone(), path));
+            }
             follower.first().await?;
             followers.push(follower);
         }

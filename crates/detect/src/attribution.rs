@@ -61,7 +61,9 @@ impl Around {
             // LIMIT: a longer line is prose.
             return line.len() < 160 && !ends_sentence(bare);
         }
-        in_comment(line) && line.trim_end().ends_with(" by") && has_year(line)
+        in_comment(line)
+            && line.trim_end().ends_with(" by")
+            && (has_year(line) || line.trim_start().starts_with(".\\\""))
     }
 
     /// A mailbox in a line below `Authors: A <a@…>`, or below others that are.
@@ -82,7 +84,7 @@ impl Around {
             && rest.len() < 60
             && line.len() < 60
             && (line.is_empty() || line.ends_with('<'))
-            && (above.is_some_and(dated) || below.is_some_and(dated))
+            && (in_comment(line) || above.is_some_and(dated) || below.is_some_and(dated))
     }
 
     /// What manual pages and lists of references say of people: `.TH page 8 0.1 "A"`, a comment that
@@ -91,6 +93,7 @@ impl Around {
         let (line, rest) = (self.line(), self.rest());
         let title = |line: &str| line.starts_with(".ir \"") || line.starts_with(".i \"");
         line.starts_with(".th ")
+            || line.starts_with("=item") && rest.trim_start().starts_with("e<lt>")
             || line.trim_end() == ".\\\"" && rest.trim().is_empty()
             || rest.ends_with(',')
                 && rest.len() < 60
@@ -127,7 +130,17 @@ impl Around {
             word.strip_prefix("(@").is_some_and(|name| name.ends_with(')') && name.len() > 2)
         };
         let before = line.trim_end_matches('<').split_whitespace().next_back();
-        linked || line.ends_with('<') && before.is_some_and(handle)
+        // ` *  A <a@…>`: a comment's line with nothing else in it; `# a@…` below a notice.
+        let alone = in_comment(line)
+            && behind.is_some_and(|behind| {
+                behind.trim_end_matches(['.', ',', '*', '/', ' ']).is_empty()
+            })
+            && line.split_whitespace().count() < 6;
+        let bare = in_comment(self.line())
+            && !self.line().contains(char::is_alphanumeric)
+            && rest.trim().is_empty()
+            && self.before.contains("copyright");
+        linked || alone || bare || line.ends_with('<') && before.is_some_and(handle)
     }
 
     /// `authors = [ "A <a@…>", "B <b@…>"`, `"author": { "name": "A", "email": "a@…"`
@@ -319,7 +332,7 @@ const KEYS: [&str; 16] = [
 ];
 
 /// The same as headings of manual pages, in the languages of their translations.
-const HEADINGS: [&str; 83] = [
+const HEADINGS: [&str; 87] = [
     "autor",
     "autore",
     "autori",
@@ -397,6 +410,10 @@ const HEADINGS: [&str; 83] = [
     "譯者",
     "번역",
     "옮긴이",
+    "pembuat",
+    "penulis",
+    "pengarang",
+    "penterjemah",
     "references",
     "bibliography",
     "acknowledgements",
@@ -406,7 +423,7 @@ const HEADINGS: [&str; 83] = [
 ];
 
 /// Openings of a line that name who made a program or a page.
-const SAID: [&str; 8] = [
+const SAID: [&str; 10] = [
     "written by ",
     "originally written by ",
     "developed by ",
@@ -415,6 +432,8 @@ const SAID: [&str; 8] = [
     "maintained by ",
     "translated by ",
     "ported by ",
+    "created by: ",
+    "written by: ",
 ];
 
 /// Stems of words for translating and revising one, in the languages of manual pages.
@@ -521,6 +540,9 @@ mod tests {
             "Ariel Vardi <a@v.fr>, 2002.\nJulien Danjou, 2006.\n",
             "Diese Übersetzung wurde 2011 von Julien Danjou erstellt.",
             " * Authors: O Hartkopp <o@h.de>\n *          Julien Danjou <j@d.org>\n",
+            "*   created by: Julien Danjou, updated by Rob Roe",
+            ".\\\" Based on the pwdx(1) man page by Julien Danjou.",
+            "=item Julien Danjou E<lt>j@d.orgE<gt>",
             "Contributions from: Ayush Singh, Julien Danjou",
             ".\\\" Modified 2002-07-27 by Julien Danjou\n.\\\"",
             "Traduction par Julien Danjou, 2006.\n",

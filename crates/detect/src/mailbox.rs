@@ -91,7 +91,8 @@ fn local(before: &str) -> Option<usize> {
 /// The length of a font's name that a manual page has glued to the local part: `\fIjane@corp.com`.
 fn font(before: &str, start: usize) -> usize {
     let (head, local) = before.split_at_checked(start).unwrap_or_default();
-    let named = ["fI", "fB", "fR", "fP"].iter().any(|font| local.starts_with(font));
+    const FONTS: [&str; 9] = ["fI", "fB", "fR", "fP", "f1", "f2", "f3", "f4", "f5"];
+    let named = FONTS.iter().any(|font| local.starts_with(font));
     if head.ends_with('\\') && named && local.len() > 2 { 2 } else { 0 }
 }
 
@@ -242,8 +243,8 @@ const NOBODY: [&str; 58] = [
 fn is_list(local: &str, domain: &str) -> bool {
     const HOSTS: [&str; 7] =
         ["lists.", "list.", "groups.", "bugs.", "googlegroups.", "vger.", "freelists."];
-    const ENDS: [&str; 8] =
-        ["-list", "-lists", "-devel", "-dev", "-bugs", "-users", "-announce", "-discuss"];
+    const ENDS: [&str; 9] =
+        ["-sig", "-list", "-lists", "-devel", "-dev", "-bugs", "-users", "-announce", "-discuss"];
     HOSTS.iter().any(|host| domain.starts_with(host))
         || domain.ends_with("gserviceaccount.com")
         // `chacha20-poly1305@openssh.com` names an algorithm (RFC 4251 section 6).
@@ -349,6 +350,8 @@ mod tests {
             ("?mail=x@corp.com&y=1", "x@corp.com"),
             ("mailto:x@corp.com", "x@corp.com"),
             ("<\\fIjane@corp.com\\fR>", "jane@corp.com"),
+            ("\\f5jane@corp.com\\fR", "jane@corp.com"),
+            ("f5jane@corp.com", "f5jane@corp.com"),
             ("fIsl@corp.com", "fIsl@corp.com"),
             ("first.last@exämple.de", "first.last@exämple.de"),
             ("see https://a.com/x jane@corp.com", "jane@corp.com"),
@@ -381,6 +384,9 @@ mod tests {
             ".SH AUTHOR\nJane Roe <jane@corp.com>",
             "<author>jane@corp.com</author>",
             "- Jane Roe <jane@corp.com> @janeroe",
+            " * Net\n *\n *  Jane Roe <jane@corp.com>\n *\n",
+            "# SPDX-License-Identifier: GPL-2.0\n# Jane Roe <jane@corp.com>, 2021\n",
+            "# Copyright (c) by Jane Roe. All rights reserved.\n#\n# jane@corp.com\n# x\n",
             "// Jane Roe (@janeroe) <jane@corp.com>, and",
             "    \"Jane Roe <jane@corp.com> (http://janeroe.dev/)\"",
             ".SH TRADUCTOR\nJane Roe <jane@corp.com>,\nJohn Doe <john@corp.com>",
@@ -395,6 +401,8 @@ mod tests {
             "customers: [jane@corp.com]",
             "email: jane@corp.com",
             "customer Jane Roe <jane@corp.com> owes 12",
+            "# the customer who called about it is Jane Roe <jane@corp.com>",
+            "# jane@corp.com\n",
             "Jane Roe <jane@corp.com> @ 9 o'clock",
             "please translate and send to jane@corp.com",
             "\"Jane Roe <jane@corp.com> (gold)\"",

@@ -163,7 +163,7 @@ pub(crate) fn unleet(text: &str) -> Option<Rewrite> {
             let behind = rest.get(length).copied();
             let goes_on = (fits || length == 0) && matches!(behind, Some(b' ' | b'-' | b'.'));
             if !goes_on {
-                if number.is_disguised() && !in_hex(bytes, &number) {
+                if number.is_disguised() && !in_hex(bytes, &number) && !is_literal(bytes, &number) {
                     let stretch = bytes.get(number.start..number.end).unwrap_or_default();
                     let out = out.get_or_insert_with(|| Rewrite::with_capacity(text.len()));
                     out.keep(text.get(kept..number.start).unwrap_or_default());
@@ -266,6 +266,17 @@ impl Number {
     fn is_disguised(&self) -> bool {
         NUMBER.contains(&self.all) && self.digits < self.all && self.digits * 3 >= self.all
     }
+}
+
+/// Whether this is a number of source code with its type: `2147205104i32`.
+fn is_literal(text: &[u8], number: &Number) -> bool {
+    let inside = text.get(number.start..number.end).unwrap_or_default();
+    // The most digits of each type.
+    [(&b"i8"[..], 3), (b"i16", 5), (b"i32", 10), (b"i64", 19)].into_iter().any(|(end, most)| {
+        inside
+            .strip_suffix(end)
+            .is_some_and(|digits| digits.len() <= most && digits.iter().all(u8::is_ascii_digit))
+    })
 }
 
 /// Whether these are words of a list of hex numbers: no letters but `A`, `B`, `E`, and among the words
@@ -380,6 +391,7 @@ mod tests {
             "b0e5a1c4d2f36789ab",
             "2024-01-01 10:11:12",
             "7C2C 7C3B\n7CEC 7CEA 7E76 7E75 7E78 7E70 7E77 7E6F",
+            "= -2147205104i32;",
             "FE4A 4E11 1B11 11A1 11E1 CD01 C0DE",
         ] {
             assert!(unleet(text).is_none(), "{text}");

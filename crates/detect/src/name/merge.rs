@@ -281,7 +281,8 @@ fn numbered(text: &str, group: &[NameSpan]) -> bool {
     group.iter().filter(|part| part.label == Label::Building).any(|part| {
         let number = text.get(part.span.clone()).unwrap_or_default();
         let digits = number.chars().filter(char::is_ascii_digit).count();
-        (1..=5).contains(&digits) && number.len() <= 8
+        // `4.13` is a version.
+        (1..=5).contains(&digits) && number.len() <= 8 && !number.contains('.')
     })
 }
 

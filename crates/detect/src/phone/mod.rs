@@ -59,6 +59,8 @@ pub(crate) fn phone_national(text: &str, worth: &mut Worth<'_>, found: &mut Vec<
             || run.looks_like_date()
             || run.looks_like_address()
             || run.looks_like_ssn()
+            || is_constant(text, &run.span())
+            || cites(text, &run.span())
         {
             return;
         }
@@ -79,6 +81,26 @@ pub(crate) fn phone_national(text: &str, worth: &mut Worth<'_>, found: &mut Vec<
     });
 }
 
+/// Whether a number is a constant of source code with its type: `CALL: u32 = 1074048887`.
+fn is_constant(text: &str, span: &std::ops::Range<usize>) -> bool {
+    const TYPES: [&str; 8] = ["u16", "i16", "u32", "i32", "u64", "i64", "usize", "isize"];
+    let before = text.get(..span.start).unwrap_or_default().trim_end_matches(' ');
+    let Some(head) = before.strip_suffix('=').map(str::trim_end) else { return false };
+    TYPES
+        .iter()
+        .any(|name| head.strip_suffix(name).is_some_and(|head| head.trim_end().ends_with(':')))
+}
+
+/// Whether it is a place in a journal: `31 (1982) 188-190`.
+fn cites(text: &str, span: &std::ops::Range<usize>) -> bool {
+    let number = text.get(span.clone()).unwrap_or_default();
+    let Some((before, rest)) = number.split_once('(') else { return false };
+    let Some((year, _)) = rest.split_once(')') else { return false };
+    before.contains(|c: char| c.is_ascii_digit())
+        && year.len() == 4
+        && (year.starts_with("19") || year.starts_with("20"))
+}
+
 /// What looks like a telephone number and nothing else; the pack asks for a word beside it.
 pub(crate) fn phone_look(text: &str, found: &mut Vec<Candidate>) {
     each_run(text, |run| {
@@ -86,6 +108,7 @@ pub(crate) fn phone_look(text: &str, found: &mut Vec<Candidate>) {
             && !run.looks_like_date()
             && !run.looks_like_address()
             && !run.looks_like_ssn()
+            && !cites(text, &run.span())
             && !run.looks_like_decimal();
         if looks && let Some(span) = run.longest(|digits| (7..=15).contains(&digits.len())) {
             found.push(Candidate { span, score: Score::new(0.3) });
@@ -197,6 +220,8 @@ mod tests {
             "uname 2 2023-02-05",
             "1.0.0 / 2014-04-30",
             "536-90-4399",
+            "31 (1982) 188-190",
+            "const VHOST_VDPA_SET_CONFIG_CALL: u32 = 1074048887;",
         ] {
             assert_eq!(found(national, text), [""; 0], "{text}");
         }

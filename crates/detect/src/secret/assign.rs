@@ -316,6 +316,14 @@ fn key_before(text: &str, at: usize, separator: u8) -> Option<(&str, Key)> {
     let lead = start.checked_sub(1).and_then(|lead| bytes.get(lead));
     key.element = lead == Some(&b'<');
     key.flag = name.starts_with("--");
+    // `"AWS::Config::AggregationAuthorization": "…"`: a type's name says nothing of the value. A setting's
+    // (`profile::mysql::root_password`) begins with a small letter.
+    if key.quoted
+        && name.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.get(..start).is_some_and(|before| before.ends_with("::"))
+    {
+        return None;
+    }
     // `password: &str = "…"`, `token: string = '…'`: the name stands before the type.
     if separator == b'=' && !key.quoted {
         let typed = text.get(..start).unwrap_or_default().trim_end_matches(['&', ' ', '\'']);
@@ -418,6 +426,7 @@ mod tests {
             "export SMITHERY_API_KEY='5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95'",
             "{\"arkApiKey\": \"5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95\"}",
             "KEYCLOAK_CLIENT_SECRET: 5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95",
+            "'profile::keycloak::client_secret': '5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95'",
             "npx server --api-key 5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95",
         ] {
             assert_eq!(found(text), ["5c7be1d0-93f4-4a6e-b21d-8f06ac3e7d95"], "{text}");
@@ -428,6 +437,7 @@ mod tests {
     fn what_is_no_secret_is_left_alone() {
         for text in [
             "password = getpass.getpass()",
+            "\"AWS::Config::AggregationAuthorization\": \"af318b77aaceeeaa\",",
             "token = request.headers['Authorization']",
             "api_key = os.environ[\"API_KEY\"]",
             "token_url = \"https://acme.io/oauth2/token\"",

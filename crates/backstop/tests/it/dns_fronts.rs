@@ -1,16 +1,19 @@
 //! DNS over TLS and over HTTPS as the configuration of the real binary has them, asked by clients that
-//! others wrote.
+//! others wrote; and who stands beside them, a front or a reader of dnstap, and means ill.
 
 use crate::dns_scene::{self, client, needs, receipt};
 use crate::run::{command, policy};
 use crate::scene::explained;
 use backstop_testkit::client::eventually;
+use backstop_testkit::resolver::query;
 use backstop_testkit::{Ca, World};
 use serde_json::json;
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 /// Puts a certificate of that authority and its key into place, as renewals do.
 fn put(folder: &Path, ca: &Ca) {
@@ -149,4 +152,59 @@ fn the_banner_names_each_listener_of_the_resolver_the_tap_and_the_zones() {
     ] {
         assert!(shown(begin, end), "{begin}\n{banner}{fault}");
     }
+}
+
+/// A reader of dnstap that never says a word, and headers of a front that cannot be followed: the
+/// running gateway answers all others as ever, and says how many there were.
+#[test]
+fn a_reader_that_says_nothing_and_headers_that_say_nonsense_are_counted() {
+    World::run(|world| {
+        let reader = world.path().join("tap");
+        let _mute = UnixListener::bind(&reader).unwrap();
+        let upstream = dns_scene::upstream();
+        let policy = dns_scene::policy("", &["{ host: a.example }"]);
+        let dns = json!({
+            "listen": ["127.0.0.1:0"], "trusted_peers": ["127.0.0.1/32"],
+            "dnstap": { "socket": reader },
+        });
+        let gateway = dns_scene::start_with(world, &policy, upstream.place(), dns);
+        let to: SocketAddr = gateway.ready()["dns"][0].as_str().unwrap().parse().unwrap();
+        let socket = |from: &str| {
+            let socket = UdpSocket::bind((from, 0)).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            socket.connect(to).unwrap();
+            socket
+        };
+        let (client, front) = (socket("127.0.0.2"), socket("127.0.0.1"));
+        let question = query("refused.example", 1, false);
+        let before = gateway.resident();
+        let mut room = [0; 2_048];
+        for _ in 0..10_000 {
+            client.send(&question).unwrap();
+            client.recv(&mut room).expect("an answer, whoever does not read");
+        }
+        // Version 1, a unix socket as source, cut short: silence each time, and the next is answered.
+        let header = |version: u8, family: u8, length: u8| {
+            let head = [version, family, 0, length];
+            let source = [192, 0, 2, 7, 127, 0, 0, 1, 0x30, 0x39, 0, 53];
+            [b"\r\n\r\n\0\r\nQUIT\n", &head[..], &source, &question].concat()
+        };
+        for nonsense in [header(0x11, 0x12, 12), header(0x21, 0x31, 12), header(0x21, 0x12, 5)] {
+            front.send(&nonsense).unwrap();
+            front.send(&question).unwrap();
+            let length = front.recv(&mut room).expect("an answer to the question alone");
+            assert_eq!(room[3] & 0xF, 3, "{:?}", &room[..length]);
+        }
+        let figures = gateway.ask("GET", "/metrics", None).text();
+        let count = |line: &str| -> u64 {
+            let line = figures.lines().find_map(|row| row.strip_prefix(line));
+            line.unwrap_or_else(|| panic!("{figures}")).trim().parse().unwrap()
+        };
+        let dropped = count("backstop_dnstap_messages_total{outcome=\"dropped\"}");
+        assert!((3_000..20_000).contains(&dropped), "{dropped} of 20,000 and 16,384 in the queue");
+        assert_eq!(count("backstop_dnstap_messages_total{outcome=\"written\"}"), 0);
+        assert_eq!(count("backstop_dns_identities_total{outcome=\"unfollowed\"}"), 3);
+        let grown = gateway.resident().saturating_sub(before);
+        assert!(grown < 64 << 20, "{grown} octets");
+    });
 }

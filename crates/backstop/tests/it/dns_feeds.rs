@@ -151,7 +151,12 @@ fn a_zone_comes_from_a_real_bind_changes_at_its_word_and_outlives_it() {
         let server = dns_scene::upstream();
         let (at, key) = (free_place(), key_file(world));
         let mut primary = Primary::new(world, at, 10, RULES);
-        let feed = format!("feed.example primary={} key={}", primary.place, key.display());
+        // The first one is never there: the second one is asked.
+        let feed = format!(
+            "feed.example primary=127.0.0.1:1 primary={} key={}",
+            primary.place,
+            key.display()
+        );
         let one = gateway(world, &server, at, &feed);
         assert_eq!(one.ready()["rpz"], json!(["feed.example"]));
         assert!(refuses(world, &one, "bad.example"));

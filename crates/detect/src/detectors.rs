@@ -15,8 +15,15 @@ use std::sync::{Arc, OnceLock};
 /// Compiled detectors: immutable, shared by `Arc`.
 #[derive(Debug)]
 pub struct Detectors {
-    engine: Engine,
+    compiled: Arc<Compiled>,
     canaries: Canaries,
+}
+
+/// What does not depend on registered values: it is the largest part, and compiled once for all
+/// sets that differ in these alone.
+#[derive(Debug)]
+struct Compiled {
+    engine: Engine,
     catalog: Catalog,
     detectors: Vec<Arc<Detector>>,
 }
@@ -34,7 +41,9 @@ pub struct Canary {
 /// Collects packs, then compiles them.
 #[derive(Debug, Clone)]
 pub struct Builder {
-    detectors: Vec<Detector>,
+    detectors: Vec<Arc<Detector>>,
+    /// Compiled from just these, as soon as anyone asked for it; shared with clones.
+    compiled: Arc<OnceLock<Arc<Compiled>>>,
     canaries: Vec<Canary>,
     notes: Vec<PackFault>,
 }
@@ -77,12 +86,12 @@ impl Detectors {
         builder
     }
     /// What there is to find.
-    pub const fn catalog(&self) -> &Catalog {
-        &self.catalog
+    pub fn catalog(&self) -> &Catalog {
+        &self.compiled.catalog
     }
     /// Everything found in a text, by place.
     pub fn scan(&self, text: &str, options: &ScanOptions, scratch: &mut Scratch) -> Vec<Hit> {
-        let mut hits = self.engine.scan(text, options, scratch);
+        let mut hits = self.compiled.engine.scan(text, options, scratch);
         self.canaries.scan(text, options, &mut hits);
         hits
     }
@@ -90,7 +99,7 @@ impl Detectors {
     pub fn self_test(&self) -> Vec<SelfTestFault> {
         let mut scratch = Scratch::default();
         let mut faults = Vec::new();
-        for detector in &self.detectors {
+        for detector in &self.compiled.detectors {
             let mut fault = |line, message| {
                 faults.push(SelfTestFault {
                     pack: detector.origin.source.clone(),
@@ -147,8 +156,13 @@ impl Detectors {
 
 impl Builder {
     /// No detectors at all.
-    pub const fn empty() -> Self {
-        Self { detectors: Vec::new(), canaries: Vec::new(), notes: Vec::new() }
+    pub fn empty() -> Self {
+        Self {
+            detectors: Vec::new(),
+            compiled: Arc::default(),
+            canaries: Vec::new(),
+            notes: Vec::new(),
+        }
     }
     /// Adds a pack.
     ///
@@ -189,19 +203,18 @@ impl Builder {
     /// # Errors
     /// A pattern that is too large to compile.
     pub fn build(self) -> Result<Detectors, PackFault> {
-        let catalog = Catalog::of(&self.detectors);
-        let detectors: Vec<Arc<Detector>> = self.detectors.into_iter().map(Arc::new).collect();
-        let engine = Engine::of(&detectors).map_err(|(number, line, message)| PackFault {
-            source: detectors
-                .get(number)
-                .map_or_else(String::new, |detector| detector.origin.source.to_string()),
-            lines: vec![PackLine { line, message }],
-        })?;
+        let compiled = match self.compiled.get() {
+            Some(compiled) => Arc::clone(compiled),
+            None => {
+                let compiled = Arc::new(Compiled::of(self.detectors)?);
+                Arc::clone(self.compiled.get_or_init(|| compiled))
+            }
+        };
         let canaries = Canaries::of(&self.canaries).map_err(|message| PackFault {
             source: "registered values".to_owned(),
             lines: vec![PackLine { line: 1, message }],
         })?;
-        Ok(Detectors { engine, canaries, catalog, detectors })
+        Ok(Detectors { compiled, canaries })
     }
 
     fn noting(mut self, notes: PackFault) -> Self {
@@ -227,14 +240,48 @@ impl Builder {
         if !lines.is_empty() {
             return Err(PackFault { source: source.to_owned(), lines });
         }
-        self.detectors.extend(detectors);
+        self.detectors.extend(detectors.into_iter().map(Arc::new));
+        self.compiled = Arc::default();
         Ok(self)
+    }
+}
+
+impl Compiled {
+    fn of(detectors: Vec<Arc<Detector>>) -> Result<Self, PackFault> {
+        let engine = Engine::of(&detectors).map_err(|(number, line, message)| PackFault {
+            source: detectors
+                .get(number)
+                .map_or_else(String::new, |detector| detector.origin.source.to_string()),
+            lines: vec![PackLine { line, message }],
+        })?;
+        Ok(Self { engine, catalog: Catalog::of(&detectors), detectors })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_differs_in_registered_values_alone_is_compiled_once() {
+        let rules = Detectors::builder();
+        let (one, other) = (rules.clone(), rules.clone());
+        let pack = "pack: own\ndetectors:\n- { id: own, entity: OWN, family: pii, level: internal, \
+            keywords: [own], patterns: [{ name: p, regex: 'own[0-9]+', score: 0.9, guard: word }], \
+            examples: [own1], counter_examples: [ow, on] }\n";
+        let more = rules.clone().pack("own", pack).unwrap();
+        let value = Redacted::new("canary", b"a registered value".to_vec());
+        let one = one.canary(Canary { name: "one".to_owned(), value }).build().unwrap();
+        let other = other.build().unwrap();
+        assert!(Arc::ptr_eq(&one.compiled, &other.compiled));
+        let found = |detectors: &Detectors| {
+            let options = ScanOptions::default();
+            detectors.scan("say a registered value", &options, &mut Scratch::default()).len()
+        };
+        assert_eq!((found(&one), found(&other)), (1, 0));
+        // What was added after that is compiled anew.
+        assert!(!Arc::ptr_eq(&more.build().unwrap().compiled, &other.compiled));
+    }
 
     #[test]
     fn every_example_of_every_pack_stands() {

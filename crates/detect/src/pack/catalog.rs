@@ -33,7 +33,7 @@ pub struct CatalogEntry {
 }
 
 impl Catalog {
-    pub(crate) fn of(detectors: &[Detector]) -> Self {
+    pub(crate) fn of(detectors: &[Arc<Detector>]) -> Self {
         let entries = detectors.iter().map(|detector| CatalogEntry {
             id: detector.id.clone(),
             entity: detector.entity.clone(),

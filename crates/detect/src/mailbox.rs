@@ -56,7 +56,8 @@ fn each(text: &str, mut call: impl FnMut(Range<usize>)) {
     for (at, _) in text.match_indices('@') {
         let (before, after) =
             (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());
-        if let Some((start, length)) = local(before).zip(domain(after))
+        if let Some(start) = local(before)
+            && let Some(length) = domain(after)
             && let start = start + font(before, start)
             && !is_user_of_url(before.get(..start).unwrap_or_default())
         {

@@ -25,6 +25,8 @@ pub(crate) struct Mask {
     pub(crate) colon: u64,
     /// `: - .`: what joins groups of digits.
     pub(crate) join: u64,
+    /// Which of the signs that begin an escape or JSON occur at all, see [`sign`].
+    pub(crate) signs: u8,
 }
 
 const ALNUM: u8 = 1;
@@ -55,25 +57,41 @@ fn kinds(b: u8) -> u8 {
         | of(join, JOIN)
 }
 
+/// A bit for each sign that begins an escape (`%`, `&`, `\\`, `=`) or JSON (`{`, `[`, `"`). No branch
+/// either.
+#[inline(always)]
+pub(crate) const fn sign(b: u8) -> u8 {
+    (b == b'%') as u8
+        | ((b == b'&') as u8) << 1
+        | ((b == b'\\') as u8) << 2
+        | ((b == b'=') as u8) << 3
+        | (((b == b'{') | (b == b'[') | (b == b'"')) as u8) << 4
+}
+
 impl Mask {
-    /// The kinds of a block.
+    /// The kinds of so many bytes; whatever stands behind them in the block counts as blank.
     #[inline(always)]
-    pub(crate) fn of(block: &[u8; WIDTH]) -> Self {
-        let mut all = [0_u8; WIDTH];
-        let mut any = 0;
-        for (kind, b) in all.iter_mut().zip(block) {
+    fn of<const N: usize>(bytes: &[u8; N]) -> Self {
+        let mut all = [BLANK; WIDTH];
+        let (mut any, mut signs) = (0, 0);
+        for (kind, b) in all.iter_mut().zip(bytes) {
             *kind = kinds(*b);
             any |= *kind;
+            signs |= sign(*b);
         }
+        let bits = |kind: u8| bits::<N>(&all, kind);
+        let rare = |kind: u8| if any & kind == 0 { 0 } else { bits(kind) };
+        let behind = if N < WIDTH { u64::MAX << (N % WIDTH) } else { 0 };
         Self {
-            alnum: bits(&all, ALNUM),
-            blank: bits(&all, BLANK),
+            alnum: bits(ALNUM),
+            blank: bits(BLANK) | behind,
             // Most blocks have none of these.
-            digit: if any & DIGIT == 0 { 0 } else { bits(&all, DIGIT) },
-            joint: if any & JOINT == 0 { 0 } else { bits(&all, JOINT) },
-            wide: if any & WIDE == 0 { 0 } else { bits(&all, WIDE) },
-            colon: if any & COLON == 0 { 0 } else { bits(&all, COLON) },
-            join: if any & JOIN == 0 { 0 } else { bits(&all, JOIN) },
+            digit: rare(DIGIT),
+            joint: rare(JOINT),
+            wide: rare(WIDE),
+            colon: rare(COLON),
+            join: rare(JOIN),
+            signs,
         }
     }
     /// Letters, digits and what joins them: `[A-Za-z0-9_+/=-]`.
@@ -86,11 +104,11 @@ impl Mask {
     }
 }
 
-/// One bit of each byte, side by side.
+/// One bit of each of the first bytes, side by side.
 #[inline(always)]
-fn bits(all: &[u8; WIDTH], kind: u8) -> u64 {
+fn bits<const N: usize>(all: &[u8; WIDTH], kind: u8) -> u64 {
     let mut out = 0;
-    for (at, eight) in all.as_chunks::<8>().0.iter().enumerate() {
+    for (at, eight) in all.as_chunks::<8>().0.iter().take(N / 8).enumerate() {
         let ones = (u64::from_le_bytes(*eight) >> kind.trailing_zeros()) & 0x0101_0101_0101_0101;
         // The product gathers the eight bits in its highest byte; no two of its terms meet.
         out |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
@@ -98,25 +116,53 @@ fn bits(all: &[u8; WIDTH], kind: u8) -> u64 {
     out
 }
 
-/// Calls with each block of a text, the last one filled up with blanks.
-#[inline]
-pub(crate) fn blocks(text: &[u8], mut call: impl FnMut(&[u8; WIDTH])) {
+/// The kinds of each block of a text, the last one filled up with blanks.
+pub(crate) fn draw(text: &[u8], masks: &mut Vec<Mask>) {
+    masks.clear();
     let (whole, rest) = text.as_chunks::<WIDTH>();
-    whole.iter().for_each(&mut call);
-    if !rest.is_empty() {
-        let mut last = [b' '; WIDTH];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        call(&last);
+    for block in whole {
+        masks.push(Mask::of(block));
     }
+    if rest.len() > 16 {
+        masks.push(filled::<WIDTH>(rest));
+    } else if !rest.is_empty() {
+        // Fields are short: these have a way of their own.
+        masks.push(filled::<16>(rest));
+    }
+}
+
+/// The same in a list of their own.
+pub(crate) fn drawn(text: &[u8]) -> Vec<Mask> {
+    let mut masks = Vec::with_capacity(text.len().div_ceil(WIDTH));
+    draw(text, &mut masks);
+    masks
+}
+
+#[inline(always)]
+fn filled<const N: usize>(rest: &[u8]) -> Mask {
+    let mut block = [b' '; N];
+    for (to, from) in block.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    Mask::of(&block)
+}
+
+/// Two blocks side by side.
+pub(crate) const fn pair(block: u64, next: u64) -> u128 {
+    block as u128 | (next as u128) << WIDTH
+}
+
+/// The first of them.
+#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+pub(crate) const fn low(both: u128) -> u64 {
+    both as u64
 }
 
 /// Follows runs of set bits from block to block.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     /// Where the run began that the last block ended in.
-    open: Option<usize>,
+    open: usize,
     /// The last bit of the block before.
     carry: u64,
 }
@@ -125,20 +171,28 @@ impl Runs {
     /// Calls with the start and end of each run that ends in this block, which begins at `base`.
     #[inline(always)]
     pub(crate) fn step(&mut self, bits: u64, base: usize, mut call: impl FnMut(usize, usize)) {
-        let mut borders = bits ^ (bits << 1 | self.carry);
-        self.carry = bits >> 63;
-        while borders != 0 {
-            let at = base + borders.trailing_zeros() as usize;
-            borders &= borders - 1;
-            match self.open.take() {
-                Some(start) => call(start, at),
-                None => self.open = Some(at),
+        let before = bits << 1 | self.carry;
+        let (mut starts, mut ends) = (bits & !before, before & !bits);
+        let goes_on = std::mem::replace(&mut self.carry, bits >> 63) == 1;
+        if goes_on {
+            if ends == 0 {
+                return;
             }
+            call(self.open, base + ends.trailing_zeros() as usize);
+            ends &= ends - 1;
+        }
+        while ends != 0 {
+            call(base + starts.trailing_zeros() as usize, base + ends.trailing_zeros() as usize);
+            starts &= starts - 1;
+            ends &= ends - 1;
+        }
+        if starts != 0 {
+            self.open = base + starts.trailing_zeros() as usize;
         }
     }
     /// The start of the run that goes on to the end of the text, if one does.
-    pub(crate) const fn end(&mut self) -> Option<usize> {
-        self.open.take()
+    pub(crate) fn end(&mut self) -> Option<usize> {
+        (std::mem::take(&mut self.carry) == 1).then_some(self.open)
     }
 }
 
@@ -151,8 +205,7 @@ mod tests {
     fn every_byte_is_of_its_kinds() {
         let all: Vec<u8> = (0..=255).collect();
         let mut base = 0;
-        blocks(&all, |block| {
-            let mask = Mask::of(block);
+        for (block, mask) in all.chunks(WIDTH).zip(drawn(&all)) {
             for (at, b) in block.iter().enumerate() {
                 let has = |bits: u64| bits >> at & 1 == 1;
                 assert_eq!(has(mask.alnum), b.is_ascii_alphanumeric(), "{b}");
@@ -164,19 +217,36 @@ mod tests {
                 assert_eq!(has(mask.join), b":-.".contains(b), "{b}");
                 assert_eq!(has(mask.graph()), b.is_ascii_graphic(), "{b}");
             }
+            let signs: [&[u8]; 5] = [b"%", b"&", b"\\", b"=", b"{[\""];
+            for (bit, signs) in signs.iter().enumerate() {
+                let stands = block.iter().any(|b| signs.contains(b));
+                assert_eq!(mask.signs >> bit & 1 == 1, stands, "{bit}");
+            }
             base += WIDTH;
-        });
+        }
         assert_eq!(base, 256);
     }
+
+    #[test]
+    fn what_is_behind_a_short_block_is_blank() {
+        for length in 1..=WIDTH {
+            let text = "a:".repeat(32);
+            let mask = drawn(&text.as_bytes()[..length])[0];
+            let inside = u64::MAX >> (WIDTH - length);
+            assert_eq!(mask.blank, !inside);
+            assert_eq!((mask.alnum, mask.colon), (inside & EVEN, inside & !EVEN));
+        }
+    }
+    const EVEN: u64 = 0x5555_5555_5555_5555;
 
     proptest! {
         #[test]
         fn runs_are_what_a_plain_search_finds(text in "[ab ]{0,200}") {
             let (mut runs, mut base, mut found) = (Runs::default(), 0, Vec::new());
-            blocks(text.as_bytes(), |block| {
-                runs.step(Mask::of(block).alnum, base, |start, end| found.push((start, end)));
+            for mask in drawn(text.as_bytes()) {
+                runs.step(mask.alnum, base, |start, end| found.push((start, end)));
                 base += WIDTH;
-            });
+            }
             found.extend(runs.end().map(|start| (start, text.len())));
             let mut plain = Vec::new();
             let mut at = 0;

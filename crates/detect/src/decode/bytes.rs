@@ -3,7 +3,7 @@
 //! One pass with `survey` says whether a text can hold anything encoded at all, so that clean text
 //! pays for nothing else. Must not know any transform. Next: `base64`.
 
-use crate::mask::{Mask, Runs, WIDTH, blocks};
+use crate::mask::{Mask, Runs, WIDTH, drawn, low, pair, sign};
 
 /// The value that stands for "no digit of this alphabet".
 pub(crate) const NONE: u8 = 0xff;
@@ -135,7 +135,7 @@ pub(crate) struct Survey {
     pub(crate) kinds: u16,
     /// The longest run of base64 characters.
     pub(crate) run: usize,
-    /// The longest run of printable characters without a space.
+    /// The longest run of printable characters without a space, told from [`LONG_WORD`] on.
     pub(crate) word: usize,
     /// The most lone letters or digits in a row, with something else between (`4 1 1 1`,
     /// `s.k.-.l`).
@@ -148,7 +148,13 @@ pub(crate) struct Survey {
     pub(crate) digits: usize,
     /// The most runs of two to six characters in a row that begin with a digit, less one.
     pub(crate) groups: usize,
+    /// The most characters of runs in a row with blanks alone between that may be parts of one:
+    /// equally long, but for a shorter last one. Perhaps more than there are.
+    pub(crate) grouped: usize,
 }
+
+/// The shortest word whose length matters to anyone.
+pub(crate) const LONG_WORD: usize = 15;
 
 impl Survey {
     /// Whether any of these kinds occurs.
@@ -157,47 +163,65 @@ impl Survey {
     }
 }
 
-/// Kinds that matter by whether they occur at all. No branch, so that many bytes are done at once.
-#[inline(always)]
-const fn occurring(b: u8) -> u8 {
-    (b == b'%') as u8
-        | ((b == b'&') as u8) << 1
-        | ((b == b'\\') as u8) << 2
-        | ((b == b'=') as u8) << 3
-        | (((b == b'{') | (b == b'[') | (b == b'"')) as u8) << 4
-}
-
 /// Looks over a text once.
 pub(crate) fn survey(text: &[u8]) -> Survey {
-    let mut out = Survey::default();
+    survey_of(text, 0, &drawn(text), text.len())
+}
+
+/// Looks over what of a text follows `from`, whose kinds are these. No run reaches over `from`.
+/// `stretch` bounds the longest stretch without blanks.
+pub(crate) fn survey_of(text: &[u8], from: usize, masks: &[Mask], stretch: usize) -> Survey {
     let mut counts = Counts::default();
-    let (mut runs, mut words) = (Runs::default(), Runs::default());
-    let (mut base, mut occurring_kinds) = (0, 0_u8);
-    let (mut letters, mut digits, mut wide) = (0, 0, 0);
-    blocks(text, |block| {
-        let mask = Mask::of(block);
-        occurring_kinds |= block.iter().fold(0, |all, b| all | occurring(*b));
-        letters |= mask.alnum & !mask.digit;
-        digits += mask.digit.count_ones() as usize;
-        wide |= mask.wide;
-        runs.step(mask.token(), base, |start, end| counts.run(text, start, end));
-        words.step(mask.graph(), base, |start, end| out.word = out.word.max(end - start));
+    let mut runs = Runs::default();
+    let (mut letters, mut digits, mut wide, mut signs) = (0, 0, 0, 0_u8);
+    let (mut graph, mut long) = (0, false);
+    let skipped = from / WIDTH;
+    let mut base = skipped * WIDTH;
+    for mask in masks.iter().skip(skipped) {
+        let inside = u64::MAX << from.saturating_sub(base).min(WIDTH - 1);
+        signs |= if inside == u64::MAX {
+            mask.signs
+        } else {
+            let part = text.get(from..text.len().min(base + WIDTH)).unwrap_or_default();
+            part.iter().fold(0, |all, b| all | sign(*b))
+        };
+        letters |= mask.alnum & !mask.digit & inside;
+        digits += (mask.digit & inside).count_ones() as usize;
+        wide |= mask.wide & inside;
+        runs.step(mask.token() & inside, base, |start, end| counts.run(text, start, end));
+        if stretch >= LONG_WORD {
+            let next = mask.graph() & inside;
+            long |= has_long_word(graph, next);
+            graph = next;
+        }
         base += WIDTH;
-    });
+    }
     if let Some(start) = runs.end() {
         counts.run(text, start, text.len());
     }
-    if let Some(start) = words.end() {
-        out.word = out.word.max(text.len() - start);
+    long |= has_long_word(graph, 0);
+    let mut out = counts.survey;
+    if long {
+        let words = text.get(from..).unwrap_or_default().split(|b| !is(*b, GRAPH));
+        out.word = words.map(<[u8]>::len).max().unwrap_or_default();
     }
+    out.digits = digits;
     let kinds = [PERCENT, AMPERSAND, BACKSLASH, EQUALS, OPENS];
     for (at, kind) in kinds.into_iter().enumerate() {
-        out.kinds |= if occurring_kinds >> at & 1 == 1 { kind } else { 0 };
+        out.kinds |= if signs >> at & 1 == 1 { kind } else { 0 };
     }
     out.kinds |= if letters != 0 { LETTER } else { 0 };
     out.kinds |= if digits != 0 { DIGIT } else { 0 };
     out.kinds |= if wide != 0 { WIDE } else { 0 };
-    Survey { kinds: out.kinds, word: out.word, digits, ..counts.survey }
+    out
+}
+
+/// Whether a word of at least [`LONG_WORD`] characters begins in the first of two blocks.
+#[inline(always)]
+fn has_long_word(block: u64, next: u64) -> bool {
+    let twice = |run: u128, by: u32| run & run >> by;
+    let eight = twice(twice(twice(pair(block, next), 1), 2), 4);
+    low(twice(eight, 7)) != 0
 }
 
 /// What is counted from run to run.
@@ -208,6 +232,11 @@ struct Counts {
     equals: usize,
     last: usize,
     groups: usize,
+    /// Of the runs that may be parts of one: the first's length, all their characters, the end of
+    /// the last.
+    first: usize,
+    whole: usize,
+    end: usize,
 }
 
 impl Counts {
@@ -217,6 +246,13 @@ impl Counts {
         out.run = out.run.max(run);
         self.singles = if run == 1 { self.singles + 1 } else { 0 };
         out.singles = out.singles.max(self.singles);
+        let gap = start - self.end;
+        let parted = gap <= 6 && text.get(self.end).is_some_and(|b| is(*b, BLANK));
+        let goes_on = parted & (self.first == self.last) & (run <= self.first) & (self.first >= 2);
+        self.whole = run + if goes_on { self.whole } else { 0 };
+        self.first = if goes_on { self.first } else { run };
+        self.end = end;
+        out.grouped = out.grouped.max(self.whole);
         if run == self.last {
             self.equals += 1;
             out.equals = out.equals.max(self.equals);
@@ -224,8 +260,9 @@ impl Counts {
                 out.joined = out.joined.max(run * (self.equals + 1));
             }
         } else {
-            (self.equals, self.last) = (0, run);
+            self.equals = 0;
         }
+        self.last = run;
         if text.get(start).is_some_and(u8::is_ascii_digit) && (2..=24).contains(&run) {
             self.groups += 1;
             out.groups = out.groups.max(self.groups - 1);
@@ -286,7 +323,7 @@ mod tests {
     #[test]
     fn a_survey_counts_runs_and_singles() {
         let survey = survey(b"see QUtJQUlPU0Y=, 4 1 1 1 abcd efgh ijkl");
-        assert_eq!((survey.run, survey.word, survey.singles, survey.equals), (12, 13, 4, 3));
+        assert_eq!((survey.run, survey.word, survey.singles, survey.equals), (12, 0, 4, 3));
         assert!(survey.has(EQUALS) && !survey.has(PERCENT | WIDE));
     }
 
@@ -301,6 +338,7 @@ mod tests {
         let longest = |parts: &mut dyn Iterator<Item = usize>| parts.max().unwrap_or(0);
         out.digits = text.iter().filter(|b| is(**b, DIGIT)).count();
         out.word = longest(&mut text.split(|b| !is(*b, GRAPH)).map(<[u8]>::len));
+        out.word = if out.word < LONG_WORD { 0 } else { out.word };
         let runs: Vec<&[u8]> = text.split(|b| !is(*b, RUN)).filter(|run| !run.is_empty()).collect();
         out.run = longest(&mut runs.iter().map(|run| run.len()));
         out.singles = longest(&mut runs.split(|run| run.len() != 1).map(<[_]>::len));
@@ -323,7 +361,29 @@ mod tests {
             text in "[a-fA-Z0-9 .+/=%&\\\\{\"é_\n-]{0,300}", filler in 0_usize..130,
         ) {
             let text = "x ".repeat(filler) + &text;
-            proptest::prop_assert_eq!(survey(text.as_bytes()), plainly(text.as_bytes()));
+            let seen = survey(text.as_bytes());
+            let plain = Survey { grouped: seen.grouped, ..plainly(text.as_bytes()) };
+            proptest::prop_assert_eq!(seen, plain);
+        }
+        #[test]
+        fn a_survey_of_a_part_is_one_of_that_part_alone(
+            key in "[a-c%={ ]{0,90}", text in "[a-fA-Z0-9 .+/=%&\\{\"é_\n-]{0,200}",
+        ) {
+            let whole = format!("{key}: {text}");
+            let from = whole.len() - text.len();
+            let (bytes, stretch) = (whole.as_bytes(), whole.len());
+            let part = survey_of(bytes, from, &drawn(bytes), stretch);
+            proptest::prop_assert_eq!(part, survey(text.as_bytes()), "{}", whole);
+        }
+        #[test]
+        fn whatever_parts_make_a_run_the_survey_sees_them(
+            text in "(?:[a-c]{1,9}[ \n]{1,7}|[a-c]{4}[ ,]|[a-c]{8} ){0,20}",
+        ) {
+            let (seen, mut told) = (survey(text.as_bytes()), 0);
+            super::super::run::runs(text.as_bytes(), |run| told = told.max(run.digits.len()));
+            proptest::prop_assert!(
+                told == 0 || seen.run >= 12 || seen.grouped >= 16, "{}", text
+            );
         }
     }
 }

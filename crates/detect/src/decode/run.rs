@@ -7,7 +7,7 @@ use super::bytes::{ALNUM, BLANK, CONTROL, DIGIT, HEX, LOWER, RUN, UPPER, is};
 use super::nature::{Nature, nature, said, stretches};
 use super::{base32, base58, base64, hex};
 use crate::decode::Transform;
-use crate::mask::{Mask, Runs, WIDTH, blocks};
+use crate::mask::{Runs, WIDTH, drawn};
 use crate::open::{begins, container};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -46,10 +46,10 @@ pub(crate) fn runs<'t>(text: &'t [u8], mut tell: impl FnMut(Run<'t>)) {
         }
     };
     let (mut runs, mut base) = (Runs::default(), 0);
-    blocks(text, |block| {
-        runs.step(Mask::of(block).token(), base, &mut take);
+    for mask in drawn(text) {
+        runs.step(mask.token(), base, &mut take);
         base += WIDTH;
-    });
+    }
     if let Some(start) = runs.end() {
         take(start, text.len());
     }

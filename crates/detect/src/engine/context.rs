@@ -101,6 +101,14 @@ impl Vocabulary {
     fn leads(&self, number: u32) -> bool {
         usize::try_from(number).ok().and_then(|number| self.leads.get(number)) == Some(&true)
     }
+    /// Whether a text is plain and no phrase begins anywhere in it.
+    pub(super) fn is_silent(&self, text: &str) -> bool {
+        let mut silent = text.is_ascii();
+        if silent {
+            each_word(text, |word, _| silent &= !self.leads(self.number(word)));
+        }
+        silent
+    }
     fn number(&self, word: Word) -> u32 {
         let known = self.words.get(&word.hash).copied();
         // A plural counts as its word.

@@ -5,6 +5,7 @@
 //! must hold before it can find anything; a pack then says `finder: name`. It runs only when the detector's keywords or trigger are in the text, must
 //! be linear, and is of one kind:
 //! - `whole`: gets the whole text, once. The dearest kind: a pass over every text that triggers it.
+//! - `masked`: gets the whole text with the kinds of its bytes, sixty-four at a time.
 //! - `near`: gets the stretches around the detector's keywords, so many bytes before and behind,
 //!   and looks for what starts there.
 //! - `asking`: gets the whole text and a question to ask before anything costly: whether a
@@ -13,6 +14,7 @@
 //! Next: `judge`.
 
 use super::needs::Needs;
+use crate::mask::Mask;
 use crate::score::Score;
 use std::ops::Range;
 
@@ -42,6 +44,7 @@ pub(crate) struct Finder {
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Whole(fn(&str, &mut Vec<Candidate>)),
+    Masked(fn(&str, &[Mask], &mut Vec<Candidate>)),
     Near(Reach, fn(&str, Range<usize>, &mut Vec<Candidate>)),
     Asking(fn(&str, &mut Worth<'_>, &mut Vec<Candidate>)),
 }
@@ -82,6 +85,10 @@ const fn whole(find: fn(&str, &mut Vec<Candidate>)) -> Kind {
     Kind::Whole(find)
 }
 
+const fn masked(find: fn(&str, &[Mask], &mut Vec<Candidate>)) -> Kind {
+    Kind::Masked(find)
+}
+
 const fn near(
     before: usize,
     behind: usize,
@@ -108,5 +115,5 @@ table! {
     street_address => near(256, 320, crate::address::street_address), Needs { digits: 1, ..NOTHING };
     assigned_passwords => near(0, 192, crate::secret::assign::assigned_passwords), NOTHING;
     assigned_secrets => near(0, 192, crate::secret::assign::assigned_secrets), NOTHING;
-    seed_phrases => whole(crate::secret::phrase::seed_phrases), Needs { row: 12, ..NOTHING };
+    seed_phrases => masked(crate::secret::phrase::seed_phrases), Needs { row: 12, ..NOTHING };
 }

@@ -401,6 +401,23 @@ fn starts_with_digit(hir: &Hir) -> bool {
         && (0..=u8::MAX).zip(set).all(|(byte, possible)| !possible || byte.is_ascii_digit())
 }
 
+/// Whether every match ends with a digit.
+pub(super) fn ends_with_digit(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.last().is_some_and(u8::is_ascii_digit),
+        HirKind::Class(_) => starts_with_digit(hir),
+        HirKind::Repetition(repetition) => repetition.min > 0 && ends_with_digit(&repetition.sub),
+        HirKind::Capture(capture) => ends_with_digit(&capture.sub),
+        HirKind::Concat(parts) => {
+            let mut parts = parts.iter().rev();
+            let last = parts.find(|part| !matches!(part.kind(), HirKind::Look(_)));
+            last.is_some_and(ends_with_digit)
+        }
+        HirKind::Alternation(branches) => branches.iter().all(ends_with_digit),
+    }
+}
+
 /// Whether the pattern looks around in a way that no small automaton can.
 pub(super) fn looks_far(hir: &Hir) -> bool {
     hir.properties().look_set().contains_word_unicode()
@@ -456,6 +473,17 @@ mod tests {
                 expected,
                 "{pattern}"
             );
+        }
+    }
+
+    #[test]
+    fn ends_are_digits_or_may_be_something_else() {
+        let ends = |pattern: &str| ends_with_digit(&regex_syntax::parse(pattern).unwrap());
+        for pattern in ["[0-9]{9}", "x(?:1|[0-9]+)", "a(?P<value>[4-6])(?-u:\\b)"] {
+            assert!(ends(pattern), "{pattern}");
+        }
+        for pattern in ["[0-9]{8}[A-Z]", "[0-9]x?", "1|a", "", "[0-9]*", "[0-9a]"] {
+            assert!(!ends(pattern), "{pattern}");
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) use context::unspaced;
 pub(crate) use entropy::bits as entropy_bits;
 pub(crate) use finder::{Candidate, Finder, Worth};
 
+use crate::decode::bytes::{Survey, survey_of};
+
 use crate::hit::Hit;
 use crate::options::{Asks, ScanOptions};
 use crate::pack::{Acts, Detector};
@@ -66,6 +68,18 @@ pub struct Scratch {
     /// Bytes that patterns looked at in the last scan: what grows when a pack is slow.
     work: usize,
 }
+
+impl Scratch {
+    /// What a survey of the text that was scanned last says of all that follows `from`.
+    pub(crate) fn survey(&self, text: &str, from: usize) -> Survey {
+        let Outline { masks, stretch, .. } = &self.outline;
+        survey_of(text.as_bytes(), from, masks, *stretch)
+    }
+}
+
+/// The longest text that is read for context words before any shape is looked for, in bytes. Less
+/// than a window of context.
+const SHORT: usize = 96;
 
 /// How far a shaped pattern has come in one text.
 #[derive(Debug, Default, Clone, Copy)]
@@ -251,6 +265,10 @@ impl Scan<'_> {
                 find(text, &mut candidates);
                 scratch.work += text.len();
             }
+            Kind::Masked(find) => {
+                find(text, &scratch.outline.masks, &mut candidates);
+                scratch.work += text.len();
+            }
             Kind::Asking(find) => {
                 let bench = &self.bench;
                 let mut worth = |span: &Range<usize>, score: Score| {
@@ -345,12 +363,31 @@ impl Scan<'_> {
         scratch.work += work;
     }
 
-    /// Takes what shaped patterns match, where an automaton says that they do: that of all, or the
-    /// smaller one of those that refuse.
+    /// Takes what shaped patterns match, where an automaton says that they do: that of all, the
+    /// smaller one of those that refuse, or the smallest where nothing near could support them.
     fn shapes(&mut self, scratch: &mut Scratch) {
+        if scratch.outline.places.is_empty() {
+            return;
+        }
         let plan = self.plan;
-        let notes = self.wanted.as_ref().is_none_or(|wanted| wanted.notes);
-        self.shaped(if notes { &plan.shaped } else { &plan.refusing }, scratch);
+        let shaped = match &self.wanted {
+            Some(wanted) if !wanted.notes && self.is_silent(scratch) => &plan.alone,
+            Some(wanted) if !wanted.notes => &plan.refusing,
+            Some(_) | None => &plan.shaped,
+        };
+        self.shaped(shaped, scratch);
+    }
+
+    /// Whether the text is short, and neither a keyword that a shape waits for nor any context word
+    /// stands in it.
+    fn is_silent(&self, scratch: &Scratch) -> bool {
+        let Bench { text, vocabulary, options } = &self.bench;
+        let waits = |keyword: &usize| self.plan.shaping.get(*keyword) != Some(&false);
+        text.len() <= SHORT
+            && options.threshold >= Score::VERDICT
+            && options.context.is_empty()
+            && !scratch.sightings.seen().iter().any(waits)
+            && vocabulary.is_silent(text)
     }
 
     fn shaped(&mut self, shaped: &Shaped, scratch: &mut Scratch) {

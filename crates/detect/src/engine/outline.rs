@@ -11,7 +11,7 @@
 //!
 //! Next: `needs` (who asks), `shapes`.
 
-use crate::mask::{Mask, WIDTH, blocks};
+use crate::mask::{self, Mask, WIDTH, low, pair};
 
 /// A shape shows a digit among this many bytes after its first.
 pub(super) const DIGIT_WITHIN: usize = 9;
@@ -33,7 +33,8 @@ pub(super) struct Outline {
     pub(super) stretch: usize,
     /// Words of listed lengths in a row, at most.
     pub(super) row: usize,
-    masks: Vec<Mask>,
+    /// The kinds of its bytes.
+    pub(super) masks: Vec<Mask>,
 }
 
 const OTHER: u8 = 0;
@@ -92,8 +93,7 @@ impl Outline {
         self.places.clear();
         (self.digits, self.stretch, self.row) = (0, 0, 0);
         let mut masks = std::mem::take(&mut self.masks);
-        masks.clear();
-        blocks(text, |block| masks.push(Mask::of(block)));
+        mask::draw(text, &mut masks);
         let mut words = Words { text, masks: &masks, token_end: 0, row: 0 };
         let (mut carry, mut solid, mut wide) = (0, 0, 0);
         for (number, mask) in masks.iter().enumerate() {
@@ -244,17 +244,6 @@ fn is_plain(mask: &Mask, next: &Mask) -> bool {
     let token = twice(twice(twice(twice(pair(mask.token(), next.token()), 1), 2), 4), 8);
     let colons = pair(mask.colon, next.colon);
     mask.digit | next.digit == 0 && low(token) == 0 && low(colons & colons >> 1) == 0
-}
-
-/// Two blocks side by side.
-const fn pair(block: u64, next: u64) -> u128 {
-    block as u128 | (next as u128) << WIDTH
-}
-
-/// The first of them.
-#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
-const fn low(both: u128) -> u64 {
-    both as u64
 }
 
 /// How far the words of a text were looked at.

@@ -16,7 +16,8 @@ use super::needs::Needs;
 use super::outline::{self, Outline};
 use super::pattern;
 use super::shapes::{self, Shapes};
-use crate::pack::{Acts, Detector, Trigger};
+use crate::pack::{Acts, Detector, Guard, Trigger};
+use crate::score::Score;
 use regex_syntax::hir::Hir;
 use std::sync::Arc;
 
@@ -32,6 +33,10 @@ pub(super) struct Plan {
     /// Shaped patterns of all detectors, and of those alone that refuse.
     pub(super) shaped: Shaped,
     pub(super) refusing: Shaped,
+    /// Those of them that a short text may hold in which no keyword and no context word stands.
+    pub(super) alone: Shaped,
+    /// Of each keyword: whether a detector with shaped patterns waits for it.
+    pub(super) shaping: Vec<bool>,
 }
 
 /// Shaped patterns as one automaton.
@@ -86,6 +91,17 @@ impl Planned {
             numbers.is_empty() || numbers.iter().any(|number| sightings.is_seen(*number))
         };
         seen(&self.gate) && seen(&self.anchors)
+    }
+    /// Whether a match of this pattern may refuse where no keyword and no word of any detector
+    /// stands.
+    fn stands_alone(&self, pattern: usize, hir: &Hir) -> bool {
+        let detector = &self.ready.detector;
+        let Some(pattern) = detector.patterns.get(pattern) else { return true };
+        // A match that ends within a word parts it, and perhaps it is then a context word.
+        let parts_words = pattern.guard == Guard::Digit && !form::ends_with_digit(hir);
+        let weak = pattern.score < Score::VERDICT && detector.validator.is_none();
+        let waits = !self.gate.is_empty() || !self.anchors.is_empty();
+        !waits && (parts_words || !(weak || detector.context_required))
     }
     /// Whether a text may hold what its finder needs.
     pub(super) fn is_findable(&self, text: &str, outline: &Outline) -> bool {
@@ -216,8 +232,19 @@ impl Planner {
             planned.is_some_and(|planned| planned.ready.detector.acts == Acts::Block)
         };
         let refusing = Shaped::of(self.shaped.iter().filter(refuses))?;
+        let alone = |(hir, (number, at)): &&(Hir, (usize, usize))| {
+            let planned = self.detectors.get(*number);
+            planned.is_some_and(|planned| planned.stands_alone(*at, hir))
+        };
+        let alone = Shaped::of(self.shaped.iter().filter(refuses).filter(alone))?;
+        let shaping = opens.iter().map(|opened: &Vec<usize>| {
+            let mut shaped = self.shaped.iter();
+            shaped.any(|(_, (number, _))| opened.contains(number))
+        });
+        let shaping = shaping.collect();
         let shaped = Shaped::of(self.shaped.iter())?;
-        Ok(Plan { detectors: self.detectors, keywords, opens, always, shaped, refusing })
+        let detectors = self.detectors;
+        Ok(Plan { detectors, keywords, opens, always, shaped, refusing, alone, shaping })
     }
 }
 

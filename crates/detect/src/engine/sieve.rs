@@ -93,6 +93,14 @@ impl Sieve {
                     let keyword = narrow(number);
                     entries.push(Entry { bytes, mask: TRIPLE, keyword, offset: 0 });
                 }
+                // `in 4`: `in ` stands in every text, ` 4` behind a letter does not.
+                &[_, two, b' ', digit @ b'0'..=b'9'] => {
+                    let bytes = fold(u32::from_le_bytes([two, b' ', digit, 0])) & TRIPLE;
+                    bits.set(bytes);
+                    short.set(bytes);
+                    let keyword = narrow(number);
+                    entries.push(Entry { bytes, mask: TRIPLE, keyword, offset: 1 });
+                }
                 longer => {
                     let Some((offset, bytes)) = rarest(longer) else { continue };
                     bits.set(bytes & TRIPLE);

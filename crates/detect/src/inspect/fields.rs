@@ -235,7 +235,7 @@ impl Inspection<'_> {
     /// A text. One that is too short to be anything by itself may be a word of a document.
     fn look_at_value(&mut self, text: &str, site: &Site<'_>) {
         if text.len() >= MIN_VALUE {
-            self.look(text, site);
+            self.look_once(text, site);
         } else {
             self.documents(text, site, Taste::Usual);
         }

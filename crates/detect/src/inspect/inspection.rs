@@ -7,9 +7,11 @@ use super::documents::Gathered;
 use super::neighbours::Neighbours;
 use super::passages::Passage;
 use super::payload::{ContentFields, Looks};
+use super::repeats::{Repeats, Trace};
 use super::report::{Found, Outcome, Report, Unreadable};
 use super::{Inspector, Transform};
 use crate::attribution::COUNTED;
+use crate::decode::bytes::Survey;
 use crate::engine::Scratch;
 use crate::hit::Hit;
 use crate::name::{NameBudget, NameFault, NameScratch};
@@ -73,10 +75,14 @@ pub(super) struct Inspection<'i> {
     /// Content for a detector elsewhere, and how many bytes of it.
     pub(super) passages: Vec<Passage>,
     pub(super) kept: usize,
+    /// Short values that held nothing.
+    pub(super) repeats: Repeats,
     outcome: Outcome,
-    fields: usize,
-    scanned: usize,
+    pub(super) fields: usize,
+    pub(super) scanned: usize,
     decoded: usize,
+    /// How many hits were to be kept.
+    hits: usize,
 }
 
 /// Where a text stands.
@@ -146,10 +152,12 @@ impl<'i> Inspection<'i> {
             authors: Authors::default(),
             passages: Vec::new(),
             kept: 0,
+            repeats: Repeats::default(),
             outcome: Outcome::Complete,
             fields: 0,
             scanned: 0,
             decoded: 0,
+            hits: 0,
         }
     }
 
@@ -237,15 +245,32 @@ impl<'i> Inspection<'i> {
 
     /// Scans a text under its key and keeps what is found.
     pub(super) fn scan(&mut self, text: &str, site: &Site<'_>, taste: Taste) {
+        self.search(text, site, taste, |_, _, _| ());
+    }
+
+    /// Scans a text as [`Self::scan`] does, and surveys it by the way.
+    pub(super) fn scan_and_survey(&mut self, text: &str, site: &Site<'_>) -> Survey {
+        self.search(text, site, Taste::Usual, Scratch::survey)
+    }
+
+    /// Scans a text. `by_the_way` is asked once the scratch knows the text: it gets what was scanned
+    /// and where the text begins in it.
+    fn search<T: Default>(
+        &mut self,
+        text: &str,
+        site: &Site<'_>,
+        taste: Taste,
+        by_the_way: impl FnOnce(&Scratch, &str, usize) -> T,
+    ) -> T {
         let key = site.key.filter(|key| key.len() <= MAX_KEY).unwrap_or_default();
         if !self.charge_work(text.len() + key.len()) {
-            return;
+            return T::default();
         }
         self.documents(text, site, taste);
-        self.keyed.clear();
         let whole = if key.is_empty() {
             text
         } else {
+            self.keyed.clear();
             if let Some(author) = author_above(text, site) {
                 self.keyed.push_str(author);
                 self.keyed.push_str(": {");
@@ -258,6 +283,7 @@ impl<'i> Inspection<'i> {
         let offset = whole.len() - text.len();
         let options = if site.content { &self.looks.scan } else { &self.plain };
         let hits = self.inspector.detectors.scan(whole, options, self.scratch);
+        let told = by_the_way(self.scratch, whole, offset);
         for mut hit in hits {
             // What stands in the key is found where the key is scanned for itself.
             if hit.span.end <= offset || !taste.accepts(&hit) {
@@ -277,6 +303,31 @@ impl<'i> Inspection<'i> {
         }
         if site.content && taste == Taste::Usual {
             self.names(text, site);
+        }
+        told
+    }
+
+    /// What is done about a text that was looked at before and held nothing.
+    pub(super) fn again(&mut self, text: &str, site: &Site<'_>) {
+        self.documents(text, site, Taste::Usual);
+        if site.content {
+            let key = site.key.filter(|key| key.len() <= MAX_KEY).unwrap_or_default();
+            if key.is_empty() || self.looks.passages.is_none() {
+                self.keep_passage(text, 0, site);
+            } else {
+                let keyed = format!("{key}: {text}");
+                self.keep_passage(&keyed, keyed.len() - text.len(), site);
+            }
+            self.names(text, site);
+        }
+    }
+    /// What has been found and kept so far.
+    pub(super) fn trace(&self) -> Trace {
+        Trace {
+            kept: self.hits,
+            decoded: self.decoded,
+            seen: self.seen.len(),
+            complete: self.outcome == Outcome::Complete,
         }
     }
 
@@ -319,6 +370,7 @@ impl<'i> Inspection<'i> {
     /// stands in for no refusal of it. Only a person whom the field first names as an author
     /// stays one: licences name their authors more than once.
     pub(super) fn keep(&mut self, hit: Hit, text: &str, site: &Site<'_>) {
+        self.hits += 1;
         let value = text.get(hit.span.clone()).unwrap_or_default().as_bytes();
         if self.noted_as_written(&hit, value, site) {
             return;

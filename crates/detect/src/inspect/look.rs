@@ -10,7 +10,8 @@ use super::inspection::{Inspection, Sight, Site, Taste};
 use super::media::{boundary, form_like, json_like};
 use super::report::{Outcome, Unreadable};
 use crate::decode::bytes::{
-    AMPERSAND, BACKSLASH, DIGIT, EQUALS, LETTER, ODD, OPENS, PERCENT, Survey, WIDE, is, survey,
+    AMPERSAND, BACKSLASH, DIGIT, EQUALS, LETTER, ODD, OPENS, PERCENT, Survey, WIDE, is,
+    survey as survey_alone,
 };
 use crate::decode::encoded::{self, Alphabet};
 use crate::decode::escape::{Plus, backslash, html, percent, quoted_printable};
@@ -56,13 +57,12 @@ impl Inspection<'_> {
     /// The seam for a cache: what is found in a text depends on the text, the key and
     /// `site.content` alone.
     pub(super) fn look(&mut self, text: &str, site: &Site<'_>) {
-        self.scan(text, site, Taste::Usual);
-        self.undo(text, site);
+        let survey = self.scan_and_survey(text, site);
+        self.undo(text, survey, site);
     }
 
     /// Looks at what a text hides.
-    fn undo(&mut self, text: &str, site: &Site<'_>) {
-        let survey = survey(text.as_bytes());
+    fn undo(&mut self, text: &str, survey: Survey, site: &Site<'_>) {
         if self.spent() {
             return;
         }
@@ -107,7 +107,7 @@ impl Inspection<'_> {
             self.charge_decoded(plain.len());
             self.chain.push(transform);
             self.scan(&plain, site, taste);
-            let seen = crate::decode::bytes::survey(plain.as_bytes());
+            let seen = survey_alone(plain.as_bytes());
             self.decoded_runs(&plain, &seen, site);
             if taste == Taste::Usual {
                 survey = seen;
@@ -119,7 +119,7 @@ impl Inspection<'_> {
         }
         if let Some(text) = current {
             // Another round: an escape may have hidden an escape.
-            self.undo(&text, site);
+            self.undo(&text, survey, site);
         }
         self.chain.truncate(mark);
     }
@@ -165,7 +165,7 @@ impl Inspection<'_> {
 
     /// Runs of base64, hex and their like, and what they decode to.
     fn decoded_runs(&mut self, text: &str, survey: &Survey, site: &Site<'_>) {
-        if survey.run >= MIN_RUN || survey.joined >= MIN_JOINED {
+        if survey.run >= MIN_RUN || survey.joined.min(survey.grouped) >= MIN_JOINED {
             self.runs_of(text, site);
         }
         if survey.equals >= hex::MIN_LISTED - 1 {

@@ -13,7 +13,7 @@
 //! Reading order: `payload`, `media`, `report`, `inspection` (one inspection's state), `alike`
 //! (which of many findings are kept), `authors` (how many a payload may name), `fields` (the walk),
 //! `look` (a text, decoded and looked at again), `containers` (archives and documents opened),
-//! `neighbours` (values split over fields), `passages` (content kept for a detector elsewhere).
+//! `repeats` (values that come again), `neighbours` (values split over fields), `passages` (content kept for a detector elsewhere).
 
 mod alike;
 mod authors;
@@ -26,6 +26,7 @@ mod media;
 mod neighbours;
 mod passages;
 mod payload;
+mod repeats;
 mod report;
 #[cfg(test)]
 mod tests;

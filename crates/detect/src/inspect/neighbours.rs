@@ -50,9 +50,11 @@ impl Inspection<'_> {
     pub(super) fn beside(&mut self, value: &str, site: &Site<'_>) {
         let bytes = value.as_bytes();
         let (mut all, mut common) = (0, u16::MAX);
-        for &b in bytes.iter().take(MAX_PIECE + 1) {
-            all |= kind(b);
-            common &= kind(b);
+        if bytes.len() <= MAX_PIECE {
+            for &b in bytes {
+                all |= kind(b);
+                common &= kind(b);
+            }
         }
         if bytes.len() > MAX_PIECE || (common & GRAPH == 0 && !bytes.is_empty()) {
             if !self.neighbours.ends.is_empty() {

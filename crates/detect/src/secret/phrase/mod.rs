@@ -15,6 +15,7 @@ mod runs;
 mod words;
 
 use crate::engine::Candidate;
+use crate::mask::Mask;
 use crate::score::Score;
 use runs::Run;
 use std::ops::Range;
@@ -24,8 +25,8 @@ use words::{Place, Scheme};
 const SHORTEST: usize = 12;
 
 /// Every seed phrase of a text.
-pub(crate) fn seed_phrases(text: &str, found: &mut Vec<Candidate>) {
-    runs::each(text, |run| in_run(text, &run, found));
+pub(crate) fn seed_phrases(text: &str, masks: &[Mask], found: &mut Vec<Candidate>) {
+    runs::each(text, masks, |run| in_run(text, &run, found));
 }
 
 /// Looks for stretches of known words. Each that is long enough holds one of every twelve words,
@@ -59,7 +60,14 @@ fn in_run(text: &str, run: &Run<'_>, found: &mut Vec<Candidate>) {
 
 /// Looks through words that are known, list by list.
 fn in_known(text: &str, spans: &[Range<usize>], places: &[&[Place]], found: &mut Vec<Candidate>) {
+    let mut lists = 0_u64;
+    for place in places.iter().copied().flatten() {
+        lists |= 1 << (place.list % 64);
+    }
     for (number, list) in words::lists().all().iter().enumerate() {
+        if lists >> (number % 64) & 1 == 0 {
+            continue;
+        }
         let known: Vec<Option<u16>> = places
             .iter()
             .map(|places| {
@@ -88,6 +96,14 @@ fn in_stretch(
 ) {
     let mut at = 0;
     while let Some(rest) = indices.get(at..).filter(|rest| rest.len() >= SHORTEST) {
+        // What the longest window has too few of, none has enough of: `key=key=key=…`.
+        let many = distinct(rest.get(..LONGEST).unwrap_or(rest));
+        // A scheme's own vector repeats its first word up to its last.
+        let vector = many > 1 && rest.iter().take(SHORTEST - 1).all(|w| Some(w) == rest.first());
+        if many < MANY && !vector {
+            at += 1;
+            continue;
+        }
         let spans = spans.get(at..).unwrap_or_default();
         let length = lengths(list.scheme)
             .iter()
@@ -133,6 +149,24 @@ fn holds(text: &str, list: &words::List, spans: &[Range<usize>], window: &[u16])
     }
 }
 
+/// The longest phrase of any scheme, in words.
+const LONGEST: usize = 25;
+/// How many different words a phrase has at least, but for the schemes' own first vectors.
+const MANY: usize = 8;
+
+/// How many different words there are, up to [`MANY`].
+fn distinct(window: &[u16]) -> usize {
+    let (mut known, mut count) = ([0; MANY], 0);
+    for word in window {
+        if known.iter().take(count).any(|known| known == word) {
+            continue;
+        }
+        let Some(place) = known.get_mut(count) else { break };
+        (*place, count) = (*word, count + 1);
+    }
+    count
+}
+
 /// Words drawn by chance are many and in no order; a dictionary is sorted, and source code says
 /// `true, true, false`. The schemes' own first vectors (`abandon … about`) repeat one word.
 fn is_drawn(window: &[u16]) -> bool {
@@ -143,7 +177,7 @@ fn is_drawn(window: &[u16]) -> bool {
         && window
             .split_last()
             .is_some_and(|(_, head)| head.iter().all(|w| Some(w) == head.first()));
-    vector || (known.len() >= 8 && known != window)
+    vector || (known.len() >= MANY && known != window)
 }
 
 /// A phrase is written in one way; source code puts all kinds of signs between its words.

@@ -5,7 +5,7 @@
 //! scripts count as letters, save for the general punctuation block and the ideographic space.
 //! Next: `words`.
 
-use crate::mask::{Mask, Runs, WIDTH, blocks};
+use crate::mask::{Mask, Runs, WIDTH, drawn, low, pair};
 use std::ops::Range;
 
 /// The shortest and longest word of any list, in bytes.
@@ -22,33 +22,26 @@ pub(super) struct Run<'b> {
     pub(super) words: &'b [Range<usize>],
 }
 
-/// Calls with each run of at least the shortest phrase's number of words.
-pub(super) fn each(text: &str, mut call: impl FnMut(Run<'_>)) {
+/// Calls with each run of at least the shortest phrase's number of words. `masks` are the kinds of
+/// the text's bytes.
+pub(super) fn each(text: &str, masks: &[Mask], mut call: impl FnMut(Run<'_>)) {
     let bytes = text.as_bytes();
-    let mut words: Vec<Range<usize>> = Vec::with_capacity(WORDS);
-    let mut end_word = |start: usize, end: usize, words: &mut Vec<Range<usize>>| {
-        let fits = (SHORT..=LONG).contains(&(end - start));
-        let near = words.last().is_none_or(|last| start - last.end <= GAP);
-        if !(fits && near) {
-            finish(words, &mut call);
-        }
-        if fits {
-            words.push(start..end);
-        }
-    };
+    let mut words: Vec<Range<usize>> = Vec::new();
     if text.is_ascii() {
-        let (mut letters, mut base) = (Runs::default(), 0);
-        blocks(bytes, |block| {
-            let mask = Mask::of(block);
-            letters.step(mask.alnum & !mask.digit, base, |start, end| {
-                end_word(start, end, &mut words);
-            });
-            base += WIDTH;
+        rows(bytes.len(), masks, |row| {
+            words.reserve(WORDS);
+            let (mut letters, mut base) = (Runs::default(), row.start);
+            for mask in drawn(bytes.get(row.clone()).unwrap_or_default()) {
+                letters.step(mask.alnum & !mask.digit, base, |start, end| {
+                    end_word(start, end, &mut words, &mut call);
+                });
+                base += WIDTH;
+            }
+            if let Some(start) = letters.end() {
+                end_word(start, row.end, &mut words, &mut call);
+            }
+            finish(&mut words, &mut call);
         });
-        if let Some(start) = letters.end() {
-            end_word(start, bytes.len(), &mut words);
-        }
-        finish(&mut words, &mut call);
         return;
     }
     let mut at = 0;
@@ -70,9 +63,54 @@ pub(super) fn each(text: &str, mut call: impl FnMut(Run<'_>)) {
             }
             at += 1;
         }
-        end_word(start, at, &mut words);
+        end_word(start, at, &mut words, &mut call);
     }
     finish(&mut words, &mut call);
+}
+
+fn end_word(
+    start: usize,
+    end: usize,
+    words: &mut Vec<Range<usize>>,
+    call: &mut impl FnMut(Run<'_>),
+) {
+    let fits = (SHORT..=LONG).contains(&(end - start));
+    let near = words.last().is_none_or(|last| start - last.end <= GAP);
+    if !(fits && near) {
+        finish(words, call);
+    }
+    if fits {
+        words.push(start..end);
+    }
+}
+
+/// Calls with each stretch of ASCII in which enough words begin and none is too short: all others
+/// are passed over, a block at a time.
+fn rows(length: usize, masks: &[Mask], mut call: impl FnMut(Range<usize>)) {
+    let letters = |mask: &Mask| mask.alnum & !mask.digit;
+    let (mut from, mut words, mut carry) = (0, 0, 0);
+    for (number, mask) in masks.iter().enumerate() {
+        let next = masks.get(number + 1).map_or(0, letters);
+        let (here, both) = (letters(mask), pair(letters(mask), next));
+        let mut starts = here & !(here << 1 | carry);
+        carry = here >> 63;
+        let mut short = starts & !low(both >> 1 & both >> 2);
+        while short != 0 {
+            let word = short & short.wrapping_neg();
+            words += (starts & (word - 1)).count_ones() as usize;
+            let at = number * WIDTH + short.trailing_zeros() as usize;
+            if words >= super::SHORTEST {
+                call(from..at);
+            }
+            (from, words) = (at, 0);
+            starts &= !(word | (word - 1));
+            short ^= word;
+        }
+        words += starts.count_ones() as usize;
+    }
+    if words >= super::SHORTEST {
+        call(from..length);
+    }
 }
 
 /// The general punctuation block (and its neighbours) and CJK punctuation with its blank.
@@ -93,7 +131,8 @@ mod tests {
 
     fn runs(text: &str) -> Vec<usize> {
         let mut found = Vec::new();
-        each(text, |run| found.push(run.words.len()));
+        let masks = drawn(text.as_bytes());
+        each(text, &masks, |run| found.push(run.words.len()));
         found
     }
 

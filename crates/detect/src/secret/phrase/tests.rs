@@ -11,7 +11,7 @@ const MONERO: &str = "elope dating yawning wonders nibs loudly also comb noodles
 
 fn found(text: &str) -> Vec<&str> {
     let mut candidates = Vec::new();
-    seed_phrases(text, &mut candidates);
+    seed_phrases(text, &crate::mask::drawn(text.as_bytes()), &mut candidates);
     candidates.into_iter().filter_map(|c| text.get(c.span)).collect()
 }
 
@@ -40,6 +40,16 @@ fn a_phrase_is_found_in_any_dress() {
         // Among other words of the list.
         assert!(!found(&format!("zoo wolf {phrase} hope zebra")).is_empty());
     }
+}
+
+#[test]
+fn a_vector_of_one_word_is_found_among_few_others() {
+    let vector = format!("{}about", "abandon ".repeat(11));
+    for (before, behind) in [("", ""), ("zoo zoo ", " zoo zoo zoo zoo"), ("", " zoo wolf zoo wolf")]
+    {
+        assert_eq!(found(&format!("{before}{vector}{behind}")), [&*vector], "{before}{behind}");
+    }
+    assert_eq!(found(&"key=".repeat(500)), Vec::<&str>::new());
 }
 
 #[test]

@@ -34,6 +34,12 @@ spec:
   - { host: other.example, protocol: HTTP, owner: maps, reason: forecasts, reviewBy: "2036-01-01" }
   - { host: down.example, owner: maps, reason: forecasts, reviewBy: "2036-01-01" }
   - { host: down.example, protocol: HTTP, owner: maps, reason: forecasts, reviewBy: "2036-01-01" }
+  - host: wide.example
+    protocol: HTTP
+    dlp: { overCap: window }
+    owner: maps
+    reason: uploads
+    reviewBy: "2036-01-01"
 ---
 apiVersion: backstop.dev/v1alpha1
 kind: Skill
@@ -47,6 +53,7 @@ spec:
   - { host: other.example, protocol: HTTP }
   - down.example
   - { host: down.example, protocol: HTTP }
+  - { host: wide.example, protocol: HTTP }
 "#;
 
 /// Where public-looking addresses really lead, and which were tried.
@@ -100,6 +107,15 @@ impl House {
 
     /// With a configuration that may need the session.
     pub async fn on(listener: TcpListener, config: impl FnOnce(&OpenedSession) -> Config) -> Self {
+        Self::behind(GateConfig::default(), listener, config).await
+    }
+
+    /// With a configuration of the gate's.
+    pub async fn behind(
+        gate: GateConfig,
+        listener: TcpListener,
+        config: impl FnOnce(&OpenedSession) -> Config,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ledger_config = backstop_ledger::Config {
             directory: directory.path().join("ledger"),
@@ -121,6 +137,7 @@ impl House {
             ("api.weather.example", "93.184.0.1"),
             ("other.example", "93.184.0.2"),
             ("down.example", "93.184.0.3"),
+            ("wide.example", "93.184.0.4"),
             ("evil.example", "93.184.6.6"),
         ];
         let table: BTreeMap<HostName, Vec<IpAddr>> = names
@@ -129,7 +146,7 @@ impl House {
             .collect();
         let map = Arc::new(Map::default());
         let gate = Gate::new(Parts {
-            config: GateConfig::default(),
+            config: gate,
             ledger: ledger.clone(),
             policy,
             clock,

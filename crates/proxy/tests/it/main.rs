@@ -20,3 +20,4 @@ mod forward;
 mod identity;
 mod limits;
 mod smuggling;
+mod windows;

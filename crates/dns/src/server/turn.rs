@@ -190,7 +190,10 @@ impl<S: Service> House<S> {
         out: &mut Vec<u8>,
     ) -> Turn<S> {
         let query = match query::read(message) {
-            Ok(query) => Query { by, ..query },
+            Ok(mut query) => {
+                query.by = by;
+                query
+            }
             Err(unfit) => {
                 self.stats.unfit.add(1);
                 if let Some(turn) = self.aside(message, from.source, by, out) {

@@ -48,9 +48,14 @@ impl<S: Service> Receiver<S> {
         let mut letters: [Option<Letter>; BATCH] = [None; BATCH];
         let mut to: [Option<SockaddrStorage>; BATCH] = [None; BATCH];
         let mut by: [Option<Local>; BATCH] = [None; BATCH];
+        let mut room = BATCH;
         while !self.stop.load(Ordering::Relaxed) {
-            let count = match self.receive(&mut inbox, &mut arrivals, &mut letters) {
-                Ok(count) => count,
+            let count = match self.receive(&mut inbox, &mut arrivals, &mut letters, room) {
+                Ok(count) => {
+                    // Each place that is offered has its price: about as many as came last time.
+                    room = (count * 2).clamp(FEWEST, BATCH);
+                    count
+                }
                 Err(Errno::EAGAIN | Errno::EINTR) => continue,
                 Err(fault) => {
                     // An ICMP error of an earlier answer, or no memory for a moment.
@@ -60,12 +65,12 @@ impl<S: Service> Receiver<S> {
             };
             let at = Instant::now();
             clients.age(at);
-            let mut answers = 0;
+            let (mut answers, mut read) = (0, 0);
             for (octets, letter) in inbox.iter().zip(&letters).take(count) {
                 let (Some(letter), Some(out)) = (letter, outbox.get_mut(answers)) else { continue };
                 let Some(sender) = socket_address(&letter.from) else { continue };
                 let Some(message) = octets.get(..letter.length) else { continue };
-                self.house.stats.datagrams.add(1);
+                read += 1;
                 let opened = self.house.opened(self.listener, sender, message, at);
                 let Some((from, message)) = opened else { continue };
                 let ip = from.source.ip();
@@ -86,6 +91,8 @@ impl<S: Service> Receiver<S> {
                     answers += 1;
                 }
             }
+            // Once a batch: all threads count here.
+            self.house.stats.datagrams.add(read);
             self.send(&outbox, &to, &by, answers, &mut departures);
         }
     }
@@ -95,11 +102,13 @@ impl<S: Service> Receiver<S> {
         inbox: &'a mut [[u8; LONGEST]; BATCH],
         arrivals: &'a mut MultiHeaders<SockaddrStorage>,
         letters: &mut [Option<Letter>; BATCH],
+        room: usize,
     ) -> Result<usize, Errno> {
         let mut slices = inbox.each_mut().map(|octets| [IoSliceMut::new(octets)]);
         let fd = self.socket.as_raw_fd();
         let mut count = 0;
-        let got = recvmmsg(fd, arrivals, slices.iter_mut(), MsgFlags::MSG_WAITFORONE, None)?;
+        let slices = slices.iter_mut().take(room);
+        let got = recvmmsg(fd, arrivals, slices, MsgFlags::MSG_WAITFORONE, None)?;
         for (message, letter) in got.zip(letters) {
             // What did not fit is longer than any query we read.
             let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
@@ -136,7 +145,10 @@ impl<S: Service> Receiver<S> {
         answers: usize,
         departures: &mut MultiHeaders<SockaddrStorage>,
     ) {
-        let slices = outbox.each_ref().map(|octets| [IoSlice::new(octets)]);
+        let slices: [[IoSlice<'_>; 1]; BATCH] = std::array::from_fn(|number| {
+            let octets = outbox.get(number).filter(|_| number < answers);
+            [IoSlice::new(octets.map_or(&[], Vec::as_slice))]
+        });
         let mut done = 0;
         while done < answers {
             // One call says once from which address; nearly always it is the same for all.
@@ -187,6 +199,8 @@ fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
 
 /// Datagrams of one system call.
 const BATCH: usize = 64;
+/// Of these, room for so many at least.
+const FEWEST: usize = 8;
 /// LIMIT: the longest query: a header, one question and an OPT record need far less.
 const LONGEST: usize = 1_232;
 /// LIMIT: handles kept by a thread.

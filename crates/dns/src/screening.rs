@@ -30,7 +30,7 @@ pub(crate) enum Screened {
 /// Whose question is looked at.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub(crate) permit: &'a NamePermit,
+    pub(crate) permit: &'a NamePermit<'a>,
     pub(crate) query: &'a Query,
     pub(crate) source: IpAddr,
     /// Whether it is looked at again: it, and its answer.
@@ -70,7 +70,7 @@ pub(crate) fn answer(
     }
 }
 
-fn note(permit: &NamePermit, hit: &Hit<'_>) {
+fn note(permit: &NamePermit<'_>, hit: &Hit<'_>) {
     match hit.effect {
         // What would have passed has passed.
         Effect::Passthru | Effect::TcpOnly => {}

@@ -73,7 +73,7 @@ impl Names {
     fn permitted(
         &self,
         client: &Client,
-        permit: NamePermit,
+        permit: NamePermit<'_>,
         query: &Query,
         at: Instant,
         out: &mut Vec<u8>,
@@ -87,7 +87,7 @@ impl Names {
                     Screened::Reply(reply) => return Now::Reply(reply),
                     // Looked at again there: rules may change meanwhile, and nothing is on record.
                     Screened::Alias { .. } => {
-                        return Now::Later(Waiting::Permitted(permit, Look::First));
+                        return Now::Later(Waiting::Permitted(permit.kept(), Look::First));
                     }
                     Screened::Pass => None,
                     Screened::Look => Some(filter),
@@ -97,7 +97,7 @@ impl Names {
         let Some(filter) = filter else {
             return match self.answers.tell_now(&permit, &question(query), at, None) {
                 Some(told) => Now::Reply(reply(told, query, out)),
-                None => Now::Later(Waiting::Permitted(permit, Look::First)),
+                None => Now::Later(Waiting::Permitted(permit.kept(), Look::First)),
             };
         };
         let mut instead = None;
@@ -111,9 +111,9 @@ impl Names {
         match (told, instead) {
             (_, Some(Screened::Reply(reply))) => Now::Reply(reply),
             (_, Some(Screened::Alias { .. })) => {
-                Now::Later(Waiting::Permitted(permit, Look::Again))
+                Now::Later(Waiting::Permitted(permit.kept(), Look::Again))
             }
-            (None, _) => Now::Later(Waiting::Permitted(permit, Look::First)),
+            (None, _) => Now::Later(Waiting::Permitted(permit.kept(), Look::First)),
             (Some(told), _) => Now::Reply(reply(told, query, out)),
         }
     }
@@ -122,7 +122,7 @@ impl Names {
     async fn waited(
         &self,
         client: &Client,
-        (permit, looks): (&NamePermit, (Look, Look)),
+        (permit, looks): (&NamePermit<'_>, (Look, Look)),
         query: &Query,
         out: &mut Vec<u8>,
     ) -> Reply {
@@ -215,7 +215,7 @@ pub enum Waiting {
     /// Its permit is not on record yet.
     Unasked,
     /// It is permitted and was looked at; the answer is not in the cache, or was looked at too.
-    Permitted(NamePermit, Look),
+    Permitted(NamePermit<'static>, Look),
 }
 
 impl Service for Names {
@@ -258,7 +258,7 @@ impl Service for Names {
         let (permit, looks) = match waiting {
             Waiting::Permitted(permit, answer) => (permit, (Look::Again, answer)),
             Waiting::Unasked => {
-                let answer = self.gate.ask_name(&client.names, &question(&query)).await;
+                let answer = self.gate.wait_for_name(&client.names, &question(&query)).await;
                 match settle(answer, &query, &mut out) {
                     Ok(permit) => (permit, (Look::First, Look::First)),
                     Err(reply) => return (reply, out),
@@ -275,7 +275,11 @@ fn question(query: &Query) -> Question<'_> {
 }
 
 /// The permit, or what is answered without one.
-fn settle(answer: NameAnswer, query: &Query, out: &mut Vec<u8>) -> Result<NamePermit, Reply> {
+fn settle<'a>(
+    answer: NameAnswer<'a>,
+    query: &Query,
+    out: &mut Vec<u8>,
+) -> Result<NamePermit<'a>, Reply> {
     let (refused, scope) = match answer {
         NameAnswer::Permit(permit) => return Ok(permit),
         NameAnswer::Refusal(refusal) => (refusal, Scope::Name),

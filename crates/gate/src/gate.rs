@@ -12,6 +12,7 @@ use crate::holds;
 use crate::identity::Session;
 use crate::inspect::{Inspected, Room};
 use crate::judge::{Judged, Seen};
+use crate::latest::Latest;
 use crate::live::{Entry, Live, Registration, Ties};
 use crate::names::Names;
 use crate::permit::Answer;
@@ -69,6 +70,8 @@ pub(crate) struct Inner {
     pub(crate) ledger: Ledger,
     pub(crate) policy: watch::Receiver<Arc<Policy>>,
     pub(crate) changes: watch::Receiver<u64>,
+    latest_policy: Latest<Arc<Policy>>,
+    latest_changes: Latest<u64>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) exit: Exit,
@@ -103,12 +106,15 @@ impl Gate {
         let exit = Exit::new(config.network.clone(), resolver, wire, listeners)?;
         let inspection = Room::new(&config.inspect, analyzer.transpose()?, &secret);
         secret.zeroize();
+        let changes = ledger.views().changes();
         let inner = Arc::new(Inner {
+            latest_policy: Latest::new(&policy),
+            latest_changes: Latest::new(&changes),
             inspection,
             live: Arc::new(Live::new(&config)),
             recorder: Recorder::new(&config),
             alerts: Alerts::new(config.alert_window),
-            changes: ledger.views().changes(),
+            changes,
             watched: holds::Watched::default(),
             placing: holds::Placing::default(),
             claims: Claims::default(),
@@ -239,7 +245,15 @@ impl Inner {
         self.clock.now()
     }
     pub(crate) fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.borrow())
+        self.latest_policy.look(Arc::clone)
+    }
+    /// Whether this is the policy in force.
+    pub(crate) fn is_in_force(&self, policy: &Arc<Policy>) -> bool {
+        self.latest_policy.look(|now| Arc::ptr_eq(now, policy))
+    }
+    /// How often anybody's standing may have changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.latest_changes.look(|count| *count)
     }
 
     async fn ask(

@@ -143,7 +143,7 @@ impl Inner {
 
     fn watched_skills(&self) -> Arc<Vec<Quarantined>> {
         // RACE: the count is read before the quarantines: a later change has a later count.
-        let count = *self.changes.borrow();
+        let count = self.changes();
         if let Some((at, kept)) = lock(&self.watched.kept).as_ref()
             && *at == count
         {

@@ -60,7 +60,7 @@ impl Inner {
     /// Judges one stage of an entry as things stand now.
     pub(crate) fn judge(&self, entry: &Entry, attempt: &Attempt, seen: Seen) -> Judged {
         // RACE: the count is read first: a change that comes while we judge shows in `is_current`.
-        let changes = *self.changes.borrow();
+        let changes = self.changes();
         let (policy, now) = (self.policy(), self.now());
         let mut until = entry.session.expires;
         let decision = match self.stands(&entry.session, now) {
@@ -105,8 +105,7 @@ impl Inner {
 
     /// Whether nothing has changed since the judgement.
     pub(crate) fn is_current(&self, judged: &Judged) -> bool {
-        *self.changes.borrow() == judged.changes
-            && Arc::ptr_eq(&self.policy.borrow(), &judged.policy)
+        self.changes() == judged.changes && Arc::ptr_eq(&self.policy.borrow(), &judged.policy)
     }
 
     /// Whether the session may act at all.
@@ -121,9 +120,9 @@ impl Inner {
                 Some(_) => Err("its token was revoked, or its session is closed".to_owned()),
                 None => Err("its token is not known any more".to_owned()),
             },
-            None => match views.session(&session.id) {
-                Some(view) if view.closed.is_none() => Ok(()),
-                Some(_) => Err("the session is closed".to_owned()),
+            None => match views.is_open(&session.id) {
+                Some(true) => Ok(()),
+                Some(false) => Err("the session is closed".to_owned()),
                 None => Err("the session is not known any more".to_owned()),
             },
         }
@@ -139,7 +138,7 @@ impl Inner {
     /// Why it may live no longer.
     pub(crate) fn judge_again(&self, entry: &Entry) -> Result<(), Faulted> {
         // RACE: read before anything is judged: what changes meanwhile unsettles the entry.
-        let (changes, policy, now) = (*self.changes.borrow(), self.policy(), self.now());
+        let (changes, policy, now) = (self.changes(), self.policy(), self.now());
         let usage = self.usage(entry, now);
         let holds = |settled: &Settled| {
             settled.changes == changes

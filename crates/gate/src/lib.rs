@@ -28,6 +28,7 @@ mod holds;
 mod identity;
 mod inspect;
 mod judge;
+mod latest;
 mod live;
 pub mod names;
 mod own;

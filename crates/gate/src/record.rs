@@ -229,24 +229,26 @@ impl Inner {
         let now = self.now();
         let verdict = if refused.hold.is_some() { Verdict::Hold } else { Verdict::Deny };
         self.counters.answer(refused.asked.plane, Some(refused.control), verdict);
-        let refusal = Refusal {
-            receipt: self.receipt(),
-            control: refused.control,
-            host: (!refused.asked.host.is_empty()).then(|| refused.asked.host.clone()),
-            reason: refused.reason.clone(),
-            hold: refused.hold.clone(),
-        };
-        if let Some(alert) =
-            self.alerts.see(&refused, Outcome::Refused, &refusal.receipt, now, || self.ten())
-        {
+        let receipt = self.receipt();
+        let alert = self.alerts.see(&refused, Outcome::Refused, &receipt, now, || self.ten());
+        if let Some(alert) = alert {
             self.owe(refused.subject.clone(), alert);
         }
-        match self.recorder.place(&refused, now) {
+        let kept = self.recorder.place(&refused, now);
+        let Refused { subject, asked, control, reason, hold, refines, findings } = refused;
+        let answer = |host: String, reason, hold| Refusal {
+            receipt: receipt.clone(),
+            control,
+            host: (!host.is_empty()).then_some(host),
+            reason,
+            hold,
+        };
+        match kept {
             Kept::Singly => {
-                let Refused { subject, asked, control, reason, hold, refines, findings } = refused;
+                let refusal = answer(asked.host.clone(), reason.clone(), hold.clone());
                 let fact = Fact::AttemptRefused { asked, control, reason, hold, refines, findings };
                 let event = Event {
-                    receipt: refusal.receipt.clone(),
+                    receipt: receipt.clone(),
                     at: now,
                     policy: self.policy().digest(),
                     subject: subject.clone(),
@@ -257,12 +259,13 @@ impl Inner {
                     let count = Count { count: 1, since: now };
                     self.recorder.count(subject.as_ref(), control, count);
                 }
+                refusal
             }
             Kept::Counted => {
                 self.counters.counted.fetch_add(1, Ordering::Relaxed);
+                answer(asked.host, reason, hold)
             }
         }
-        refusal
     }
 
     /// Notes a fact; while the ledger's queue is full it waits here.

@@ -12,7 +12,12 @@ const BREATH: Duration = Duration::from_millis(50);
 
 impl Gate {
     /// Works until `stop` is true (or its sender is gone), then writes down what was only counted.
-    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(&self, stop: watch::Receiver<bool>) {
+        tokio::join!(self.watch(stop.clone()), self.inner.write_names(stop));
+        self.inner.flush_all();
+    }
+
+    async fn watch(&self, mut stop: watch::Receiver<bool>) {
         let inner = &self.inner;
         let mut policy = inner.policy.clone();
         let mut changes = inner.changes.clone();
@@ -50,6 +55,5 @@ impl Gate {
             }
             sleep_until(rested).await;
         }
-        inner.flush_all();
     }
 }

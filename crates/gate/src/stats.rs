@@ -4,7 +4,7 @@
 use backstop_model::attempt::Plane;
 use backstop_model::control::Control;
 use backstop_model::verdict::Verdict;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The upper bounds of the latency buckets, in microseconds; the last bucket has none.
@@ -62,12 +62,15 @@ pub struct Latency {
 
 const PLANES: usize = Plane::ALL.len();
 const CONTROLS: usize = Control::ALL.len() + 1;
+/// Threads that count side by side have rows of their own: one that all write to would wander
+/// between the processors at every answer.
+const ROWS: usize = 8;
 const VERDICTS: [Verdict; 3] = [Verdict::Allow, Verdict::Hold, Verdict::Deny];
 
 /// The counters themselves.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    answers: Vec<AtomicU64>,
+    answers: [Box<[AtomicU64]>; ROWS],
     pub(crate) cut: AtomicU64,
     pub(crate) sent: AtomicU64,
     pub(crate) received: AtomicU64,
@@ -81,7 +84,9 @@ impl Default for Counters {
     fn default() -> Self {
         let answers = PLANES * CONTROLS * VERDICTS.len();
         Self {
-            answers: std::iter::repeat_with(AtomicU64::default).take(answers).collect(),
+            answers: std::array::from_fn(|_| {
+                std::iter::repeat_with(AtomicU64::default).take(answers).collect()
+            }),
             cut: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -100,9 +105,8 @@ impl Counters {
             .and_then(|control| Control::ALL.iter().position(|c| *c == control))
             .map_or(0, |index| index + 1);
         let verdict = VERDICTS.iter().position(|v| *v == verdict).unwrap_or(0);
-        if let Some(cell) =
-            self.answers.get((plane * CONTROLS + control) * VERDICTS.len() + verdict)
-        {
+        let cell = (plane * CONTROLS + control) * VERDICTS.len() + verdict;
+        if let Some(cell) = self.answers.get(row()).and_then(|row| row.get(cell)) {
             cell.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -117,11 +121,15 @@ impl Counters {
     }
     pub(crate) fn read(&self, live: usize) -> Stats {
         let mut answers = Vec::new();
-        let mut cells = self.answers.iter();
+        let mut cells = 0..;
+        let count = |cell: usize| -> u64 {
+            let cells = self.answers.iter().filter_map(|row| row.get(cell));
+            cells.map(|cell| cell.load(Ordering::Relaxed)).sum()
+        };
         for plane in Plane::ALL {
             for control in std::iter::once(None).chain(Control::ALL.iter().copied().map(Some)) {
                 for verdict in VERDICTS {
-                    let count = cells.next().map_or(0, |cell| cell.load(Ordering::Relaxed));
+                    let count = cells.next().map_or(0, count);
                     if count > 0 {
                         answers.push(Answered { plane, control, verdict, count });
                     }
@@ -140,6 +148,13 @@ impl Counters {
             counted: self.counted.load(Ordering::Relaxed),
         }
     }
+}
+
+/// The row that this thread counts in.
+fn row() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static ROW: usize = NEXT.fetch_add(1, Ordering::Relaxed) % ROWS);
+    ROW.with(|row| *row)
 }
 
 #[derive(Debug, Default)]

@@ -209,6 +209,29 @@ impl Ledger {
         answered.await.unwrap_or(Err(LedgerFault::Closed))
     }
 
+    /// Commits events that nobody waits for one by one: they are queued at once, so that they share
+    /// transactions; the answers come in their order.
+    pub async fn commit_all(&self, events: Vec<Event>) -> Vec<Result<Receipt, LedgerFault>> {
+        let mut queued = Vec::with_capacity(events.len());
+        let mut entries = Vec::with_capacity(events.len());
+        for event in events {
+            let (answer, answered) = oneshot::channel();
+            queued.push(self.entry(event, Some(answer)).map(|entry| {
+                entries.push(entry);
+                answered
+            }));
+        }
+        self.inner.shared.queue.push_all(entries);
+        let mut receipts = Vec::with_capacity(queued.len());
+        for answered in queued {
+            receipts.push(match answered {
+                Ok(answered) => answered.await.unwrap_or(Err(LedgerFault::Closed)),
+                Err(fault) => Err(fault),
+            });
+        }
+        receipts
+    }
+
     /// Queues the event without waiting: for refusals, ends of flows and alerts.
     ///
     /// # Errors
@@ -222,12 +245,20 @@ impl Ledger {
         event: Event,
         answer: Option<oneshot::Sender<Result<Receipt, LedgerFault>>>,
     ) -> Result<(), LedgerFault> {
+        self.inner.shared.queue.push(self.entry(event, answer)?)
+    }
+
+    fn entry(
+        &self,
+        event: Event,
+        answer: Option<oneshot::Sender<Result<Receipt, LedgerFault>>>,
+    ) -> Result<Entry, LedgerFault> {
         let body = record::encode(&event).map_err(|fault| LedgerFault::Unusable {
             directory: self.inner.config.directory.clone(),
             what: fault.to_string(),
         })?;
         let digest = Digest::of(&body);
-        self.inner.shared.queue.push(Entry { event, body, digest, answer })
+        Ok(Entry { event, body, digest, answer })
     }
 
     /// What stands.

@@ -74,18 +74,45 @@ impl Queue {
 
     /// Queues an entry without waiting.
     pub(crate) fn push(&self, entry: Entry) -> Result<(), LedgerFault> {
+        let wakes = self.put(&mut self.lock(), entry).map_err(|(fault, _)| fault)?;
+        if wakes {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Queues entries one behind the other; whoever waits for one that finds no room is told so.
+    pub(crate) fn push_all(&self, entries: Vec<Entry>) {
+        let mut wakes = false;
+        let mut lanes = self.lock();
+        for entry in entries {
+            match self.put(&mut lanes, entry) {
+                Ok(wake) => wakes |= wake,
+                Err((fault, entry)) => {
+                    if let Some(answer) = entry.answer {
+                        let _gone = answer.send(Err(fault));
+                    }
+                }
+            }
+        }
+        drop(lanes);
+        if wakes {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Puts an entry into its lane; says whether the writer is to be woken.
+    fn put(&self, lanes: &mut Lanes, entry: Entry) -> Result<bool, (LedgerFault, Box<Entry>)> {
         let lane = entry.event.subject.as_ref().and_then(|s| s.session.clone());
-        let mut guard = self.lock();
-        let lanes = &mut *guard;
         if lanes.closed {
-            return Err(LedgerFault::Closed);
+            return Err((LedgerFault::Closed, Box::new(entry)));
         }
         if lanes.waiting >= self.bound {
-            return Err(LedgerFault::QueueFull);
+            return Err((LedgerFault::QueueFull, Box::new(entry)));
         }
         let queue = lanes.lanes.entry(lane.clone()).or_default();
         if queue.len() >= self.lane_bound {
-            return Err(LedgerFault::QueueFull);
+            return Err((LedgerFault::QueueFull, Box::new(entry)));
         }
         if queue.is_empty() {
             lanes.turn.push_back(lane);
@@ -97,12 +124,7 @@ impl Queue {
         let first = lanes.since.is_none();
         lanes.since.get_or_insert_with(Instant::now);
         // What can wait wakes the writer once; it then waits for company.
-        let wakes = pressing || first || lanes.waiting == CROWD;
-        drop(guard);
-        if wakes {
-            self.wake.notify_one();
-        }
-        Ok(())
+        Ok(pressing || first || lanes.waiting == CROWD)
     }
 
     /// Takes at most `most` entries, one a lane in turn; waits at most `wait` for the first.

@@ -4,6 +4,10 @@
 //! Sources: RFC 1035 §3.1 (labels and lengths), §5.1 (escapes), RFC 4343 (case), the IANA registry
 //! of resource record types.
 
+mod kept;
+
+pub use kept::KeptName;
+
 use crate::control::Control;
 use crate::finding::Acts;
 use crate::host::HostName;
@@ -456,6 +460,18 @@ mod tests {
         assert_eq!(odd.host(), None);
         assert_eq!(QueryName::ROOT.to_string(), ".");
         assert_eq!(QueryName::ROOT.host(), None);
+    }
+
+    #[test]
+    fn a_kept_name_is_the_name() {
+        let label = "abcdefghijklmnopqrstuvwxyzabcdefghij";
+        for text in ["a", label, &format!("{label}z"), &format!("x.{label}.{label}.example"), "."] {
+            let name = QueryName::from_text(text).unwrap();
+            let kept = KeptName::from(&name);
+            assert_eq!((kept.as_wire(), kept.name()), (name.as_wire(), name.clone()), "{text}");
+            assert!(kept == name && kept != QueryName::from_text("b").unwrap());
+        }
+        assert!(size_of::<KeptName>() <= 40);
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Answers {
     /// The answer, if it is there already; may be called from any thread and never waits.
     pub fn tell_now(
         self: &Arc<Self>,
-        permit: &NamePermit,
+        permit: &NamePermit<'_>,
         question: &Question<'_>,
         now: Instant,
         screen: Screen<'_>,
@@ -120,7 +120,7 @@ impl Answers {
     /// The answer, waited for.
     pub async fn tell(
         self: &Arc<Self>,
-        permit: &NamePermit,
+        permit: &NamePermit<'_>,
         question: &Question<'_>,
         source: IpAddr,
         screen: Screen<'_>,
@@ -288,14 +288,14 @@ async fn land(mut landing: Landing<Outcome>) -> Outcome {
     }
 }
 
-fn reach(permit: &NamePermit) -> Reach {
+fn reach(permit: &NamePermit<'_>) -> Reach {
     match permit.route() {
         Route::Usual => Reach::Any,
         Route::Cluster => Reach::ZoneAlone,
     }
 }
 
-fn judged(permit: &NamePermit, entry: Arc<Entry>, age: Age, screen: Screen<'_>) -> Told {
+fn judged(permit: &NamePermit<'_>, entry: Arc<Entry>, age: Age, screen: Screen<'_>) -> Told {
     let content = entry.content();
     if !content.chain.is_empty() {
         permit.through(&content.chain);

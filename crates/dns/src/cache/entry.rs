@@ -4,7 +4,7 @@
 use crate::body::Head;
 use crate::forward::{Failure, Key};
 use crate::rpz::Seen;
-use backstop_model::name::{QueryName, QueryType};
+use backstop_model::name::{KeptName, QueryName, QueryType};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -24,8 +24,7 @@ pub(crate) struct Image {
 /// What an upstream answered, read, cut down to the question and kept.
 #[derive(Debug)]
 pub struct Entry {
-    /// The name's octets alone: a whole [`QueryName`] takes 256, whatever it holds.
-    name: Box<[u8]>,
+    name: KeptName,
     qtype: QueryType,
     class: u16,
     content: Content,
@@ -88,7 +87,7 @@ impl Entry {
         stale: Duration,
     ) -> Self {
         Self {
-            name: key.name.as_wire().into(),
+            name: KeptName::from(&key.name),
             qtype: key.qtype,
             class: key.class,
             content,
@@ -122,13 +121,11 @@ impl Entry {
     }
     /// Whether it answers this question.
     pub(crate) fn answers(&self, name: &QueryName, qtype: QueryType, class: u16) -> bool {
-        self.qtype == qtype && self.class == class && *self.name == *name.as_wire()
+        self.qtype == qtype && self.class == class && self.name == *name
     }
     /// The question.
     pub(crate) fn key(&self) -> Key {
-        // It was taken from a name, so it is one.
-        let name = QueryName::parse(&self.name).unwrap_or(QueryName::ROOT);
-        Key { name, qtype: self.qtype, class: self.class }
+        Key { name: self.name.name(), qtype: self.qtype, class: self.class }
     }
     /// What it says.
     pub(crate) fn content(&self) -> &Content {
@@ -177,7 +174,7 @@ impl Entry {
         let image = |image: &Image| image.octets.len() + 2 * image.ttl_at.len();
         size_of::<Self>()
             + OVERHEAD
-            + self.name.len()
+            + self.name.as_wire().len()
             + image(&self.content.image)
             + self.content.with_ech.as_ref().map_or(0, image)
             + size_of_val(&*self.content.addresses)

@@ -3,17 +3,19 @@
 //! Nobody but the gate makes a permit, and it cannot be copied:
 //! ```compile_fail,E0277
 //! fn copied<T: Clone>() {}
-//! copied::<backstop_gate::names::NamePermit>();
+//! copied::<backstop_gate::names::NamePermit<'static>>();
 //! ```
 //! ```compile_fail,E0451
-//! fn forge(real: backstop_gate::names::NamePermit) -> backstop_gate::names::NamePermit {
+//! fn forge(
+//!     real: backstop_gate::names::NamePermit<'static>,
+//! ) -> backstop_gate::names::NamePermit<'static> {
 //!     backstop_gate::names::NamePermit { qtype: todo!(), ..real }
 //! }
 //! ```
 //! Next: the parent.
 
 use super::Question;
-use super::client::NameClient;
+use super::client::{Client, NameClient};
 use super::signs::shown;
 use super::table::Entry;
 use crate::fault::Faulted;
@@ -25,18 +27,20 @@ use backstop_model::event::CHAIN_KEPT;
 use backstop_model::id::ReceiptId;
 use backstop_model::name::{CLASS_IN, QueryName, QueryType};
 use backstop_model::refusal::Refusal;
+use backstop_model::time::Timestamp;
 use backstop_policy::NameRow;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// The answer to a question. Never a `Result`: a refusal is a value, not an error.
 #[derive(Debug)]
 #[must_use]
-pub enum NameAnswer {
+pub enum NameAnswer<'a> {
     /// It may be asked upstream, and what comes back may be passed on as the permit judges.
-    Permit(NamePermit),
+    Permit(NamePermit<'a>),
     /// An allowed name with one of the client's search suffixes, or the cluster's own noise:
     /// NXDOMAIN, given here. Nothing was refused, so nothing is alerted.
     Suffixed,
@@ -57,22 +61,34 @@ pub enum Route {
 }
 
 /// The proof that a name may be asked, and that this is on record.
+///
+/// It borrows gate and client from who asked; [`NamePermit::kept`] makes it last longer.
 #[must_use]
-pub struct NamePermit {
-    pub(super) gate: Arc<Inner>,
-    pub(super) client: NameClient,
+pub struct NamePermit<'a> {
+    pub(super) gate: Cow<'a, Arc<Inner>>,
+    pub(super) client: Cow<'a, NameClient>,
     pub(super) entry: Arc<Entry>,
     qtype: QueryType,
+    /// When it was given or last judged, in microseconds.
+    at: AtomicI64,
 }
 
-impl NamePermit {
+impl<'a> NamePermit<'a> {
     pub(super) fn new(
-        gate: Arc<Inner>,
-        client: NameClient,
+        gate: &'a Arc<Inner>,
+        client: &'a NameClient,
         entry: Arc<Entry>,
         qtype: QueryType,
+        now: Timestamp,
     ) -> Self {
-        Self { gate, client, entry, qtype }
+        let at = AtomicI64::new(now.unix_micros());
+        Self { gate: Cow::Borrowed(gate), client: Cow::Borrowed(client), entry, qtype, at }
+    }
+    /// The same permit, with handles of its own.
+    pub fn kept(self) -> NamePermit<'static> {
+        let Self { gate, client, entry, qtype, at } = self;
+        let (gate, client) = (gate.into_owned(), client.into_owned());
+        NamePermit { gate: Cow::Owned(gate), client: Cow::Owned(client), entry, qtype, at }
     }
     /// The id of the counter row under which it is recorded.
     pub fn receipt(&self) -> &ReceiptId {
@@ -100,8 +116,9 @@ impl NamePermit {
     /// alerted: the whole answer is refused.
     pub fn judge(&self, addresses: &[IpAddr]) -> Result<(), Refusal> {
         let now = self.gate.now();
+        self.at.store(now.unix_micros(), Ordering::Relaxed);
         // RACE: policy or standing may have changed since the permit was given.
-        let (gate, client, entry) = (&self.gate, &self.client, &self.entry);
+        let (gate, client, entry) = (&*self.gate, &*self.client, &self.entry);
         let name = || self.name();
         // After a reload that changes nothing for this name there is nothing to refuse either; its
         // next question wants a row under the new policy.
@@ -125,7 +142,7 @@ impl NamePermit {
                 shown(&self.name()),
                 class.describe()
             );
-            let was_good = lock(&self.client.inner.book).was_told(&self.entry.name);
+            let was_good = lock(&self.client.inner.book).was_told(self.entry.hash);
             return self.refuse(if was_good {
                 let reason = format!("{told}; it had good addresses before");
                 Faulted { control: Control::SsrfRebind, reason }
@@ -137,12 +154,14 @@ impl NamePermit {
     }
     /// Notes the CNAME chain of an answer, for the record.
     pub fn through(&self, chain: &[QueryName]) {
-        if !chain.is_empty() {
+        let hash =
+            |chained, name: &QueryName| self.gate.names.hash(name) ^ u64::rotate_left(chained, 1);
+        if !chain.is_empty() && self.entry.is_new_chain(chain.iter().fold(1, hash)) {
             self.entry.pass_through(chain.iter().take(CHAIN_KEPT).map(shown));
         }
     }
     /// Remembers what the client is told, for as long as it may use it: the TTL within a floor and
-    /// a ceiling, and some grace (see [`Told`](super::Told)).
+    /// a ceiling, and some grace (see [`Told`](super::Told)). Call it after [`NamePermit::judge`].
     pub fn pin(&self, addresses: &[IpAddr], ttl: Duration) {
         // Hints of a service are those of its target and its port, not of whom a proxy is asked for.
         let hints = matches!(self.qtype, QueryType::HTTPS | QueryType::SVCB);
@@ -150,14 +169,21 @@ impl NamePermit {
             return;
         }
         let config = &self.gate.config.names;
+        let now = Timestamp::from_unix_micros(self.at.load(Ordering::Relaxed));
+        let client = &self.client.inner;
+        let forgotten = client.forgotten.load(Ordering::Relaxed);
+        let mark = mark(client, forgotten, addresses, ttl, now);
+        if self.entry.pinned.load(Ordering::Relaxed) == mark {
+            return;
+        }
         let life = ttl.clamp(config.pin_floor, config.pin_ceiling.max(config.pin_floor));
-        let now = self.gate.now();
-        lock(&self.client.inner.book).pin(
-            &self.entry.name,
-            addresses,
-            now,
-            life + config.pin_grace,
-        );
+        let mut book = lock(&client.book);
+        book.pin(self.entry.hash, addresses, now, life + config.pin_grace);
+        client.forgotten.store(book.forgotten(), Ordering::Relaxed);
+        drop(book);
+        if client.forgotten.load(Ordering::Relaxed) == forgotten {
+            self.entry.pinned.store(mark, Ordering::Relaxed);
+        }
     }
     /// Counts what was answered: so many octets, and whether the name exists.
     pub fn answered(&self, octets: usize, exists: bool) {
@@ -192,8 +218,7 @@ impl NamePermit {
     }
 
     pub(super) fn name(&self) -> QueryName {
-        // It was taken from a name, so it is one.
-        QueryName::parse(&self.entry.name).unwrap_or(QueryName::ROOT)
+        self.entry.name.name()
     }
     pub(super) fn question<'n>(&self, name: &'n QueryName) -> Question<'n> {
         Question { name, qtype: self.qtype, class: CLASS_IN }
@@ -206,7 +231,34 @@ impl NamePermit {
     }
 }
 
-impl std::fmt::Debug for NamePermit {
+/// Says that these addresses were pinned for this client within this second, and nothing of its
+/// book was forgotten since: then to pin them again would move their end by less than a second.
+fn mark(
+    client: &Arc<Client>,
+    forgotten: u64,
+    addresses: &[IpAddr],
+    ttl: Duration,
+    now: Timestamp,
+) -> u64 {
+    let mix = |mark: u64, part: u64| (mark ^ part).wrapping_mul(MIX).rotate_left(29);
+    let place = u64::try_from(Arc::as_ptr(client).addr()).unwrap_or(0);
+    let begun = [place, forgotten, ttl.as_secs(), now.unix_seconds().cast_unsigned()];
+    let begun = begun.into_iter().fold(1, mix);
+    let all = addresses.iter().fold(begun, |mark, address| match address {
+        IpAddr::V4(four) => mix(mark, u64::from(four.to_bits())),
+        IpAddr::V6(six) => {
+            let (high, low) = (six.to_bits() >> 64, six.to_bits() & u128::from(u64::MAX));
+            let half = |half: u128| u64::try_from(half).unwrap_or(0);
+            mix(mix(mark, half(high) | 1 << 63), half(low))
+        }
+    });
+    all.max(1)
+}
+
+/// An odd number without a pattern (of the golden ratio).
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl std::fmt::Debug for NamePermit<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NamePermit").field("receipt", &self.entry.receipt).finish_non_exhaustive()
     }

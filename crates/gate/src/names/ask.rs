@@ -37,23 +37,17 @@ pub(super) struct Judged {
 
 impl Inner {
     /// The answer that needs no record: on record already, or refused. `None`: it must be recorded.
-    pub(super) fn name_now(
-        self: &Arc<Self>,
-        client: &NameClient,
+    pub(super) fn name_now<'a>(
+        self: &'a Arc<Self>,
+        client: &'a NameClient,
         question: &Question<'_>,
-    ) -> Option<NameAnswer> {
+    ) -> Option<NameAnswer<'a>> {
         let now = self.now();
         client.asks(now);
-        let standing = client.standing();
-        let hash = self.names.hash(question.name);
-        if let Some(entry) = standing.table.current(hash, question.name.as_wire(), now)
-            && question.class == CLASS_IN
-            && entry.terms_allow(question)
-            && self.entry_stands(client, &entry, (&|| question.name.clone(), question.qtype), now)
-        {
-            return Some(self.on_record(client, entry, question, now));
+        if let Some(answer) = self.name_on_record(client, question, now) {
+            return Some(answer);
         }
-        let session = standing.session.load();
+        let session = client.standing().session.load();
         let judged = self.judge_name(client, &session, question, &[], now);
         match judged.decision.told {
             NameTold::Ask => None,
@@ -67,12 +61,31 @@ impl Inner {
         }
     }
 
-    /// The same, once there is a record.
-    pub(super) async fn name_recorded(
-        self: &Arc<Self>,
-        client: &NameClient,
+    /// The answer under a row that is on record and still stands.
+    fn name_on_record<'a>(
+        self: &'a Arc<Self>,
+        client: &'a NameClient,
         question: &Question<'_>,
-    ) -> NameAnswer {
+        now: Timestamp,
+    ) -> Option<NameAnswer<'a>> {
+        let table = &client.standing().table;
+        let hash = self.names.hash(question.name);
+        let (entry, over) = table.current(hash, question.name, now)?;
+        if let Some(over) = over {
+            self.ended(over);
+        }
+        let stands = question.class == CLASS_IN
+            && entry.terms_allow(question)
+            && self.entry_stands(client, &entry, (&|| question.name.clone(), question.qtype), now);
+        stands.then(|| self.on_record(client, entry, question, now))
+    }
+
+    /// The same, once there is a record.
+    pub(super) async fn name_recorded<'a>(
+        self: &'a Arc<Self>,
+        client: &'a NameClient,
+        question: &Question<'_>,
+    ) -> NameAnswer<'a> {
         let standing = client.standing();
         // One row for each session, name and minute: who comes second finds it.
         let _turn = standing.table.turn(self.names.hash(question.name)).await;
@@ -81,10 +94,10 @@ impl Inner {
                 Ok(session) => session,
                 Err(fault) => return self.name_fault(client, question, fault),
             };
-            if let Some(answer) = self.name_now(client, question) {
+            let now = self.now();
+            if let Some(answer) = self.name_on_record(client, question, now) {
                 return answer;
             }
-            let now = self.now();
             let mut judged = self.judge_name(client, &session, question, &[], now);
             let signs = self.wildcard_signs(client, &judged.decision.row, question, now);
             if !signs.is_empty() {
@@ -92,7 +105,10 @@ impl Inner {
             }
             match judged.decision.told {
                 NameTold::Ask => {}
-                NameTold::Nothing => continue,
+                NameTold::Nothing => {
+                    self.counters.answer(Plane::Dns, None, Verdict::Allow);
+                    return NameAnswer::Suffixed;
+                }
                 // What was decided without its signs would be on record as a permit.
                 NameTold::Empty | NameTold::Refused => {
                     return self.refuse_name(client, &session, question, &judged.decision, now);
@@ -119,12 +135,32 @@ impl Inner {
         judged: Judged,
         now: Timestamp,
     ) -> Result<(), Faulted> {
-        let Judged { decision, policy, changes, until } = judged;
-        let reasons: Vec<Reason> =
-            decision.reasons.iter().filter(|r| r.ruling == Ruling::WouldDeny).cloned().collect();
+        let event = self.permit_of_name(&session, question, &judged, now);
+        let receipt = self.ledger.commit(event).await?.id;
+        let reasons = &judged.decision.reasons;
+        self.flag_name(&session, question, reasons, &receipt, now);
+        let hash = self.names.hash(question.name);
+        let begins = (table::begin(hash, now), now);
+        let entry = self.entry((question.name, hash), receipt, session, begins, judged);
+        if let Some(old) = client.standing().table.put(Arc::new(entry)) {
+            self.gone(&old);
+        }
+        Ok(())
+    }
+
+    /// What stands on record of a permit.
+    pub(super) fn permit_of_name(
+        &self,
+        session: &Session,
+        question: &Question<'_>,
+        judged: &Judged,
+        now: Timestamp,
+    ) -> Event {
+        let decision = &judged.decision;
+        let noted = decision.reasons.iter().filter(|r| r.ruling == Ruling::WouldDeny);
         let fact = Fact::AttemptPermitted {
             asked: asked(question),
-            reasons: reasons.clone(),
+            reasons: noted.cloned().collect(),
             duties: vec![Duty { obligation: Obligation::PinAddresses, discharged: true }],
             inspected: Inspection::None,
             refines: None,
@@ -132,35 +168,37 @@ impl Inner {
             delegated: false,
             findings: Vec::new(),
         };
-        let event = Event {
+        Event {
             receipt: self.receipt(),
             at: now,
-            policy: policy.digest(),
+            policy: judged.policy.digest(),
             subject: Some(session.subject.clone()),
             fact,
-        };
-        let receipt = self.ledger.commit(event).await?;
-        self.flag_name(&session, question, &reasons, &receipt.id, now);
-        let terms = (decision.row, decision.terms);
-        let hash = self.names.hash(question.name);
-        let begins = table::begin(hash, now);
-        let entry = Entry::new(question.name, receipt.id, session, begins, policy, terms, changes);
-        entry.until.store(until, Ordering::Relaxed);
-        let standing = client.standing();
-        if let Some(old) = standing.table.put(hash, Arc::new(entry)) {
-            self.resolved(&old);
         }
-        Ok(())
+    }
+
+    /// A committed row, as the table keeps it.
+    pub(super) fn entry(
+        &self,
+        name: (&QueryName, u64),
+        receipt: ReceiptId,
+        session: Arc<Session>,
+        begins: (i64, Timestamp),
+        judged: Judged,
+    ) -> Entry {
+        let Judged { decision, policy, changes, until } = judged;
+        let terms = (decision.row, self.names.terms(decision.terms));
+        Entry::new(name, receipt, session, begins, policy, terms, (changes, until))
     }
 
     /// A permit under a row that is committed; under a wildcard, if the client's names still may.
-    fn on_record(
-        self: &Arc<Self>,
-        client: &NameClient,
+    fn on_record<'a>(
+        self: &'a Arc<Self>,
+        client: &'a NameClient,
         entry: Arc<Entry>,
         question: &Question<'_>,
         now: Timestamp,
-    ) -> NameAnswer {
+    ) -> NameAnswer<'a> {
         if let NameRow::Wildcard(base) = &entry.row {
             let signs = self.wildcard_signs(client, &entry.row, question, now);
             if !signs.is_empty() {
@@ -179,8 +217,11 @@ impl Inner {
             signs::count(&mut lock(&client.inner.book), base, question.qtype, now);
         }
         entry.queries.fetch_add(1, Ordering::Relaxed);
+        if entry.wants_next(now) {
+            self.record_ahead(client, &entry, question.qtype);
+        }
         self.counters.answer(Plane::Dns, None, Verdict::Allow);
-        NameAnswer::Permit(NamePermit::new(Arc::clone(self), client.clone(), entry, question.qtype))
+        NameAnswer::Permit(NamePermit::new(self, client, entry, question.qtype, now))
     }
 
     /// What the names of this client under a wildcard row show; nothing for other rows.
@@ -207,10 +248,10 @@ impl Inner {
         (name, qtype): (&dyn Fn() -> QueryName, QueryType),
         now: Timestamp,
     ) -> bool {
-        if !Arc::ptr_eq(&self.policy.borrow(), &entry.policy) {
+        if !self.is_in_force(&entry.policy) {
             return false;
         }
-        let changes = *self.changes.borrow();
+        let changes = self.changes();
         if entry.changes.load(Ordering::Acquire) == changes
             && now.unix_micros() < entry.until.load(Ordering::Relaxed)
         {
@@ -220,7 +261,7 @@ impl Inner {
         let judged = self.judge_name(client, &entry.session, &question, &[], now);
         let same = judged.decision.told == NameTold::Ask
             && judged.decision.row == entry.row
-            && judged.decision.terms == entry.terms
+            && judged.decision.terms == *entry.terms
             && Arc::ptr_eq(&judged.policy, &entry.policy);
         if same {
             entry.until.store(judged.until, Ordering::Relaxed);
@@ -239,7 +280,9 @@ impl Inner {
     ) -> bool {
         let question = Question { name: &name(), qtype, class: CLASS_IN };
         let decision = self.judge_name(client, &entry.session, &question, &[], now).decision;
-        decision.told == NameTold::Ask && decision.row == entry.row && decision.terms == entry.terms
+        decision.told == NameTold::Ask
+            && decision.row == entry.row
+            && decision.terms == *entry.terms
     }
 
     pub(super) fn judge_name(
@@ -251,7 +294,7 @@ impl Inner {
         now: Timestamp,
     ) -> Judged {
         // RACE: the count is read first: a change that comes while we judge makes the entry stale.
-        let changes = *self.changes.borrow();
+        let changes = self.changes();
         let policy = self.policy();
         if let Err(text) = self.stands(session, now) {
             let reasons = vec![Reason { control: Control::Identity, ruling: Ruling::Deny, text }];
@@ -283,7 +326,7 @@ impl Inner {
         question: &Question<'_>,
         decision: &NameDecision,
         now: Timestamp,
-    ) -> NameAnswer {
+    ) -> NameAnswer<'static> {
         let (control, mut reason) = decision.deciding().map_or_else(
             || (Control::Fault, "it is refused, and no control says why".to_owned()),
             |reason| (reason.control, reason.text.clone()),
@@ -349,7 +392,7 @@ impl Inner {
         client: &NameClient,
         question: &Question<'_>,
         fault: Faulted,
-    ) -> NameAnswer {
+    ) -> NameAnswer<'static> {
         let session = client.standing().session.load();
         NameAnswer::Refusal(self.name_refusal(&session, question, fault, None))
     }
@@ -366,10 +409,11 @@ impl Inner {
         self.refuse(refused)
     }
 
-    /// Writes down what came of a row, where it says more than the row itself.
+    /// Writes down what came of a row, where it says more than the row itself: that the name was
+    /// asked once.
     pub(super) fn resolved(&self, entry: &Entry) {
         let (queries, through) = (entry.queries.load(Ordering::Relaxed), entry.chain());
-        if queries <= 1 && through.is_empty() {
+        if queries == 1 && through.is_empty() {
             return;
         }
         let fact = Fact::NameResolved {
@@ -381,13 +425,22 @@ impl Inner {
         self.owe(Some(entry.session.subject.clone()), fact);
     }
 
+    /// The same of a row that is on record no more, and of the next one of its name.
+    fn gone(&self, entry: &Entry) {
+        self.resolved(entry);
+        if let Some(next) = entry.next() {
+            self.resolved(next);
+        }
+    }
+
     /// Forgets what is on record of minutes that have passed.
     pub(crate) fn retire_names(&self, now: Timestamp) {
         for standing in self.names.standings() {
-            for entry in standing.table.retire(now) {
-                self.resolved(&entry);
-            }
+            let retired = standing.table.retire(now);
+            retired.turned.iter().for_each(|entry| self.resolved(entry));
+            retired.gone.iter().for_each(|entry| self.gone(entry));
         }
+        self.write_ended();
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is kept of one client: the addresses it was told, and how much its names could carry.
 //! All of it is bounded. Next: `signs`.
 
+use super::by_hash::ByHash;
 use super::told::{Hold, Told};
 use backstop_detect::hostname::{DistinctVolume, Mix, UniqueRate};
 use backstop_model::time::Timestamp;
@@ -21,8 +22,14 @@ const ROWS: usize = 1_024;
 /// What is kept of one client.
 #[derive(Default)]
 pub(super) struct Book {
-    pins: HashMap<Box<[u8]>, Pinned>,
-    oldest_first: VecDeque<Box<[u8]>>,
+    /// By the keyed hash of the name: where its addresses stand. Two names of one hash are one in
+    /// 2^64; then the younger has the place.
+    pins: ByHash<usize>,
+    /// As many as names are kept; then the oldest gives way, its room included.
+    pinned: Vec<Pinned>,
+    oldest: usize,
+    /// How many names gave way so far.
+    forgotten: u64,
     rates: HashMap<Box<[u8]>, UniqueRate>,
     day: i64,
     rows: HashMap<Box<str>, RowBook>,
@@ -32,6 +39,7 @@ pub(super) struct Book {
 /// What one client was told for one name.
 #[derive(Default)]
 pub(super) struct Pinned {
+    name: u64,
     /// The newest first, each with the end of its use.
     told: VecDeque<(IpAddr, Timestamp)>,
 }
@@ -91,41 +99,51 @@ pub(super) struct RowBook {
 
 impl Book {
     /// What was told for a name and has not ended.
-    pub(super) fn pinned(&mut self, name: &[u8], now: Timestamp) -> Option<&Pinned> {
-        let pinned = self.pins.get_mut(name)?;
+    pub(super) fn pinned(&mut self, name: u64, now: Timestamp) -> Option<&Pinned> {
+        let pinned = self.pinned.get_mut(*self.pins.get(&name)?)?;
         pinned.told.retain(|(_, until)| now < *until);
         (!pinned.told.is_empty()).then_some(pinned)
     }
     /// Whether this client was ever told an address of a name.
-    pub(super) fn was_told(&self, name: &[u8]) -> bool {
-        self.pins.contains_key(name)
+    pub(super) fn was_told(&self, name: u64) -> bool {
+        self.pins.contains_key(&name)
     }
-    pub(super) fn pin(
-        &mut self,
-        name: &[u8],
-        addresses: &[IpAddr],
-        now: Timestamp,
-        life: Duration,
-    ) {
+    /// How many names gave way to others so far: until that changes, what was pinned still is.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+    pub(super) fn pin(&mut self, name: u64, addresses: &[IpAddr], now: Timestamp, life: Duration) {
         let until = now.plus(life);
-        if let Some(pinned) = self.pins.get_mut(name) {
-            if pinned.renew(addresses, until) {
-                return;
-            }
-        } else {
-            if self.pins.len() >= NAMES
-                && let Some(oldest) = self.oldest_first.pop_front()
-            {
-                self.pins.remove(&oldest);
-            }
-            self.oldest_first.push_back(Box::from(name));
+        let known = self.pins.get(&name).copied();
+        let place = known.unwrap_or_else(|| self.place(name));
+        let Some(pinned) = self.pinned.get_mut(place) else { return };
+        if known.is_some() && pinned.renew(addresses, until) {
+            return;
         }
-        let pinned = self.pins.entry(Box::from(name)).or_default();
         pinned.told.retain(|(known, end)| now < *end && !addresses.contains(known));
         for address in addresses.iter().rev() {
             pinned.told.push_front((*address, until));
         }
         pinned.told.truncate(ADDRESSES);
+    }
+
+    /// Room for one more name; the oldest gives way if there is none.
+    fn place(&mut self, name: u64) -> usize {
+        let mut place = self.pinned.len();
+        if place < NAMES {
+            self.pinned.push(Pinned { name, told: VecDeque::new() });
+        } else {
+            place = self.oldest;
+            self.oldest = (place + 1) % NAMES;
+            self.forgotten += 1;
+            if let Some(pinned) = self.pinned.get_mut(place) {
+                pinned.told.clear();
+                let before = std::mem::replace(&mut pinned.name, name);
+                self.pins.remove(&before);
+            }
+        }
+        self.pins.insert(name, place);
+        place
     }
 
     /// How many unique names of a registered domain were asked within the last minute.
@@ -168,20 +186,20 @@ mod tests {
     fn fifty_rotating_addresses_stay_pinned_and_end_by_themselves() {
         let mut book = Book::default();
         for n in 0..50 {
-            book.pin(b"a", &[address(n)], at(0), Duration::from_secs(60));
+            book.pin(1, &[address(n)], at(0), Duration::from_secs(60));
         }
-        assert_eq!(book.pinned(b"a", at(59)).unwrap().addresses().len(), 50);
-        assert_eq!(book.pinned(b"a", at(0)).unwrap().addresses()[0], address(49));
-        book.pin(b"a", &[address(3)], at(30), Duration::from_secs(60));
-        book.pin(b"a", &[address(3)], at(30), Duration::from_secs(60));
-        assert_eq!(book.pinned(b"a", at(59)).unwrap().addresses().len(), 50);
-        assert_eq!(book.pinned(b"a", at(60)).unwrap().addresses(), [address(3)]);
-        assert!(book.pinned(b"a", at(90)).is_none());
-        assert!(book.was_told(b"a"));
+        assert_eq!(book.pinned(1, at(59)).unwrap().addresses().len(), 50);
+        assert_eq!(book.pinned(1, at(0)).unwrap().addresses()[0], address(49));
+        book.pin(1, &[address(3)], at(30), Duration::from_secs(60));
+        book.pin(1, &[address(3)], at(30), Duration::from_secs(60));
+        assert_eq!(book.pinned(1, at(59)).unwrap().addresses().len(), 50);
+        assert_eq!(book.pinned(1, at(60)).unwrap().addresses(), [address(3)]);
+        assert!(book.pinned(1, at(90)).is_none());
+        assert!(book.was_told(1));
         for n in 0..=255 {
-            book.pin(b"b", &[address(n)], at(0), Duration::from_secs(60));
+            book.pin(2, &[address(n)], at(0), Duration::from_secs(60));
         }
-        assert_eq!(book.pinned(b"b", at(1)).unwrap().addresses().len(), ADDRESSES);
+        assert_eq!(book.pinned(2, at(1)).unwrap().addresses().len(), ADDRESSES);
     }
 
     #[test]
@@ -189,11 +207,14 @@ mod tests {
         let mut book = Book::default();
         for n in 0..10_000_u32 {
             let name = n.to_be_bytes();
-            book.pin(&name, &[address(1)], at(0), Duration::from_secs(60));
+            book.pin(u64::from(n), &[address(1)], at(0), Duration::from_secs(60));
             book.rate(&name, u64::from(n), at(0));
             book.row(&format!("r{n}"), at(0)).names += 1;
         }
-        assert_eq!((book.pins.len(), book.oldest_first.len()), (NAMES, NAMES));
+        assert_eq!((book.pins.len(), book.pinned.len()), (NAMES, NAMES));
+        assert_eq!(book.forgotten(), 10_000 - NAMES as u64);
+        assert!(book.was_told(9_999) && book.was_told(10_000 - NAMES as u64), "the youngest stay");
+        assert!(!book.was_told(9_999 - NAMES as u64));
         assert_eq!((book.rates.len(), book.rows.len()), (DOMAINS + 1, ROWS + 1));
         book.rate(b"late", 1, at(120));
         assert!(book.rates.len() < DOMAINS, "what rests is forgotten");

@@ -9,8 +9,9 @@ use crate::live::lock;
 use backstop_model::name::QueryName;
 use backstop_model::time::Timestamp;
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,7 +24,11 @@ pub struct NameClient {
 pub(super) struct Client {
     pub(super) standing: Arc<Standing>,
     pub(super) source: IpAddr,
+    /// As [`super::Names`] has it.
+    hasher: RandomState,
     pub(super) book: Mutex<Book>,
+    /// How many pinned names its book has forgotten, to be looked at without the book.
+    pub(super) forgotten: AtomicU64,
     /// The minute of its last question.
     seen: AtomicI64,
 }
@@ -37,13 +42,18 @@ impl NameClient {
     /// What this client was told for `name` and may still use, the newest first; `grace` is how
     /// long of its time it only stands in.
     pub(super) fn told(&self, name: &QueryName, now: Timestamp, grace: Duration) -> Option<Told> {
-        lock(&self.inner.book).pinned(name.as_wire(), now).map(|pinned| pinned.told(now, grace))
+        let name = self.inner.hasher.hash_one(name.as_wire());
+        lock(&self.inner.book).pinned(name, now).map(|pinned| pinned.told(now, grace))
     }
     pub(super) fn standing(&self) -> &Arc<Standing> {
         &self.inner.standing
     }
     pub(super) fn asks(&self, now: Timestamp) {
-        self.inner.seen.store(table::minute(now), Ordering::Relaxed);
+        let minute = table::minute(now);
+        // A plain look first: a store at each question would make the line wander.
+        if self.inner.seen.load(Ordering::Relaxed) != minute {
+            self.inner.seen.store(minute, Ordering::Relaxed);
+        }
     }
 }
 
@@ -68,7 +78,7 @@ impl Clients {
     pub(super) fn client(
         &self,
         standing: &Arc<Standing>,
-        source: IpAddr,
+        (source, hasher): (IpAddr, &RandomState),
         now: Timestamp,
         most: usize,
     ) -> NameClient {
@@ -86,7 +96,9 @@ impl Clients {
             inner: Arc::new(Client {
                 standing: Arc::clone(standing),
                 source,
+                hasher: hasher.clone(),
                 book: Mutex::default(),
+                forgotten: AtomicU64::new(0),
                 seen: AtomicI64::new(table::minute(now)),
             }),
         };

@@ -11,7 +11,7 @@ use backstop_model::refusal::Refusal;
 use backstop_model::verdict::{Reason, Ruling};
 use backstop_policy::{NameRow, NameTold};
 
-impl NamePermit {
+impl NamePermit<'_> {
     /// Whether the name stands in a row letter by letter, so that somebody meant exactly it.
     pub fn is_declared_by_name(&self) -> bool {
         match self.entry.row {

@@ -238,7 +238,7 @@ impl Inner {
         let views = self.ledger.views();
         let now = self.now();
         // Whom an operator closed or put in quarantine stays so.
-        let closed = views.session(&session.id).is_none_or(|view| view.closed.is_some());
+        let closed = views.is_open(&session.id) != Some(true);
         if closed || views.standing(&session.subject, now).quarantine.is_some() {
             return false;
         }

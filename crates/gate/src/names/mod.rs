@@ -7,12 +7,14 @@
 //!  signs     names that carry data        payload  budgets of a day
 //!  told      what a client was told, where it dials
 //!  filtered  what response policy zones say of a permitted name
+//!  ahead     names in steady use: their next minute, on record before this one is over
 //!  ask       question ─▶ decide ─▶ on record ─▶ answer (permit: addresses, chain, pins)
 //! ```
 //! INVARIANT: a permit exists only after its counter row is committed, and policy is asked for
 //! each question, whatever a cache holds.
 //! Must not know DNS messages. Next: `identity`.
 
+mod ahead;
 mod answer;
 mod ask;
 mod book;
@@ -36,8 +38,10 @@ use crate::fault::GateFault;
 use crate::gate::Gate;
 use crate::identity::Session;
 use crate::live::lock;
+use ahead::Soon;
 use backstop_model::id::SessionId;
 use backstop_model::name::{QueryName, QueryType};
+use backstop_policy::NameTerms;
 use identity::Standing;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -65,6 +69,10 @@ pub(crate) struct Names {
     standings: Mutex<HashMap<SessionId, Arc<Standing>>>,
     /// Keyed anew by each process: nobody can choose names whose hashes meet.
     hasher: RandomState,
+    /// What is to be written down soon, and by nobody who waits for it.
+    soon: Soon,
+    /// The terms of the name that was last recorded: the next one's are nearly always the same.
+    terms: Mutex<Arc<NameTerms>>,
 }
 
 impl Names {
@@ -81,6 +89,13 @@ impl Names {
             standings.insert(session.id.clone(), Arc::clone(&new));
         }
         new
+    }
+    fn terms(&self, terms: NameTerms) -> Arc<NameTerms> {
+        let mut last = lock(&self.terms);
+        if **last != terms {
+            *last = Arc::new(terms);
+        }
+        Arc::clone(&last)
     }
     fn hash(&self, name: &QueryName) -> u64 {
         self.hash_octets(name.as_wire())
@@ -113,21 +128,40 @@ impl Gate {
     pub fn name_client(&self, session: &Session, source: IpAddr) -> NameClient {
         let standing = self.inner.names.of(session);
         let most = self.inner.config.names.clients;
-        standing.clients.client(&standing, client::host(source), self.now(), most)
+        let source = (client::host(source), &self.inner.names.hasher);
+        standing.clients.client(&standing, source, self.now(), most)
     }
 
-    /// Answers without waiting, and a permit without allocating, where this (session, name,
+    /// Answers without waiting, and a permit without allocating or counting a handle, where this (session, name,
     /// minute) is on record already or the answer is a refusal. `None`: use [`Gate::ask_name`].
-    pub fn ask_name_now(&self, client: &NameClient, question: &Question<'_>) -> Option<NameAnswer> {
+    pub fn ask_name_now<'a>(
+        &'a self,
+        client: &'a NameClient,
+        question: &Question<'_>,
+    ) -> Option<NameAnswer<'a>> {
         self.inner.name_now(client, question)
     }
 
     /// The same, waiting for the record: its counter row (session, name, minute) is committed
     /// before this answers with a permit.
-    pub async fn ask_name(&self, client: &NameClient, question: &Question<'_>) -> NameAnswer {
+    pub async fn ask_name<'a>(
+        &'a self,
+        client: &'a NameClient,
+        question: &Question<'_>,
+    ) -> NameAnswer<'a> {
         match self.inner.name_now(client, question) {
             Some(answer) => answer,
             None => self.inner.name_recorded(client, question).await,
         }
+    }
+
+    /// The same, for whom [`Gate::ask_name_now`] told a moment ago that the record is to be waited
+    /// for.
+    pub async fn wait_for_name<'a>(
+        &'a self,
+        client: &'a NameClient,
+        question: &Question<'_>,
+    ) -> NameAnswer<'a> {
+        self.inner.name_recorded(client, question).await
     }
 }

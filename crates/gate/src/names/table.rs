@@ -2,6 +2,7 @@
 //!
 //! The minutes of a name begin at a second of their own, drawn by its hash: were they those of the
 //! clock, all names in use would want a new row at once, and their questions would wait together.
+//! A name in steady use has the row of its next minute before its present one is over (`ahead`).
 //!
 //! INVARIANT: an entry stands here only after its row is committed. Next: `client`.
 
@@ -10,11 +11,11 @@ use crate::identity::Session;
 use crate::live::lock;
 use backstop_model::event::CHAIN_KEPT;
 use backstop_model::id::ReceiptId;
-use backstop_model::name::QueryName;
+use backstop_model::name::{KeptName, QueryName};
 use backstop_model::time::Timestamp;
 use backstop_policy::{NameRow, NameTerms, Policy};
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 
 /// LIMIT: names of one session on record within a minute.
 pub(super) const NAMES: usize = 262_144;
@@ -22,48 +23,88 @@ const SHARDS: usize = 64;
 
 /// A name on record.
 pub(super) struct Entry {
-    /// Its wire octets; a whole `QueryName` takes 256, whatever it holds.
-    pub(super) name: Box<[u8]>,
+    pub(super) name: KeptName,
+    /// Its keyed hash.
+    pub(super) hash: u64,
     pub(super) receipt: ReceiptId,
     pub(super) session: Arc<Session>,
     /// When its minute began, in seconds since 1970.
     pub(super) begins: i64,
+    /// When its row was made, likewise.
+    made: i64,
     pub(super) policy: Arc<Policy>,
     pub(super) row: NameRow,
-    pub(super) terms: NameTerms,
+    /// Nearly always the same ones as of the name before.
+    pub(super) terms: Arc<NameTerms>,
     /// The count of standing changes under which it was last found to stand.
     pub(super) changes: AtomicU64,
     /// When it may turn with nothing but time, in microseconds.
     pub(super) until: AtomicI64,
     pub(super) queries: AtomicU64,
     pub(super) answered: AtomicU64,
+    /// What was last pinned under it, and when; 0 for nothing yet.
+    pub(super) pinned: AtomicU64,
     through: Mutex<Vec<String>>,
+    /// The chain that was last noted.
+    chained: AtomicU64,
+    /// Its next minute is being put on record.
+    ahead: AtomicBool,
+    /// Its next minute, on record already.
+    next: OnceLock<Arc<Entry>>,
 }
 
 impl Entry {
     pub(super) fn new(
-        name: &QueryName,
+        (name, hash): (&QueryName, u64),
         receipt: ReceiptId,
         session: Arc<Session>,
-        begins: i64,
+        (begins, made): (i64, Timestamp),
         policy: Arc<Policy>,
-        (row, terms): (NameRow, NameTerms),
-        changes: u64,
+        (row, terms): (NameRow, Arc<NameTerms>),
+        (changes, until): (u64, i64),
     ) -> Self {
         Self {
-            name: name.as_wire().into(),
+            name: KeptName::from(name),
+            hash,
             receipt,
             session,
             begins,
+            made: made.unix_seconds(),
             policy,
             row,
             terms,
             changes: AtomicU64::new(changes),
-            until: AtomicI64::new(i64::MIN),
+            until: AtomicI64::new(until),
             queries: AtomicU64::new(0),
             answered: AtomicU64::new(0),
+            pinned: AtomicU64::new(0),
             through: Mutex::default(),
+            chained: AtomicU64::new(0),
+            ahead: AtomicBool::new(false),
+            next: OnceLock::new(),
         }
+    }
+    /// When its minute is over.
+    pub(super) const fn ends(&self) -> i64 {
+        self.begins + MINUTE
+    }
+    /// Whether the row of its next minute is to be made now, by whoever asks this: it is asked again
+    /// a while after its row was made, and its minute is nearly over.
+    pub(super) fn wants_next(&self, now: Timestamp) -> bool {
+        let second = now.unix_seconds();
+        second - self.made >= STEADY
+            && self.ends() - second <= AHEAD
+            && !self.ahead.load(Ordering::Relaxed)
+            && !self.ahead.swap(true, Ordering::Relaxed)
+    }
+    /// The row of its next minute, where there is one.
+    pub(super) fn next(&self) -> Option<&Arc<Self>> {
+        self.next.get()
+    }
+    /// Whether this is another chain than the last one, by its keyed hash.
+    pub(super) fn is_new_chain(&self, hash: u64) -> bool {
+        self.chained.load(Ordering::Relaxed) != hash
+            && self.chained.swap(hash, Ordering::Relaxed) != hash
     }
     pub(super) fn pass_through(&self, chain: impl Iterator<Item = String>) {
         let mut through = lock(&self.through);
@@ -121,11 +162,42 @@ impl Table {
         let high = usize::try_from(hash >> 16).unwrap_or(0);
         all.get(high % all.len().max(1))
     }
-    /// What is on record of a name for its minute of this moment.
-    pub(super) fn current(&self, hash: u64, name: &[u8], now: Timestamp) -> Option<Arc<Entry>> {
+    fn write(&self, hash: u64) -> Option<RwLockWriteGuard<'_, Shard>> {
+        Some(Self::place(hash, &self.shards)?.write().unwrap_or_else(PoisonError::into_inner))
+    }
+    /// What is on record of a name for its minute of this moment, and the entry whose minute ended
+    /// with this look.
+    pub(super) fn current(
+        &self,
+        hash: u64,
+        name: &QueryName,
+        now: Timestamp,
+    ) -> Option<(Arc<Entry>, Option<Arc<Entry>>)> {
+        let second = now.unix_seconds();
         let shard = Self::place(hash, &self.shards)?.read().unwrap_or_else(PoisonError::into_inner);
-        let covers = |entry: &Arc<Entry>| entry.covers(now.unix_seconds());
-        shard.get(&hash).filter(|entry| covers(entry) && *entry.name == *name).cloned()
+        let found = shard.get(&hash).filter(|entry| entry.name == *name)?;
+        if found.covers(second) {
+            return Some((Arc::clone(found), None));
+        }
+        let next = Arc::clone(found.next().filter(|next| next.covers(second))?);
+        let over = Arc::clone(found);
+        drop(shard);
+        let mut shard = self.write(hash)?;
+        let place = shard.get_mut(&hash)?;
+        // RACE: another question may have come first.
+        let turned = Arc::ptr_eq(place, &over);
+        if turned {
+            *place = Arc::clone(&next);
+        }
+        Some((next, turned.then_some(over)))
+    }
+    /// Puts the row of an entry's next minute behind it, if that still stands here.
+    pub(super) fn follow(&self, entry: &Arc<Entry>, next: Arc<Entry>) -> Result<(), Arc<Entry>> {
+        let shard = self.write(entry.hash);
+        match shard.as_ref().and_then(|shard| shard.get(&entry.hash)) {
+            Some(known) if Arc::ptr_eq(known, entry) => entry.next.set(next),
+            Some(_) | None => Err(next),
+        }
     }
     /// Waits until nobody else records this name.
     pub(super) async fn turn(&self, hash: u64) -> Option<tokio::sync::MutexGuard<'_, ()>> {
@@ -136,26 +208,50 @@ impl Table {
         self.count.load(Ordering::Relaxed) < NAMES
     }
     /// Puts a name on record; the entry that it takes the place of.
-    pub(super) fn put(&self, hash: u64, entry: Arc<Entry>) -> Option<Arc<Entry>> {
-        let shard = Self::place(hash, &self.shards)?;
-        let old = shard.write().unwrap_or_else(PoisonError::into_inner).insert(hash, entry);
+    pub(super) fn put(&self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        let old = self.write(entry.hash)?.insert(entry.hash, entry);
         if old.is_none() {
             self.count.fetch_add(1, Ordering::Relaxed);
         }
         old
     }
-    /// Takes out what is of minutes that are over.
-    pub(super) fn retire(&self, now: Timestamp) -> Vec<Arc<Entry>> {
+    /// Takes out what is of minutes that are over: entries whose next minute has begun, and those
+    /// without one.
+    pub(super) fn retire(&self, now: Timestamp) -> Retired {
         let second = now.unix_seconds();
-        let mut gone = Vec::new();
+        let mut retired = Retired::default();
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            gone.extend(shard.extract_if(|_, entry| !entry.covers(second)).map(|(_, old)| old));
+            shard.retain(|_, entry| {
+                if entry.covers(second) {
+                    return true;
+                }
+                let next = entry.next().filter(|next| next.covers(second)).cloned();
+                match next {
+                    Some(next) => retired.turned.push(std::mem::replace(entry, next)),
+                    None => retired.gone.push(Arc::clone(entry)),
+                }
+                entry.covers(second)
+            });
         }
-        self.count.fetch_sub(gone.len(), Ordering::Relaxed);
-        gone
+        self.count.fetch_sub(retired.gone.len(), Ordering::Relaxed);
+        retired
     }
+}
+
+/// Entries whose minute is over.
+#[derive(Default)]
+pub(super) struct Retired {
+    /// Their next minute has begun.
+    pub(super) turned: Vec<Arc<Entry>>,
+    /// They are on record no more; nor is their next minute, if they have one.
+    pub(super) gone: Vec<Arc<Entry>>,
 }
 
 /// Seconds for which a row stands.
 const MINUTE: i64 = 60;
+/// Seconds before its end from which on a question has the next row made.
+const AHEAD: i64 = 15;
+/// Seconds after its row was made from which on a question shows that the name is in steady use; the
+/// types of one look-up come at once.
+const STEADY: i64 = 5;

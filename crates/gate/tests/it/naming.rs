@@ -1,6 +1,8 @@
 //! Questions for names: on record before they are permitted, refused at once, judged again.
 
-use crate::house::{GOOD, House, OTHER, POLICY, PRIVATE, with_private};
+use crate::house::{
+    GOOD, House, OTHER, POLICY, PRIVATE, with_private, within_a_second, without_api,
+};
 use backstop_gate::Config;
 use backstop_gate::names::{
     NameAnswer, NameClient, NameIdentity, NamePermit, NameSkill, Question, Route,
@@ -48,26 +50,30 @@ pub(crate) async fn client(house: &House, skill: bool) -> NameClient {
     house.gate.name_client(&session, "10.1.0.7".parse().unwrap())
 }
 
-pub(crate) async fn ask(house: &House, client: &NameClient, text: &str) -> NameAnswer {
+pub(crate) async fn ask<'a>(
+    house: &'a House,
+    client: &'a NameClient,
+    text: &str,
+) -> NameAnswer<'a> {
     let name = name(text);
     let question = Question { name: &name, qtype: QueryType::A, class: CLASS_IN };
     house.gate.ask_name(client, &question).await
 }
 
-fn now(house: &House, client: &NameClient, text: &str) -> Option<NameAnswer> {
+fn now<'a>(house: &'a House, client: &'a NameClient, text: &str) -> Option<NameAnswer<'a>> {
     let name = name(text);
     let question = Question { name: &name, qtype: QueryType::A, class: CLASS_IN };
     house.gate.ask_name_now(client, &question)
 }
 
-pub(crate) fn permit(answer: NameAnswer) -> NamePermit {
+pub(crate) fn permit(answer: NameAnswer<'_>) -> NamePermit<'_> {
     match answer {
         NameAnswer::Permit(permit) => permit,
         other => panic!("it should be permitted: {other:?}"),
     }
 }
 
-pub(crate) fn refusal(answer: NameAnswer) -> Refusal {
+pub(crate) fn refusal(answer: NameAnswer<'_>) -> Refusal {
     match answer {
         NameAnswer::Refusal(refusal) => refusal,
         other => panic!("it should be refused: {other:?}"),
@@ -120,6 +126,99 @@ async fn a_name_is_on_record_before_it_is_permitted_and_once_a_minute() {
     let reader = backstop_ledger::Reader::open(&house.dir.join("ledger")).unwrap();
     let report = reader.verify(&backstop_ledger::VerifyOptions::default());
     assert!(report.is_ok(), "{report:?}");
+}
+
+/// The permits of clients that act as a skill.
+fn of_skill(events: &[Recorded]) -> Vec<ReceiptId> {
+    let skilled = |row: &&Recorded| row.event.subject.as_ref().is_some_and(|s| s.skill.is_some());
+    let skilled: Vec<Recorded> = events.iter().filter(skilled).cloned().collect();
+    permits(&skilled).into_iter().map(|(receipt, _)| receipt.clone()).collect()
+}
+
+/// Waits until so many of them are on record.
+async fn permitted(house: &House, count: usize) {
+    let waited = async {
+        while of_skill(&house.events().await).len() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waited).await.expect("a row in ten seconds");
+}
+
+#[tokio::test]
+async fn a_name_in_steady_use_is_on_record_for_its_next_minute_before_that_begins() {
+    const NAME: &str = "api.weather.example";
+    let house = House::new().await;
+    let (steady, other) = (client(&house, true).await, client(&house, false).await);
+    let place = NameIdentity { place: "10.2.0.0/16".to_owned(), ..who(false) };
+    let place = house.gate.name_session(place).await.unwrap();
+    let seldom = house.gate.name_client(&place, "10.2.0.7".parse().unwrap());
+    let (second, before_its_end) = (Duration::from_secs(1), Duration::from_secs(50));
+    let _first = permit(ask(&house, &other, NAME).await);
+    while now(&house, &other, NAME).is_some() {
+        house.clock.advance(second);
+    }
+    // Its minute begins now.
+    let row = permit(ask(&house, &steady, NAME).await).receipt().clone();
+    for _ in 0..5 {
+        assert_eq!(permit(now(&house, &steady, NAME).unwrap()).receipt(), &row);
+    }
+    house.clock.advance(before_its_end);
+    let asked = house.gate.now();
+    // Once, though by several types: that is no steady use.
+    let _once = permit(ask(&house, &seldom, NAME).await);
+    for client in [&seldom, &seldom, &steady] {
+        assert!(now(&house, client, NAME).is_some());
+    }
+    permitted(&house, 2).await;
+    assert_eq!(permit(now(&house, &steady, NAME).unwrap()).receipt(), &row, "its minute goes on");
+    house.clock.advance(10 * second);
+    assert!(
+        now(&house, &seldom, NAME).is_none(),
+        "asked at one time alone: nothing was made for it"
+    );
+    // It stands a moment after its commit.
+    let mut found = None;
+    within_a_second(|| {
+        found = now(&house, &steady, NAME).map(|answer| permit(answer).receipt().clone());
+        found.is_some()
+    })
+    .await;
+    let next = found.expect("nothing waits");
+    let found = house.ledger.find(&next).unwrap().unwrap().event;
+    assert!(matches!(&found.fact, Fact::AttemptPermitted { asked, .. } if asked.host == NAME));
+    assert_eq!(found.at, asked, "the row says when it was asked");
+    // Once more, and then it is not used.
+    for _ in 0..5 {
+        assert_eq!(permit(now(&house, &steady, NAME).unwrap()).receipt(), &next);
+    }
+    house.clock.advance(before_its_end);
+    let _asked = permit(now(&house, &steady, NAME).unwrap());
+    permitted(&house, 3).await;
+    house.clock.advance(10 * second);
+    // A change of policy counts at once, whatever was made ahead.
+    house.put_policy(&without_api());
+    assert!(matches!(now(&house, &steady, NAME), Some(NameAnswer::Refusal(_))));
+    let told = async || {
+        house.gate.drain(Duration::ZERO).await;
+        let events = house.events().await;
+        let all = of_skill(&events);
+        assert_eq!(all.get(..2), Some(&[row.clone(), next.clone()][..]));
+        [all.first(), all.get(1), all.get(2)].map(|receipt| {
+            let receipt = receipt?;
+            events.iter().find_map(|event| match &event.event.fact {
+                Fact::NameResolved { permit, queries, .. } if permit == receipt => Some(*queries),
+                _ => None,
+            })
+        })
+    };
+    let all = async {
+        while told().await.contains(&None) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), all).await.expect("all three say what came");
+    assert_eq!(told().await, [Some(8), Some(7), Some(0)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

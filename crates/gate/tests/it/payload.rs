@@ -23,7 +23,12 @@ async fn liberal() -> House {
     house
 }
 
-async fn ask_for(house: &House, client: &NameClient, text: &str, qtype: QueryType) -> NameAnswer {
+async fn ask_for<'a>(
+    house: &'a House,
+    client: &'a NameClient,
+    text: &str,
+    qtype: QueryType,
+) -> NameAnswer<'a> {
     let name = name(text);
     let question = Question { name: &name, qtype, class: CLASS_IN };
     house.gate.ask_name(client, &question).await

@@ -81,6 +81,15 @@ impl Views {
         rows::session(&body?)
     }
 
+    /// Whether this session is open; `None` if it is not known. [`Views::session`] copies all that
+    /// is shown of it.
+    pub fn is_open(&self, id: &SessionId) -> Option<bool> {
+        if let Some(live) = self.read().sessions.get(id) {
+            return Some(live.view.closed.is_none());
+        }
+        self.session(id).map(|view| view.closed.is_none())
+    }
+
     /// All sessions that are open or ended within the last hour, oldest first.
     pub fn sessions(&self) -> Vec<SessionView> {
         let state = self.read();
@@ -93,6 +102,9 @@ impl Views {
     /// What the past says of this subject at `now`.
     pub fn standing(&self, subject: &Subject, now: Timestamp) -> Standing {
         let state = self.read();
+        if state.binding.is_empty() && state.granted.is_empty() {
+            return Standing::default();
+        }
         let mut targets = Vec::with_capacity(3);
         if let Some(session) = &subject.session {
             targets.push(Quarantined::Session(session.clone()));

@@ -50,5 +50,8 @@ fuzz_target!(|input: &[u8]| {
     }
     assert_eq!(count, head.answers);
     let authority = told.authority().expect("a section");
-    assert_eq!(authority.map(|record| record.expect("a record")).count(), usize::from(head.authorities));
+    assert_eq!(
+        authority.map(|record| record.expect("a record")).count(),
+        usize::from(head.authorities)
+    );
 });

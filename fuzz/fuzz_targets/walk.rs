@@ -27,7 +27,9 @@ fuzz_target!(|input: (u8, &[u8])| {
     assert_eq!(report.found.len(), again.found.len());
     let parsed = serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
     if media == Media::Json && parsed {
-        assert!(!matches!(report.outcome, Outcome::Unreadable(_)) || holds_streams(&report.outcome));
+        assert!(
+            !matches!(report.outcome, Outcome::Unreadable(_)) || holds_streams(&report.outcome)
+        );
     }
 });
 

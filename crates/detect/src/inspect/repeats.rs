@@ -168,6 +168,23 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_split_value_are_joined_though_each_came_before() {
+        let cards = |rows: &[String]| {
+            let report = inspected(rows);
+            report.found.iter().filter(|found| &*found.hit.entity == "CREDIT_CARD").count()
+        };
+        let split = ["4111", "1111", "1111", "1111"].map(|part| format!("\"{part}\"")).join(",");
+        let card = format!(r#"{{"part":[{split}]}}"#);
+        assert_eq!(cards(std::slice::from_ref(&card)), 1);
+        // Each part is clean, and known as such, under the same key.
+        for part in ["1111", "4111"] {
+            let mut all = rows(100, &format!(r#"{{"part":"{part}"}},{{"note":"northern"}}"#));
+            all.push(card.clone());
+            assert_eq!(cards(&all), 1, "after {part}");
+        }
+    }
+
+    #[test]
     fn what_is_passed_over_counts_as_work() {
         let work = |count| inspected(&rows(count, r#"{"kind":"weather station"}"#)).scanned;
         assert_eq!(work(300) - work(200), work(200) - work(100));

@@ -102,6 +102,35 @@ pub async fn fetch(
     timeout(time, all).await.unwrap_or(Err(Fault::Time(time)))
 }
 
+/// What the messages of one answer come to, without a primary: those of a capture, or of a fuzzer.
+/// They have the id 0 and no signature; what stands behind the last one is left alone.
+///
+/// # Errors
+/// [`Fault`], also where messages are missing.
+pub fn read<'m>(
+    messages: impl IntoIterator<Item = &'m [u8]>,
+    origin: &QueryName,
+    ours: Option<&Soa>,
+    way: Way,
+    limits: &Limits,
+) -> Result<Arrived, Fault> {
+    let what = match way {
+        Way::Changes => What::Changes,
+        Way::Whole => What::Whole,
+    };
+    let mut incoming = Incoming::new([0; 2], origin, what, ours.map(Soa::serial), limits);
+    for message in messages {
+        if incoming.message(message)? == More::Done {
+            break;
+        }
+    }
+    Ok(match incoming.finish()? {
+        Came::Soa(_) => Arrived::Current,
+        Came::Whole(image) => Arrived::Whole(image),
+        Came::Changes(changes) => Arrived::Changes(changes),
+    })
+}
+
 async fn ask(
     means: &Means,
     primary: &Primary,

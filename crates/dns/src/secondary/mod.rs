@@ -25,7 +25,7 @@ mod pace;
 mod notices;
 
 pub use changes::Changes;
-pub use fetch::{Arrived, Means, Primary, Way, fetch};
+pub use fetch::{Arrived, Means, Primary, Way, fetch, read};
 pub use image::{Image, ImageFault, Soa};
 pub use incoming::{Fault, Limits};
 pub use notices::{Awaited, Notices};

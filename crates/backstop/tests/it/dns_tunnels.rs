@@ -132,6 +132,12 @@ fn iodine_under_an_undeclared_domain_reaches_nobody() {
     });
 }
 
+/// An alias that its answer leaves open is asked for: a server that answers in aliases alone (`-T A`)
+/// is asked for its own data instead, and its client hears nothing that it could use.
+fn speechless(said: &str) -> bool {
+    said.contains("couldn't connect to server")
+}
+
 #[test]
 fn iodine_under_a_careless_wildcard_is_flagged_at_once_and_cut_at_the_budget() {
     needs("iodine");
@@ -158,10 +164,11 @@ fn iodine_under_a_careless_wildcard_is_flagged_at_once_and_cut_at_the_budget() {
         let begin = Instant::now();
         let events = loop {
             let events = events(world, &backstop);
-            // Names in answers lose their case as well: a code that needs it breaks by itself.
             let open = |s: &&Iodined| {
-                let broken = s.said(world).contains("No reply from server on lazy switch");
-                !refused(&events, &s.zone, "dns.payload") && !broken
+                let said = s.said(world);
+                // Names in answers lose their case as well: a code that needs it breaks by itself.
+                let broken = said.contains("No reply from server on lazy switch");
+                !refused(&events, &s.zone, "dns.payload") && !broken && !speechless(&said)
             };
             let open: Vec<&Iodined> = servers.iter().filter(open).collect();
             if open.is_empty() {
@@ -193,7 +200,11 @@ fn iodine_under_a_careless_wildcard_is_flagged_at_once_and_cut_at_the_budget() {
                 seen.names_below(&server.zone).len(),
                 seen.answered,
             );
-            assert!(flagged.is_some_and(|names| names <= 40), "{way:?}: {flagged:?}");
+            if speechless(&server.said(world)) {
+                assert_eq!(arrived, 0, "{way:?}");
+            } else {
+                assert!(flagged.is_some_and(|names| names <= 40), "{way:?}: {flagged:?}");
+            }
             assert!(octets < 4_096, "{way:?}: {octets}");
             assert!(arrived < 4_096, "{way:?}: {arrived}");
             assert_eq!(seen.questions.len(), before, "{way:?}: what is cut stays cut");

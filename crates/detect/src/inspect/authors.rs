@@ -57,21 +57,15 @@ impl Inspection<'_> {
 #[cfg(test)]
 mod tests {
     use crate::detectors::Detectors;
-    use crate::engine::Scratch;
-    use crate::inspect::{Coding, Inspector, Looks, Media, Payload};
+    use crate::inspect::tests::inspect_by;
+    use crate::inspect::{Inspector, Looks, Media};
     use crate::pack::Acts;
     use crate::score::Score;
 
     /// How many findings of addresses refuse.
     fn refused(body: &str) -> usize {
-        let payload = Payload {
-            bytes: body.as_bytes(),
-            media: Media::Json,
-            coding: Coding::Identity,
-            at: "",
-        };
         let inspector = Inspector::new(Detectors::builtin());
-        let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+        let report = inspect_by(&inspector, Media::Json, body.as_bytes(), &Looks::default());
         let hits = report.found.iter().map(|found| &found.hit);
         hits.filter(|hit| hit.acts == Acts::Block && hit.score >= Score::VERDICT).count()
     }

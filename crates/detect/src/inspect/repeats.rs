@@ -111,19 +111,13 @@ impl Inspection<'_> {
 #[cfg(test)]
 mod tests {
     use crate::detectors::Detectors;
-    use crate::engine::Scratch;
-    use crate::inspect::{Coding, Inspector, Looks, Media, Payload, Report};
+    use crate::inspect::tests::inspect_by;
+    use crate::inspect::{Inspector, Looks, Media, Report};
 
     fn inspected(rows: &[String]) -> Report {
         let body = format!("[{}]", rows.join(","));
-        let payload = Payload {
-            bytes: body.as_bytes(),
-            media: Media::Json,
-            coding: Coding::Identity,
-            at: "",
-        };
         let inspector = Inspector::new(Detectors::builtin());
-        inspector.inspect(payload, &Looks::default(), &mut Scratch::default())
+        inspect_by(&inspector, Media::Json, body.as_bytes(), &Looks::default())
     }
 
     fn rows(count: usize, one: &str) -> Vec<String> {

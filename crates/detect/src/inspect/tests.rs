@@ -63,8 +63,18 @@ fn inspect(media: Media, body: &[u8]) -> Report {
 }
 
 fn inspect_with(media: Media, body: &[u8], looks: &Looks) -> Report {
+    inspect_by(inspector(), media, body, looks)
+}
+
+/// Looks at a body as it is.
+pub(super) fn inspect_by(
+    inspector: &Inspector,
+    media: Media,
+    body: &[u8],
+    looks: &Looks,
+) -> Report {
     let payload = Payload { bytes: body, media, coding: Coding::Identity, at: "" };
-    inspector().inspect(payload, looks, &mut Scratch::default())
+    inspector.inspect(payload, looks, &mut Scratch::default())
 }
 
 /// Entities and fields of a report, sorted.
@@ -420,22 +430,14 @@ fn many_findings_hide_none_that_is_worse() {
     let many = |word: &str| (0..400).map(|n| format!("{word}{n} ")).collect::<String>();
     for worse in ["sure7", "high7"] {
         let text = format!("{} {} {worse} {}", many("note"), many("low"), many("low"));
-        let payload = Payload {
-            bytes: text.as_bytes(),
-            media: Media::Text,
-            coding: Coding::Identity,
-            at: "",
-        };
-        let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+        let report = inspect_by(&inspector, Media::Text, text.as_bytes(), &Looks::default());
         let id = worse.trim_end_matches('7');
         assert!(report.found.iter().any(|found| &*found.hit.detector == id), "{worse}");
         assert_eq!(report.more.len(), 2, "{:?}", report.more);
     }
     // The first of a field stays, whatever filled the fields before.
     let text = format!("{{\"a\": \"{}\", \"b\": \"low0 low1\"}}", many("low"));
-    let payload =
-        Payload { bytes: text.as_bytes(), media: Media::Json, coding: Coding::Identity, at: "" };
-    let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+    let report = inspect_by(&inspector, Media::Json, text.as_bytes(), &Looks::default());
     assert!(report.found.iter().any(|found| found.pointer == "/b"));
 }
 
@@ -609,8 +611,7 @@ fn names_are_found_in_content_and_never_fail_open() {
     let body = br#"{"customer": "Grace Johnson", "city": "Paris", "name": "x"}"#;
     let inspect = |names: Names, body: &[u8]| {
         let inspector = Inspector::new(crate::Detectors::builtin()).with_names(names);
-        let payload = Payload { bytes: body, media: Media::Json, coding: Coding::Identity, at: "" };
-        inspector.inspect(payload, &Looks::default(), &mut Scratch::default())
+        inspect_by(&inspector, Media::Json, body, &Looks::default())
     };
     let report = inspect(Names::GateOnly, body);
     let found: Vec<_> =
@@ -640,13 +641,7 @@ fn a_registered_document_is_found_over_fields_and_when_encoded() {
     let inspector =
         Inspector::new(crate::Detectors::builtin()).with_corpus(Some(Arc::new(builder.finish())));
     let found = |body: &str| -> Vec<(String, String, String)> {
-        let payload = Payload {
-            bytes: body.as_bytes(),
-            media: Media::Json,
-            coding: Coding::Identity,
-            at: "",
-        };
-        let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+        let report = inspect_by(&inspector, Media::Json, body.as_bytes(), &Looks::default());
         let documents = report.found.iter().filter(|found| &*found.hit.entity == "DOCUMENT");
         documents
             .map(|found| {
@@ -708,13 +703,7 @@ fn json_that_an_escape_hid_is_read_before_the_next_escape_is_undone() {
 fn a_banner_at_the_head_of_a_field_is_one() {
     let inspector = Inspector::new(crate::Detectors::builtin());
     let found = |body: &str| {
-        let payload = Payload {
-            bytes: body.as_bytes(),
-            media: Media::Json,
-            coding: Coding::Identity,
-            at: "",
-        };
-        let report = inspector.inspect(payload, &Looks::default(), &mut Scratch::default());
+        let report = inspect_by(&inspector, Media::Json, body.as_bytes(), &Looks::default());
         report.found.iter().map(|found| found.hit.entity.to_string()).collect::<Vec<_>>()
     };
     let body = |text: &str| format!("{{\"note\": \"{text}\"}}");

@@ -20,6 +20,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod deny;
+mod dist;
 mod lines;
 mod project;
 mod setup;
@@ -41,7 +42,7 @@ usage: cargo xtask TASK
   bench dlp         compare the detectors with Presidio; writes docs/bench/
   bench dns         compare with unbound, dnsdist and pdns-recursor; writes docs/bench/
   bench corpus      register and check 1 GB of text; writes docs/bench/
-  dist              build the binary to ship
+  dist [--plain]    build the binary to ship, by the profile of a day's work (--plain: without)
   bare [--check|--setup]
                     run the demo and ci on an empty Debian (--check: only make the root; --setup:
                     only install what the tests need)
@@ -61,7 +62,8 @@ fn main() -> ExitCode {
         ["bench", "dlp", rest @ ..] => bench::dlp(&project, rest),
         ["bench", "dns", rest @ ..] => bench::dns(&project, rest),
         ["bench", "corpus", rest @ ..] => bench::corpus(&project, rest),
-        ["dist"] => dist(&project),
+        ["dist"] => shipped(&project, dist::Profile::Taken),
+        ["dist", "--plain"] => shipped(&project, dist::Profile::None),
         ["bare"] => bare::run(&project, bare::Extent::Everything),
         ["bare", "--check"] => bare::run(&project, bare::Extent::Root),
         ["bare", "--setup"] => bare::run(&project, bare::Extent::Setup),
@@ -76,8 +78,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn dist(project: &Project) -> anyhow::Result<()> {
-    project::run(project.cargo(&["build", "--locked", "--profile", "dist"]))?;
-    println!("{}", project.target().join("dist/backstop").display());
+fn shipped(project: &Project, profile: dist::Profile) -> anyhow::Result<()> {
+    println!("{}", dist::build(project, profile, dist::What::Binary)?.display());
     Ok(())
 }

@@ -60,6 +60,23 @@ impl Project {
         command
     }
 
+    /// The rustup that keeps the toolchain.
+    pub(crate) fn rustup(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command("rustup");
+        command.args(arguments);
+        command
+    }
+
+    /// A program that is root, of a user namespace if need be.
+    pub(crate) fn as_root(&self, program: &Path) -> Command {
+        if is_root() {
+            return self.command(program);
+        }
+        let mut unshare = self.command("unshare");
+        unshare.arg("--map-root-user").arg("--").arg(program);
+        unshare
+    }
+
     /// Files that git tracks or would track, with that ending.
     pub(crate) fn files(&self, ending: &str) -> anyhow::Result<Vec<String>> {
         let text = output(self.command("git").args([

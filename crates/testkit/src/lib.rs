@@ -9,7 +9,7 @@
 //!  pod        an agent's own network on one cable       tap      counts what reaches a name server
 //!  resolver   BIND, unbound, PowerDNS and Knot as others run them
 //!  load       tunnels, requests, slow clients, refusals            ca       certificates for TLS
-//!  bench      Backstop beside other proxies
+//!  bench      Backstop beside other proxies             train    a day's work for its profile
 //!  kin        the same servers in processes of their own (`testkit …`)
 //! ```
 //! Reading order: `world`, `backstop`, `upstream`, `load`. A fault here panics with the reason:
@@ -40,6 +40,7 @@ pub mod pod;
 pub mod resolver;
 mod serving;
 pub mod tap;
+pub mod train;
 pub mod upstream;
 pub mod world;
 

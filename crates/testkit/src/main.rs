@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use backstop_testkit::hello::Hello;
 use backstop_testkit::load::{self, Inside, Proxy, bulk, connect, flood, get, slow, tunnels};
 use backstop_testkit::upstream::Recording;
-use backstop_testkit::{Attacker, Upstream, bench};
+use backstop_testkit::{Attacker, Upstream, bench, train};
 use clap::{Args, Parser, Subcommand};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -75,6 +75,12 @@ enum What {
         /// Only these: backstop, tinyproxy, squid, envoy
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
+    },
+    /// A day's work for the binary's profile (`cargo xtask dist`)
+    Train {
+        /// The binary that counts
+        #[arg(long)]
+        backstop: PathBuf,
     },
     /// Sends load, to this machine only
     Load {
@@ -256,6 +262,7 @@ fn main() -> anyhow::Result<()> {
         What::Bench { backstop, tools, out, rounds, requests, only } => {
             bench::run(&bench::Plan { backstop, tools, out, rounds, requests, only })
         }
+        What::Train { backstop } => train::run(&backstop),
         What::Load { load } => run(load),
     }
 }

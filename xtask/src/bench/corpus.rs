@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use super::dlp::today;
+use crate::dist;
 use crate::project::{self, Project};
 
 /// Bytes that are registered, where `--bytes N` says nothing.
@@ -24,10 +25,8 @@ pub(crate) fn corpus(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
         ["--bytes", count] => count,
         _ => bail!("usage: cargo xtask bench corpus [--bytes N]"),
     };
-    let example =
-        ["build", "--locked", "--release", "--package", "backstop-detect", "--example", "corpus"];
-    project::run(project.cargo(&example))?;
-    let program = project.target().join("release/examples/corpus");
+    let example = dist::What::Example("backstop-detect", "corpus");
+    let program = dist::build(project, dist::Profile::Taken, example)?;
     let folder = project.temporary()?.join("bench-corpus");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
+use crate::dist;
 use crate::project::{self, Project};
 
 const PRESIDIO: &str = "presidio-analyzer==2.2.366";
@@ -29,15 +30,8 @@ pub(crate) fn dlp(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
         _ => bail!("usage: cargo xtask bench dlp [--snippets N]"),
     };
     let python = environment(project)?;
-    project::run(project.cargo(&[
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        "backstop-ner",
-        "--example",
-        "measure",
-    ]))?;
+    let example = dist::What::Example("backstop-ner", "measure");
+    let ours = dist::build(project, dist::Profile::Taken, example)?;
     let documents = documents(project, snippets)?;
     let list = project.temporary()?.join("bench-dlp.jsonl");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&list)?);
@@ -46,7 +40,6 @@ pub(crate) fn dlp(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
     }
     file.into_inner()?.sync_all()?;
     let mut runs = Vec::new();
-    let ours = project.target().join("release/examples/measure");
     let model = project.target().join("models").join("rampart-1.4.0");
     let mut ways = vec![("patterns and secrets", vec!["off".to_owned()])];
     ways.push(("names, tier 1", vec!["gate".to_owned()]));

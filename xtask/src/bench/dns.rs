@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
+use crate::dist;
 use crate::project::{self, Project};
 use crate::setup;
 
@@ -43,10 +44,8 @@ pub(crate) fn dns(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
         }
     }
     setup::packages(setup::For::Benchmarks)?;
-    let build =
-        ["build", "--locked", "--release", "--package", "backstop-dns", "--example", "measure"];
-    project::run(project.cargo(&build))?;
-    let measure = project.target().join("release/examples/measure");
+    let example = dist::What::Example("backstop-dns", "measure");
+    let measure = dist::build(project, dist::Profile::Taken, example)?;
     let folder = project.temporary()?.join("bench-dns");
     let mut rows = Vec::new();
     for (names, threads) in [(1_000, 1), (1_000, 2), (100_000, 1)] {

@@ -1,4 +1,4 @@
-//! Benchmarks: builds what is compared in release, and lets `testkit` compare it. Next: `dlp`,
+//! Benchmarks: builds what is compared as it is shipped, and lets `testkit` compare it. Next: `dlp`,
 //! `corpus`, `dns`.
 
 mod corpus;
@@ -9,34 +9,19 @@ pub(crate) use corpus::corpus;
 pub(crate) use dlp::dlp;
 pub(crate) use dns::dns;
 
-use std::process::Command;
-
-use crate::project::{self, Project, is_root};
+use crate::dist;
+use crate::project::{self, Project};
 use crate::setup;
 
 /// Backstop's proxy beside tinyproxy, squid and Envoy, on one upstream in one run. `rest` goes to
 /// `testkit bench` (`--rounds N`, `--requests N`, `--only NAMES`).
 pub(crate) fn proxy(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
     setup::run(project, setup::For::Benchmarks)?;
-    let build = [
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        "backstop",
-        "--package",
-        "backstop-testkit",
-    ];
+    let backstop = dist::build(project, dist::Profile::Taken, dist::What::Binary)?;
+    let build = ["build", "--locked", "--release", "--package", "backstop-testkit"];
     project::run(project.cargo(&build))?;
-    let testkit = project.target().join("release/testkit");
-    let mut command: Command = if is_root() {
-        project.command(&testkit)
-    } else {
-        let mut unshare = project.command("unshare");
-        unshare.arg("--map-root-user").arg("--").arg(&testkit);
-        unshare
-    };
-    command.args(["bench", "--backstop"]).arg(project.target().join("release/backstop"));
+    let mut command = project.as_root(&project.target().join("release/testkit"));
+    command.args(["bench", "--backstop"]).arg(backstop);
     command.arg("--tools").arg(project.tools()).arg("--out").arg(project.root().join("docs/bench"));
     command.args(rest).env("TMPDIR", project.temporary()?);
     project::run(command)

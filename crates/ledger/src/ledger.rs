@@ -3,7 +3,7 @@
 use crate::queue::{Entry, Queue};
 use crate::store::{self, Store, rows};
 use crate::views::state::{LINGER, State};
-use crate::writer::{Abandon, Writer, sweep};
+use crate::writer::{self, Abandon, Writer, sweep};
 use crate::{Config, LedgerFault, Views, Witness, chain, record, witness};
 use backstop_model::event::Event;
 use backstop_model::id::{ByteCount, Digest, ReceiptId};
@@ -112,6 +112,7 @@ struct Inner {
     shared: Arc<Shared>,
     disk: Arc<Mutex<Connection>>,
     config: Config,
+    writer: Arc<writer::Place>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -174,7 +175,9 @@ impl Ledger {
             reduced,
             unswept: 0,
             swept: Instant::now(),
+            written: Instant::now(),
         };
+        let writer = Arc::new(Mutex::new(Some(writer)));
         let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
             thread.map_err(|error| LedgerFault::Unusable {
@@ -185,17 +188,17 @@ impl Ledger {
         let of_sweeper = Arc::clone(&shared);
         let sweeper =
             spawn("ledger-sweeper", Box::new(move || sweep(&sweeping, &nudges, &of_sweeper)))?;
-        let abandon = Abandon(Arc::clone(&shared));
-        let writer = spawn(
+        let (of_writer, its) = (Arc::clone(&shared), Arc::clone(&writer));
+        let thread = spawn(
             "ledger-writer",
             Box::new(move || {
                 // Dropped last: who waits for the end finds the lock released.
-                let _abandon = abandon;
-                writer.run();
+                let _abandon = Abandon(Arc::clone(&of_writer));
+                writer::run(&its, &of_writer);
             }),
         )?;
-        let threads = Mutex::new(vec![writer, sweeper]);
-        Ok(Self { inner: Arc::new(Inner { shared, disk, config, threads }) })
+        let threads = Mutex::new(vec![thread, sweeper]);
+        Ok(Self { inner: Arc::new(Inner { shared, disk, config, writer, threads }) })
     }
 
     /// Commits the event, then answers. Once queued the event is written even if the caller goes
@@ -205,7 +208,11 @@ impl Ledger {
     /// [`LedgerFault`]: then nothing was recorded.
     pub async fn commit(&self, event: Event) -> Result<Receipt, LedgerFault> {
         let (answer, answered) = oneshot::channel();
-        self.queue(event, Some(answer))?;
+        let shared = &self.inner.shared;
+        let wakes = shared.queue.leave(self.entry(event, Some(answer))?)?;
+        if wakes && !writer::commit_here(&self.inner.writer, shared) {
+            shared.queue.nudge();
+        }
         answered.await.unwrap_or(Err(LedgerFault::Closed))
     }
 

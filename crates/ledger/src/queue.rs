@@ -35,6 +35,9 @@ impl Entry {
 
 /// How long the end of a flow may wait for company.
 const COMPANY: Duration = Duration::from_millis(10);
+/// How long after an entry the writer looks every [`COMPANY`] by itself whether one waits: while
+/// there is traffic, what can wait wakes nobody.
+const AWAKE: Duration = Duration::from_secs(1);
 /// So many entries need no company.
 const CROWD: usize = 256;
 
@@ -50,6 +53,12 @@ struct Lanes {
     since: Option<Instant>,
     /// No more is taken; what waits is still written.
     closed: bool,
+    /// The writer sleeps until it is woken.
+    asleep: bool,
+    /// The writer is to think again about how long it sleeps.
+    nudged: bool,
+    /// When an entry came last.
+    last: Option<Instant>,
 }
 
 /// The queue between everybody and the writer.
@@ -60,13 +69,6 @@ pub(crate) struct Queue {
     lane_bound: usize,
 }
 
-/// What the writer takes at once.
-pub(crate) struct Taken {
-    pub(crate) batch: Vec<Entry>,
-    /// The queue is closed and empty.
-    pub(crate) finished: bool,
-}
-
 impl Queue {
     pub(crate) fn new(bound: usize, lane_bound: usize) -> Self {
         Self { lanes: Mutex::default(), wake: Condvar::new(), bound, lane_bound }
@@ -74,11 +76,21 @@ impl Queue {
 
     /// Queues an entry without waiting.
     pub(crate) fn push(&self, entry: Entry) -> Result<(), LedgerFault> {
-        let wakes = self.put(&mut self.lock(), entry).map_err(|(fault, _)| fault)?;
-        if wakes {
+        if self.leave(entry)? {
             self.wake.notify_one();
         }
         Ok(())
+    }
+
+    /// Queues an entry and wakes nobody; says whether somebody is to be woken for it.
+    pub(crate) fn leave(&self, entry: Entry) -> Result<bool, LedgerFault> {
+        self.put(&mut self.lock(), entry).map_err(|(fault, _)| fault)
+    }
+
+    /// Wakes the writer: something waits, or it is to think again about how long it sleeps.
+    pub(crate) fn nudge(&self) {
+        self.lock().nudged = true;
+        self.wake.notify_one();
     }
 
     /// Queues entries one behind the other; whoever waits for one that finds no room is told so.
@@ -121,31 +133,40 @@ impl Queue {
         queue.push_back(entry);
         lanes.waiting += 1;
         lanes.pressing += usize::from(pressing);
-        let first = lanes.since.is_none();
-        lanes.since.get_or_insert_with(Instant::now);
-        // What can wait wakes the writer once; it then waits for company.
-        Ok(pressing || first || lanes.waiting == CROWD)
+        let now = Instant::now();
+        lanes.since.get_or_insert(now);
+        lanes.last = Some(now);
+        Ok(pressing || lanes.asleep || lanes.waiting == CROWD)
     }
 
-    /// Takes at most `most` entries, one a lane in turn; waits at most `wait` for the first.
+    /// Waits at most `wait` until something is to be written; says whether the queue is closed and
+    /// empty.
     ///
     /// The ends of flows wait up to [`COMPANY`] for something that presses: a request and the end of
     /// the one before it then cost one transaction, not two.
-    pub(crate) fn take(&self, most: usize, wait: Duration) -> Taken {
-        let guard = self.lock();
-        let (guard, _) = self
-            .wake
-            .wait_timeout_while(guard, wait, |lanes| lanes.waiting == 0 && !lanes.closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        let left =
-            guard.since.map_or(Duration::ZERO, |since| COMPANY.saturating_sub(since.elapsed()));
-        let alone = |lanes: &mut Lanes| {
-            lanes.waiting > 0 && lanes.pressing == 0 && lanes.waiting < CROWD && !lanes.closed
-        };
-        let (mut guard, _) = self
-            .wake
-            .wait_timeout_while(guard, left, alone)
-            .unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn wait(&self, wait: Duration) -> bool {
+        let began = Instant::now();
+        let mut lanes = self.lock();
+        loop {
+            let company = lanes.since.map_or(Duration::ZERO, |since| since.elapsed());
+            let due = lanes.waiting > 0
+                && (lanes.pressing > 0 || lanes.waiting >= CROWD || company >= COMPANY);
+            let over = wait.saturating_sub(began.elapsed());
+            if due || lanes.closed || lanes.nudged || over.is_zero() {
+                lanes.nudged = false;
+                return lanes.closed && lanes.waiting == 0;
+            }
+            let awake = lanes.waiting > 0 || lanes.last.is_some_and(|last| last.elapsed() < AWAKE);
+            lanes.asleep = !awake;
+            let nap = if awake { over.min(COMPANY) } else { over };
+            lanes = self.wake.wait_timeout(lanes, nap).unwrap_or_else(PoisonError::into_inner).0;
+            lanes.asleep = false;
+        }
+    }
+
+    /// Takes at most `most` entries, one a lane in turn.
+    pub(crate) fn take(&self, most: usize) -> Vec<Entry> {
+        let mut guard = self.lock();
         let lanes = &mut *guard;
         let mut batch = Vec::with_capacity(most.min(lanes.waiting));
         while batch.len() < most
@@ -164,7 +185,7 @@ impl Queue {
             }
         }
         lanes.since = (lanes.waiting > 0).then(Instant::now);
-        Taken { batch, finished: lanes.closed && lanes.waiting == 0 }
+        batch
     }
 
     /// How many wait.
@@ -220,7 +241,7 @@ mod tests {
     }
 
     fn taken(queue: &Queue, most: usize) -> Vec<Vec<u8>> {
-        queue.take(most, Duration::ZERO).batch.into_iter().map(|e| e.body).collect()
+        queue.take(most).into_iter().map(|e| e.body).collect()
     }
 
     #[test]
@@ -255,7 +276,8 @@ mod tests {
         queue.push(entry(1, 0)).unwrap();
         queue.close();
         assert_eq!(queue.push(entry(1, 1)), Err(LedgerFault::Closed));
-        let taken = queue.take(9, Duration::MAX);
-        assert_eq!((taken.batch.len(), taken.finished), (1, true));
+        assert!(!queue.wait(Duration::MAX));
+        assert_eq!(queue.take(9).len(), 1);
+        assert!(queue.wait(Duration::MAX));
     }
 }

@@ -1,4 +1,5 @@
-//! The writer: one thread that owns the database and turns what waits into rows.
+//! The writer: turns what waits into rows. One thread does it, or, while there is little to do, whoever
+//! asks for a commit: it then waits for no other thread ([`commit_here`]).
 //!
 //! Each round takes a batch, writes it in one transaction, folds it into the views, shows it to
 //! the tail and only then answers who waits: no permit is answered before its row is committed.
@@ -17,24 +18,31 @@ use crate::record;
 use crate::store::{Extra, NewRow, StandingRow, Store, Written};
 use crate::views::state::LINGER;
 use crate::witness;
-use crate::{Config, LedgerFault, Witness};
+use crate::{Config, Durability, LedgerFault, Witness};
 use backstop_model::event::{Fact, Resolution};
 use backstop_model::time::Timestamp;
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Rows in one transaction: enough to spread its cost, few enough to keep everybody's wait short.
 const BATCH: usize = 64;
+/// How long nothing was written before whoever asks writes by itself: below that rate of commits
+/// there is no company to share a transaction with.
+const QUIET: Duration = Duration::from_millis(1);
 /// Rows between two flushes of what stands: bounds what opening must replay.
 const FLUSH_EVERY: u64 = 8_192;
 /// How often retention is looked at.
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// How often a full disk is looked at while nobody asks.
 const RETRY: Duration = Duration::from_millis(500);
-/// Bytes in the log past which the sweeper is nudged at once.
-const SWEEP_EVERY: u64 = 4 << 20;
+/// Bytes in the log past which the sweeper is nudged at once: few enough that the log stays in
+/// pages that were used before, and that one sweep is short.
+const SWEEP_EVERY: u64 = 1 << 20;
+/// Times that one sweep tries to reach the log's end: only a log that was moved whole begins anew,
+/// and a commit may come behind each try.
+const PASSES: usize = 4;
 /// … and past which it is nudged if that has not been done for a while: a slow trickle of rows
 /// must not leave a long log behind, since each row alone rewrites whole pages.
 const SWEEP_LEAST: u64 = 128 << 10;
@@ -60,25 +68,83 @@ pub(crate) struct Writer {
     pub(crate) reduced: Option<LedgerFault>,
     pub(crate) unswept: u64,
     pub(crate) swept: Instant,
+    /// When something was written last.
+    pub(crate) written: Instant,
+}
+
+/// The writer, until it has ended.
+pub(crate) type Place = Mutex<Option<Writer>>;
+
+/// Runs the writer's thread until the queue is closed and empty.
+///
+/// INVARIANT: entries are taken while the writer is held, so that the rows of one lane keep their
+/// order whoever writes them.
+pub(crate) fn run(place: &Place, shared: &Shared) {
+    let Some(mut patience) = hold(place, Writer::begin) else { return };
+    loop {
+        let finished = shared.queue.wait(patience);
+        let turn = hold(place, |writer| {
+            let batch = shared.queue.take(BATCH);
+            if !batch.is_empty() {
+                writer.batch(batch);
+            }
+            if finished {
+                writer.end();
+            } else {
+                writer.chores();
+            }
+            writer.patience()
+        });
+        match turn {
+            Some(next) if !finished => patience = next,
+            Some(_) | None => break,
+        }
+    }
+    // The directory's lock is free before anybody hears of the end.
+    drop(place.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// With the writer, unless it was left by a panic: then nothing may be written any more.
+fn hold<T>(place: &Place, work: impl FnOnce(&mut Writer) -> T) -> Option<T> {
+    let Ok(mut writer) = place.lock() else {
+        drop(place.lock().unwrap_or_else(PoisonError::into_inner).take());
+        return None;
+    };
+    writer.as_mut().map(work)
+}
+
+/// Writes what waits in the caller's own thread, if nobody else writes and there was a while of
+/// quiet; otherwise commits share transactions, and the thread is to be woken: `false`.
+pub(crate) fn commit_here(place: &Place, shared: &Shared) -> bool {
+    // RACE: who holds the writer now may have taken its batch already; the thread sees the rest.
+    let Ok(mut held) = place.try_lock() else { return false };
+    let Some(writer) = held.as_mut() else { return false };
+    if writer.written.elapsed() < QUIET || writer.config.durability == Durability::Disk {
+        return false;
+    }
+    if writer.reduced.is_some() || !shared.is_writable() {
+        return false;
+    }
+    let covered = writer.uncovered_since.is_none();
+    writer.batch(shared.queue.take(BATCH));
+    let due = covered && writer.uncovered_since.is_some();
+    drop(held);
+    if due || shared.queue.len() > 0 {
+        shared.queue.nudge();
+    }
+    true
 }
 
 impl Writer {
-    /// Runs until the queue is closed and empty.
-    pub(crate) fn run(mut self) {
+    fn begin(&mut self) -> Duration {
         if self.store.uncovered() > 0 {
             self.checkpoint();
         }
         self.retain();
-        loop {
-            let taken = self.shared.queue.take(BATCH, self.patience());
-            if !taken.batch.is_empty() {
-                self.batch(taken.batch);
-            }
-            if taken.finished {
-                break;
-            }
-            self.chores();
-        }
+        self.patience()
+    }
+
+    fn end(&mut self) {
         let _ = self.flush(None);
         if self.store.uncovered() > 0 {
             self.checkpoint();
@@ -98,6 +164,7 @@ impl Writer {
     }
 
     fn batch(&mut self, batch: Vec<Entry>) {
+        self.written = Instant::now();
         if self.reduced.is_some() && batch.iter().any(|e| opens(&e.event.fact)) {
             self.restore();
         }
@@ -372,7 +439,7 @@ impl Writer {
         (self.shared.views.write().dirty_rows(), Timestamp::from_unix_micros(since))
     }
 
-    /// INVARIANT: this thread alone changes the state, so that what was flushed is all that was
+    /// INVARIANT: whoever holds the writer alone changes the state, so that what was flushed is all that was
     /// dirty.
     fn flushed(&self) {
         let now = (self.now)();
@@ -451,13 +518,23 @@ pub(crate) fn sweep(
     shared: &Shared,
 ) {
     while nudges.recv().is_ok() {
-        let pages =
-            conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(1));
-        match pages {
-            Ok(pages) => {
-                shared.log_pages.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed)
+        for _ in 0..PASSES {
+            let moved = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            });
+            match moved {
+                Ok((pages, moved)) => {
+                    let pages = u64::try_from(pages).unwrap_or(0);
+                    shared.log_pages.store(pages, Ordering::Relaxed);
+                    if u64::try_from(moved).is_ok_and(|moved| moved >= pages) {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the write-ahead log could not be moved");
+                    break;
+                }
             }
-            Err(error) => tracing::warn!(%error, "the write-ahead log could not be moved"),
         }
     }
 }

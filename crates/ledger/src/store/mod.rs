@@ -18,15 +18,16 @@ use crate::{Durability, LedgerFault, chain};
 use backstop_model::id::Digest;
 use backstop_model::time::Timestamp;
 use directory::{DATABASE, Directory};
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use std::path::Path;
 use std::time::Duration;
 
 /// How long a statement waits for another connection's lock.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
-/// Bytes of the write-ahead log's file that are kept for reuse.
-const LOG_KEPT: i64 = 256 << 10;
+/// Bytes of the write-ahead log's file that are kept for reuse: a file that is cut and grows again
+/// costs each commit the system's work for new pages.
+const LOG_KEPT: i64 = 4 << 20;
 
 /// One row before it has its place.
 pub(crate) struct NewRow<'a> {
@@ -163,23 +164,24 @@ impl Store {
     ) -> Result<Written, LedgerFault> {
         let path = self.directory.path().to_owned();
         let fault = |error: rusqlite::Error| fault(&path, &error);
-        let tx =
-            self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        let tx = Transaction::begin(&self.conn).map_err(fault)?;
         let mut folded = self.folded;
         if let Some((standing, since)) = &extra.standing {
-            put_standing(&tx, standing).map_err(fault)?;
+            put_standing(tx.conn, standing).map_err(fault)?;
             if let Some(before) = extra.forget {
-                tx.execute("DELETE FROM standing WHERE ended < ?1", [before.unix_micros()])
+                tx.conn
+                    .execute("DELETE FROM standing WHERE ended < ?1", [before.unix_micros()])
                     .map_err(fault)?;
             }
             let since = since.unix_micros();
-            seal::put(&tx, &self.key, &self.ledger, self.head.seq, since).map_err(fault)?;
+            seal::put(tx.conn, &self.key, &self.ledger, self.head.seq, since).map_err(fault)?;
             folded = self.head.seq;
         }
         let mut head = self.head;
         let mut places = Vec::with_capacity(new.len());
         {
             let mut insert = tx
+                .conn
                 .prepare_cached(
                     "INSERT INTO events (seq, receipt, type, session, tenant, at, body, hash)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -217,7 +219,7 @@ impl Store {
             Some(at) if head.seq > 0 => {
                 let signed =
                     Checkpoint::sign(&self.key, &self.ledger, head.seq, head.hash, base, at);
-                put_checkpoint(&tx, &signed).map_err(fault)?;
+                put_checkpoint(tx.conn, &signed).map_err(fault)?;
                 Some(signed)
             }
             Some(_) | None => None,
@@ -276,6 +278,34 @@ impl Store {
         let _ = self.conn.busy_timeout(Duration::ZERO);
         let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         let _ = self.conn.busy_timeout(BUSY);
+    }
+}
+
+/// A transaction that is rolled back unless it is committed. Its statements are kept: a commit of
+/// one row is short enough for their parsing to count.
+struct Transaction<'a> {
+    conn: &'a Connection,
+    open: bool,
+}
+
+impl<'a> Transaction<'a> {
+    fn begin(conn: &'a Connection) -> rusqlite::Result<Self> {
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self { conn, open: true })
+    }
+    fn commit(mut self) -> rusqlite::Result<()> {
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // A fault such as a full disk may have rolled it back already.
+        if self.open && !self.conn.is_autocommit() {
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
     }
 }
 

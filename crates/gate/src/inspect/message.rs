@@ -4,6 +4,7 @@
 //! Must not know wires: a plane fills in [`Content`]. Next: `pool`.
 
 use super::evidence::Gathered;
+use super::memory::Memory;
 use super::windows;
 use crate::analyzer::{Analyzer, Questions};
 use backstop_detect::{
@@ -74,6 +75,8 @@ pub(super) struct Job {
     pub(super) session: u64,
     /// Who is asked besides, about query and body.
     pub(super) analyzer: Option<Arc<Analyzer>>,
+    /// What the inspector found nothing in before.
+    pub(super) memory: Arc<Memory>,
 }
 
 /// What the looks at one message came to, and what is still to be asked.
@@ -135,6 +138,16 @@ impl Job {
                     continue;
                 }
             };
+            // The external analyzer may find something at each look.
+            let mark = match self.analyzer {
+                None => {
+                    Memory::mark(&self.terms, &piece.media, &piece.coding, piece.part, &piece.bytes)
+                }
+                Some(_) => None,
+            };
+            if mark.is_some_and(|mark| self.memory.is_clean(&mark)) {
+                continue;
+            }
             let payload = Payload {
                 bytes: &piece.bytes,
                 media: piece.media,
@@ -150,6 +163,12 @@ impl Job {
                 matches!(outcome, Outcome::OverLimit(_) | Outcome::Unreadable(Unreadable::Bomb));
             if effort == Effort::Little && little {
                 return None;
+            }
+            if let Some(mark) = mark
+                && found.is_empty()
+                && outcome == Outcome::Complete
+            {
+                self.memory.remember(mark);
             }
             gathered.end(look(outcome, piece.at));
             gathered.add(found, piece.part, &self.key);

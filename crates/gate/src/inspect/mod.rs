@@ -9,11 +9,12 @@
 //! INVARIANT: `Inspected` is made here alone, after the whole payload was looked at; without one
 //! nothing is permitted as `sight: body`. What cannot be looked at whole is evidence against it,
 //! and an inner fault is a refusal.
-//! Reading order: `held` (what is held), `message` (what is looked at), `pool` (where),
+//! Reading order: `held` (what is held), `message` (what is looked at), `memory` (what was before), `pool` (where),
 //! `evidence` (what is kept), `windows` (what is too large to be held). Must not know any wire.
 
 mod evidence;
 mod held;
+mod memory;
 mod message;
 mod pool;
 mod windows;
@@ -36,6 +37,7 @@ use backstop_model::refusal::Refusal;
 use backstop_model::time::Timestamp;
 use backstop_policy::{LoadContext, Names, NamesModel, OverCap};
 use held::Budget;
+use memory::Memory;
 use message::Looked;
 use pool::Pool;
 pub(crate) use pool::Turns;
@@ -109,6 +111,8 @@ struct Lenses {
     gate_only: Arc<Inspector>,
     /// `None`: the model is not here, and who requires it is refused.
     required: Option<Arc<Inspector>>,
+    /// What had nothing in it for these.
+    memory: Arc<Memory>,
 }
 
 impl Lenses {
@@ -118,7 +122,12 @@ impl Lenses {
             model @ DetectNames::Required(_) => Some(with(model.clone())),
             DetectNames::Off | DetectNames::GateOnly => None,
         };
-        Self { off: with(DetectNames::Off), gate_only: with(DetectNames::GateOnly), required }
+        Self {
+            off: with(DetectNames::Off),
+            gate_only: with(DetectNames::GateOnly),
+            required,
+            memory: Arc::default(),
+        }
     }
     fn at(&self, names: Names) -> Result<Arc<Inspector>, Faulted> {
         match names {
@@ -265,14 +274,17 @@ impl Inner {
     ) -> Result<Evidence, Faulted> {
         let room = &self.inspection;
         let terms = self.policy().dlp_terms(&session.subject, &attempt.destination);
-        let inspector = room.lenses.load().at(terms.names)?;
+        let (inspector, memory) = {
+            let lenses = room.lenses.load();
+            (lenses.at(terms.names)?, Arc::clone(&lenses.memory))
+        };
         let (key, cap) = (room.key.clone(), room.cap);
         let mut hasher = DefaultHasher::new();
         session.id.hash(&mut hasher);
         let detectors = Arc::clone(&inspector.detectors);
-        let (session_hash, analyzer) = (hasher.finish(), room.analyzer.clone());
+        let (turn, analyzer) = (hasher.finish(), room.analyzer.clone());
         let job =
-            message::Job { inspector, terms, key, cap, content, session: session_hash, analyzer };
+            message::Job { inspector, terms, key, cap, content, session: turn, analyzer, memory };
         if job.is_small() {
             let little = |scratch: &mut _| job.run(message::Effort::Little, scratch);
             // What is small and unfolds to much is not looked at on this thread.

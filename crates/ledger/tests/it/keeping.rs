@@ -127,6 +127,49 @@ fn order_is_kept_and_the_tail_shows_it() {
     });
 }
 
+/// What a future gives when it is asked once: nothing if it had to wait for another thread.
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(done) => Some(done),
+        std::task::Poll::Pending => None,
+    }
+}
+
+#[test]
+fn in_quiet_hours_whoever_asks_writes_by_himself_and_order_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    let at = Timestamp::from_unix_micros(START);
+    let mut sent = Vec::new();
+    let mut alone = 0;
+    for _ in 0..40 {
+        std::thread::sleep(Duration::from_millis(4));
+        // What was noted before it stands before it, whoever writes.
+        for event in [refusal(1, at), refusal(2, at)] {
+            sent.push(event.receipt.clone());
+            ledger.note(event).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(4));
+        let event = permit(1, at);
+        sent.push(event.receipt.clone());
+        match at_once(ledger.commit(event)) {
+            Some(receipt) => {
+                alone += 1;
+                assert_eq!(receipt.unwrap().seq, u64::try_from(sent.len()).unwrap());
+                assert!(ledger.find(sent.last().unwrap()).unwrap().is_some());
+            }
+            None => until(|| ledger.find(sent.last().unwrap()).unwrap().is_some()),
+        }
+    }
+    assert!(alone >= 10, "{alone} of 40 were written by who asked");
+    assert_eq!(ledger.events_after(0, 200).unwrap().len(), sent.len());
+    wait(ledger.close());
+    // The lock is free for the next one though a handle is still held.
+    let again = open(dir.path());
+    assert_eq!(again.events_after(0, 200).unwrap().len(), sent.len());
+}
+
 #[test]
 fn both_durabilities_write_the_same() {
     for durability in [Durability::Os, Durability::Disk] {

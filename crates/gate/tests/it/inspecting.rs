@@ -1,9 +1,12 @@
 //! Payloads: looked at before a permit, judged again with their flow.
 
 use crate::house::*;
+use backstop_detect::{Canary, Detectors, Inspector};
 use backstop_gate::{Answer, Content};
 use backstop_model::attempt::Inspection;
 use backstop_model::control::Control;
+use backstop_model::redacted::Redacted;
+use std::sync::Arc;
 
 /// A request whose body is said to be seen.
 pub(crate) fn seen(url: &str) -> backstop_model::attempt::Attempt {
@@ -97,5 +100,27 @@ spec:
         panic!("it is refused")
     };
     is_refused_by(&refusal, Control::DlpClassification);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_clean_is_looked_at_again_once_a_value_is_registered() {
+    let house = House::new().await;
+    let session = house.session().await;
+    let attempt = seen("https://api.weather.example/");
+    for _ in 0..3 {
+        let clean = house.gate.inspect(&session, &attempt, note("the word is kestrel-on-a-wire"));
+        assert!(clean.await.unwrap().evidence().findings.is_empty());
+    }
+    let value = Redacted::new("canary", b"kestrel-on-a-wire".to_vec());
+    let canary = Canary { name: "canary:bird".to_owned(), value };
+    let detectors = Detectors::builder().canary(canary).build().unwrap();
+    house.gate.equip(&Inspector::new(Arc::new(detectors)));
+    let found = house.gate.inspect(&session, &attempt, note("the word is kestrel-on-a-wire"));
+    let found = found.await.unwrap();
+    assert_eq!(found.evidence().findings.len(), 1, "{:?}", found.evidence());
+    // Nor does one who was refused wear it out.
+    let again = house.gate.inspect(&session, &attempt, note("the word is kestrel-on-a-wire"));
+    assert_eq!(again.await.unwrap().evidence().findings.len(), 1);
     house.stop().await;
 }

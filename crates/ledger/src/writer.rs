@@ -39,7 +39,7 @@ const RETENTION_EVERY: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_millis(500);
 /// Bytes in the log past which the sweeper is nudged at once: few enough that the log stays in
 /// pages that were used before, and that one sweep is short.
-const SWEEP_EVERY: u64 = 1 << 20;
+const SWEEP_EVERY: u64 = 512 << 10;
 /// Times that one sweep tries to reach the log's end: only a log that was moved whole begins anew,
 /// and a commit may come behind each try.
 const PASSES: usize = 4;

@@ -71,8 +71,10 @@ fn taken(project: &Project, host: &str) -> anyhow::Result<PathBuf> {
     command.env("RUSTFLAGS", format!("-Cprofile-generate={}", raw.display()));
     project::run(command)?;
     let counts = folder(project).join(host).join("release/backstop");
-    let merged = folder(project).join(format!("{}.profdata", mark(&counts)?));
-    if merged.exists() {
+    // One name for all profiles: crates that did not change are not built anew for a new one.
+    let (merged, of) = (folder(project).join("day.profdata"), folder(project).join("day.mark"));
+    let mark = mark(&counts)?;
+    if merged.exists() && std::fs::read_to_string(&of).is_ok_and(|known| known == mark) {
         return Ok(merged);
     }
     if raw.exists() {
@@ -81,6 +83,7 @@ fn taken(project: &Project, host: &str) -> anyhow::Result<PathBuf> {
     train(project, &counts)?;
     let mut command = project.command(profdata);
     project::output(command.args(["merge", "--output"]).arg(&merged).arg(&raw))?;
+    std::fs::write(of, mark)?;
     Ok(merged)
 }
 

@@ -34,7 +34,7 @@ impl Entry {
 }
 
 /// How long the end of a flow may wait for company.
-const COMPANY: Duration = Duration::from_millis(10);
+const COMPANY: Duration = Duration::from_millis(20);
 /// How long after an entry the writer looks every [`COMPANY`] by itself whether one waits: while
 /// there is traffic, what can wait wakes nobody.
 const AWAKE: Duration = Duration::from_secs(1);

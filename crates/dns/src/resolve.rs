@@ -9,7 +9,7 @@
 //! in the middle of something.
 //! Must not know policy. Next: `wire`.
 
-use crate::answer::Answers;
+use crate::answer::{Answers, Way};
 use crate::cache::Age;
 use crate::forward::{Asker, Failure, Key, Reach};
 use crate::rpz::{Chosen, Declared, Effect, Filter, Look, Seen};
@@ -97,7 +97,8 @@ impl Resolver {
     fn screen_answer(&self, name: &HostName, seen: Seen<'_>) -> Option<String> {
         let filter = self.filter.as_ref()?;
         let asked = QueryName::of_host(name);
-        filter.answer((&asked, Look::First), seen, &mut |_| {}, |hit| match hit.effect {
+        let about = (&asked, Declared::ByName, Look::First);
+        filter.answer(about, seen, &mut |_| {}, |hit| match hit.effect {
             Effect::Passthru | Effect::TcpOnly => None,
             Effect::Nxdomain
             | Effect::Nodata
@@ -140,9 +141,13 @@ impl Resolver {
             }
             return Ok(pinned.addresses.to_vec());
         }
+        let way = match &self.filter {
+            Some(filter) if looks => Way::watched(filter, Declared::ByName),
+            Some(_) | None => Way::FREE,
+        };
         let ask = |qtype| {
             let key = Key { name: QueryName::of_host(name), qtype, class: CLASS_IN };
-            self.answers.look_up(key, Reach::Any, Asker::Session(who.session.clone()))
+            self.answers.look_up(key, Reach::Any, Asker::Session(who.session.clone()), way)
         };
         let (six, four) = tokio::join!(ask(QueryType::AAAA), ask(QueryType::A));
         let (mut sixes, mut fours) = (Vec::new(), Vec::new());

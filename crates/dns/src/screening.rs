@@ -40,8 +40,7 @@ pub(crate) struct Asked<'a> {
 /// What the rules say of a question.
 pub(crate) fn question(filter: &Filter, asked: Asked<'_>, out: &mut Vec<u8>) -> Screened {
     let Asked { permit, query, source, looks: (look, _) } = asked;
-    let declared =
-        if permit.is_declared_by_name() { Declared::ByName } else { Declared::Otherwise };
+    let declared = Declared::of(permit);
     if filter.is_idle(declared) {
         return Screened::Pass;
     }
@@ -61,9 +60,8 @@ pub(crate) fn answer(
     out: &mut Vec<u8>,
 ) -> Option<Screened> {
     let mut would = |hit: &Hit<'_>| note(asked.permit, hit);
-    let screened = filter.answer((&asked.query.name, asked.looks.1), seen, &mut would, |hit| {
-        apply(&hit, asked, out)
-    })?;
+    let about = (&asked.query.name, Declared::of(asked.permit), asked.looks.1);
+    let screened = filter.answer(about, seen, &mut would, |hit| apply(&hit, asked, out))?;
     match screened {
         Screened::Pass | Screened::Look => None,
         Screened::Reply(_) | Screened::Alias { .. } => Some(screened),

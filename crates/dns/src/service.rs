@@ -2,7 +2,7 @@
 //! asks: by listener and source address alone, never by what a message says of itself (client
 //! subnet and the like). Next: `cache`.
 
-use crate::answer::{Answers, Screened as Seen, Told};
+use crate::answer::{Answers, Screen, Screened as Seen, Told};
 use crate::body::Head;
 use crate::refusal::{self, Scope};
 use crate::rpz::{self, Filter, Look};
@@ -103,11 +103,12 @@ impl Names {
         let mut instead = None;
         let looks = (Look::Again, Look::First);
         let asked = Asked { permit: &permit, query, source: client.source, looks };
-        let mut screen = |seen: rpz::Seen<'_>| {
+        let mut look = |seen: rpz::Seen<'_>| {
             instead = screening::answer(filter, asked, seen, out);
             if instead.is_some() { Seen::Withheld } else { Seen::Told }
         };
-        let told = self.answers.tell_now(&permit, &question(query), at, Some(&mut screen));
+        let screen = Screen { filter, look: &mut look };
+        let told = self.answers.tell_now(&permit, &question(query), at, Some(screen));
         match (told, instead) {
             (_, Some(Screened::Reply(reply))) => Now::Reply(reply),
             (_, Some(Screened::Alias { .. })) => {
@@ -145,11 +146,12 @@ impl Names {
             return reply(told, query, out);
         };
         let mut instead = None;
-        let mut screen = |seen: rpz::Seen<'_>| {
+        let mut look = |seen: rpz::Seen<'_>| {
             instead = screening::answer(filter, asked, seen, out);
             if instead.is_some() { Seen::Withheld } else { Seen::Told }
         };
-        let told = self.answers.tell(permit, &question, source, Some(&mut screen)).await;
+        let screen = Screen { filter, look: &mut look };
+        let told = self.answers.tell(permit, &question, source, Some(screen)).await;
         match instead {
             Some(Screened::Reply(reply)) => reply,
             Some(Screened::Alias { target, evidence }) => {
@@ -171,7 +173,8 @@ impl Names {
         let Asked { permit, query, .. } = asked;
         let Err(refused) = permit.filtered(evidence) else {
             let question = question(query);
-            let told = self.answers.tell(permit, &question, client.names.source(), None).await;
+            let source = client.names.source();
+            let told = self.answers.tell(permit, &question, source, None).await;
             return reply(told, query, out);
         };
         let other = Question { name: target, ..question(query) };
@@ -187,7 +190,8 @@ impl Names {
         if query.qtype == QueryType::CNAME {
             return Reply { head, why: Why::Refused(refused) };
         }
-        let told = self.answers.tell(&other_permit, &other, client.names.source(), None).await;
+        let source = client.names.source();
+        let told = self.answers.tell(&other_permit, &other, source, None).await;
         let Told::Body(body) = told else {
             out.truncate(begin);
             return reply(told, query, out);

@@ -1,7 +1,7 @@
 //! What a client was told by the running resolver is where its connections through the proxy lead,
 //! and a client that follows no alias is told the whole of it.
 
-use crate::dns_scene::client;
+use crate::dns_scene::{client, needs, start_with};
 use crate::scene::BINARY;
 use crate::stage::{PLAIN, Stage, get, session};
 use backstop_testkit::nameserver::{NameServer, address, alias};
@@ -91,5 +91,63 @@ fn a_client_that_follows_nothing_is_told_where_an_alias_leads_at_last() {
                 .all(|part| event.contains(part))),
             "{events}"
         );
+    });
+}
+
+#[test]
+fn an_open_alias_to_what_a_zone_or_list_refuses_has_nothing_asked_of_anybody() {
+    needs("dig");
+    World::run(|world| {
+        let names = NameServer::start(|asked| {
+            let reply = asked.reply();
+            let to = |target: &str| reply.clone().answer(alias(&asked.name, 60, target));
+            let reply = match asked.name.as_str() {
+                "api.weather.example" => to("a.cdn.example"),
+                "a.cdn.example" => to("evil.example"),
+                "let.weather.example" => to("let.cdn.example"),
+                "let.cdn.example" => to("worse.example"),
+                "x.wild.example" | "mine.weather.example" => to("dns.google"),
+                _ => reply.answer(address(&asked.name, 60, "93.184.1.9")),
+            };
+            vec![reply.wire()]
+        });
+        let feed = world.path().join("feed.zone");
+        let rules = "@ SOA ns. host. 1 1 1 1 1\nevil.example CNAME .\nworse.example CNAME .\n\
+                     let.cdn.example CNAME rpz-passthru.\n32.2.0.0.127.rpz-client-ip CNAME rpz-passthru.\n";
+        std::fs::write(&feed, rules).unwrap();
+        let rows = [
+            "{ host: api.weather.example }",
+            "{ host: let.weather.example }",
+            "{ host: mine.weather.example }",
+            "{ host: \"*.wild.example\" }",
+        ];
+        let policy = crate::dns_scene::policy("", &rows);
+        let feed = format!("feed.example={}", feed.display());
+        let dns = json!({ "listen": ["127.0.0.1:0"], "rpz": [feed] });
+        let backstop = start_with(world, &policy, names.place(), dns);
+        let to: SocketAddr = backstop.ready()["dns"][0].as_str().unwrap().parse().unwrap();
+        let ask = |from: &str, name: &str| client(world, "dig", to, &["-b", from, name, "A"]);
+        let heard = |name: &str| names.asked().iter().filter(|asked| asked.name == name).count();
+
+        // At once, again from what was kept, and by many who wait for one look-up.
+        for _ in 0..3 {
+            let text = ask("127.0.0.1", "api.weather.example");
+            assert!(text.contains("status: NXDOMAIN") && text.contains("dns.rpz rcp_"), "{text}");
+        }
+        assert_eq!((heard("a.cdn.example"), heard("evil.example")), (1, 0));
+        // Whom an earlier rule exempts has its answer, and nobody else has it of him.
+        let text = ask("127.0.0.2", "api.weather.example");
+        assert!(text.contains("status: NOERROR") && text.contains("93.184.1.9"), "{text}");
+        assert_eq!(heard("evil.example"), 1);
+        assert!(ask("127.0.0.1", "api.weather.example").contains("status: NXDOMAIN"));
+        // An earlier name of the way counts before a later one.
+        assert!(ask("127.0.0.1", "let.weather.example").contains("93.184.1.9"));
+        assert_eq!(heard("worse.example"), 1);
+        // The built-in list: not for whom a row declares letter by letter.
+        let text = ask("127.0.0.1", "x.wild.example");
+        assert!(text.contains("status: NXDOMAIN") && text.contains("dns.rpz rcp_"), "{text}");
+        assert_eq!((heard("x.wild.example"), heard("dns.google")), (1, 0));
+        assert!(ask("127.0.0.1", "mine.weather.example").contains("93.184.1.9"));
+        assert_eq!(heard("dns.google"), 1);
     });
 }

@@ -22,12 +22,13 @@ mod told;
 #[cfg(test)]
 mod tests;
 
+pub use chase::Way;
 pub use told::{Body, Told};
 
 use crate::body::Head;
 use crate::cache::{self, Age, Cache, Entry, Image};
 use crate::forward::{Asker, Failure, Flights, Forwarder, Key, Landing, Reach};
-use crate::rpz::Seen;
+use crate::rpz::{Declared, Filter, Seen};
 use backstop_gate::names::{NamePermit, Question, Route};
 use reading::{Found, Reading, read};
 use service::Ech;
@@ -36,8 +37,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
-/// Looks at an answer before it is told; whoever withholds it says something else instead.
-pub type Screen<'s> = Option<&'s mut (dyn FnMut(Seen<'_>) -> Screened + Send)>;
+/// Rules that look at an answer before it is told; whoever withholds it says something else instead.
+pub struct Screen<'s> {
+    /// They also end aliases that an answer leaves open.
+    pub filter: &'s Arc<Filter>,
+    /// Looks.
+    pub look: &'s mut (dyn FnMut(Seen<'_>) -> Screened + Send),
+}
 
 /// What became of an answer that was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +77,7 @@ pub struct Answers {
     times: cache::Config,
     limits: Limits,
     forwarder: Forwarder,
-    flights: Flights<Outcome>,
+    flights: Flights<(Key, Option<Declared>), Outcome>,
 }
 
 type Outcome = Result<Arc<Entry>, Failure>;
@@ -101,14 +107,18 @@ impl Answers {
         permit: &NamePermit<'_>,
         question: &Question<'_>,
         now: Instant,
-        screen: Screen<'_>,
+        screen: Option<Screen<'_>>,
     ) -> Option<Told> {
         if !self.is_reachable(question, reach(permit)) {
             return Some(Told::Failed(Failure::NoUpstream));
         }
         let entry = self.cache.find(question.name, question.qtype, question.class)?;
         let Age::Fresh(left) = entry.age(now) else { return None };
-        if self.refresh_in_time(&entry, left, reach(permit)) == Refresh::Begun {
+        let way = || Way::of_permit(permit, screen.as_ref());
+        if entry.content().cut_off && !way().admits(entry.content()) {
+            return None;
+        }
+        if self.refresh_in_time(&entry, left, reach(permit), way) == Refresh::Begun {
             permit.sent();
         }
         Some(match entry.failure() {
@@ -123,12 +133,13 @@ impl Answers {
         permit: &NamePermit<'_>,
         question: &Question<'_>,
         source: IpAddr,
-        screen: Screen<'_>,
+        screen: Option<Screen<'_>>,
     ) -> Told {
         let key = Key { name: question.name.clone(), qtype: question.qtype, class: question.class };
+        let way = Way::of_permit(permit, screen.as_ref());
         // Who comes here found nothing in the cache a moment ago.
         permit.sent();
-        match self.look_up(key, reach(permit), Asker::Client(source)).await {
+        match self.look_up(key, reach(permit), Asker::Client(source), way).await {
             Ok((entry, age)) => judged(permit, entry, age, screen),
             Err(failure) => Told::Failed(failure),
         }
@@ -143,6 +154,7 @@ impl Answers {
         key: Key,
         reach: Reach,
         asker: Asker,
+        way: Way<'_>,
     ) -> Result<(Arc<Entry>, Age), Failure> {
         if !self.forwarder.is_reachable(&key.name, reach) {
             return Err(Failure::NoUpstream);
@@ -150,11 +162,11 @@ impl Answers {
         let now = Instant::now();
         let found = self.cache.find(&key.name, key.qtype, key.class);
         let mut old = None;
-        if let Some(entry) = found {
+        if let Some(entry) = found.filter(|entry| way.admits(entry.content())) {
             match (entry.age(now), entry.failure()) {
                 (Age::Fresh(_), Some(failure)) => return Err(failure),
                 (age @ Age::Fresh(left), None) => {
-                    let _counted = self.refresh_in_time(&entry, left, reach);
+                    let _counted = self.refresh_in_time(&entry, left, reach, || way);
                     return Ok((entry, age));
                 }
                 (Age::Stale, None) if entry.is_put_off(now) => return Ok((entry, Age::Stale)),
@@ -162,7 +174,7 @@ impl Answers {
                 (Age::Stale | Age::Gone, _) => {}
             }
         }
-        let landed = match self.start(&key, reach, asker) {
+        let landed = match self.start(&key, reach, asker, way) {
             Ok(landing) if old.is_some() => {
                 // Past that the look-up goes on, for the next one who asks.
                 tokio::time::timeout(self.limits.patience, land(landing))
@@ -192,16 +204,17 @@ impl Answers {
     }
 
     /// Has an answer fetched anew while the present one still holds, once it is nearly over.
-    fn refresh_in_time(
+    fn refresh_in_time<'w>(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
         left: Duration,
         reach: Reach,
+        way: impl FnOnce() -> Way<'w>,
     ) -> Refresh {
         if entry.failure().is_some() || !entry.should_refresh(left) {
             return Refresh::NotYet;
         }
-        if self.start(&entry.key(), reach, Asker::Own).is_err() {
+        if self.start(&entry.key(), reach, Asker::Own, way()).is_err() {
             entry.refresh_again();
             return Refresh::NotYet;
         }
@@ -213,16 +226,18 @@ impl Answers {
         key: &Key,
         reach: Reach,
         asker: Asker,
+        way: Way<'_>,
     ) -> Result<Landing<Outcome>, Failure> {
         let work = || {
-            let (this, key) = (Arc::clone(self), key.clone());
-            async move { this.fetch(key, reach).await }
+            let (this, key, way) = (Arc::clone(self), key.clone(), way.kept());
+            async move { this.fetch(key, reach, Way::of(way.as_ref())).await }
         };
-        self.flights.join_or_start(key, asker, work).map_err(|_| Failure::Crowded)
+        let of = (key.clone(), way.kind());
+        self.flights.join_or_start(&of, asker, work).map_err(|_| Failure::Crowded)
     }
 
-    async fn fetch(&self, key: Key, reach: Reach) -> Outcome {
-        let asked = self.whole(&key, reach).await;
+    async fn fetch(&self, key: Key, reach: Reach, way: Way<'_>) -> Outcome {
+        let asked = self.whole(&key, reach, way).await;
         let now = Instant::now();
         match asked {
             Ok(reading) => {
@@ -295,7 +310,12 @@ fn reach(permit: &NamePermit<'_>) -> Reach {
     }
 }
 
-fn judged(permit: &NamePermit<'_>, entry: Arc<Entry>, age: Age, screen: Screen<'_>) -> Told {
+fn judged(
+    permit: &NamePermit<'_>,
+    entry: Arc<Entry>,
+    age: Age,
+    screen: Option<Screen<'_>>,
+) -> Told {
     let content = entry.content();
     if !content.chain.is_empty() {
         permit.through(&content.chain);
@@ -304,7 +324,7 @@ fn judged(permit: &NamePermit<'_>, entry: Arc<Entry>, age: Age, screen: Screen<'
     if let Err(refusal) = permit.judge(&content.addresses) {
         return Told::Refused(refusal);
     }
-    if screen.is_some_and(|screen| screen(content.seen()) == Screened::Withheld) {
+    if screen.is_some_and(|screen| (screen.look)(content.seen()) == Screened::Withheld) {
         return Told::Withheld;
     }
     let ech = if permit.strips_ech() { Ech::Strip } else { Ech::Keep };

@@ -188,6 +188,10 @@ impl<'k> Walk<'k> {
     pub(crate) fn here(&self) -> &QueryName {
         self.chain.last().unwrap_or(&self.key.name)
     }
+    /// The names that the question's name leads to so far, in order.
+    pub(crate) fn chain(&self) -> &[QueryName] {
+        &self.chain
+    }
     fn asks_for(&self, rtype: QueryType) -> bool {
         rtype == self.key.qtype
             || (self.key.qtype == QueryType::ANY
@@ -381,6 +385,14 @@ impl<'k> Walk<'k> {
         self.finish(NOERROR, Found::Nothing, Authority::None)
     }
 
+    /// The same where rules refuse the name at which it stands. Rules for name servers speak of those
+    /// of that name, whom nobody was asked for.
+    pub(crate) fn cut_off(self) -> Reading {
+        let mut reading = Self { servers: Servers::default(), ..self }.left_open();
+        reading.content.cut_off = true;
+        reading
+    }
+
     fn finish(self, rcode: u8, found: Found, authority: Authority) -> Reading {
         let seconds = |seconds: u32| Some(Duration::from_secs(seconds.into()));
         let (ttl, authorities) = match (found, authority) {
@@ -400,6 +412,7 @@ impl<'k> Walk<'k> {
             chain: self.chain.into(),
             servers: self.servers.names.into(),
             server_addresses: self.servers.addresses.into(),
+            cut_off: false,
         };
         Reading { content, ttl, found }
     }

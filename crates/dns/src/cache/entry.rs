@@ -52,6 +52,8 @@ pub(crate) struct Content {
     pub(crate) servers: Box<[u8]>,
     /// Their addresses, where it gives them.
     pub(crate) server_addresses: Box<[IpAddr]>,
+    /// The last name of the chain was not asked for, since rules refuse it.
+    pub(crate) cut_off: bool,
 }
 
 impl Content {
@@ -111,6 +113,7 @@ impl Entry {
             chain: Box::default(),
             servers: Box::default(),
             server_addresses: Box::default(),
+            cut_off: false,
         };
         let answer = Self::new(key, content, now, lasts, Duration::ZERO);
         Self { failure: Some(failure), ..answer }

@@ -5,10 +5,10 @@
 //! finds it under way or its answer in the cache. One asker may start only so many at a time; past
 //! that he is refused at once and takes nothing from the others.
 
-use super::Key;
 use backstop_model::id::SessionId;
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
@@ -34,24 +34,28 @@ pub(crate) type Landing<T> = watch::Receiver<Option<T>>;
 pub(crate) struct Crowded;
 
 /// The look-ups under way.
-pub(crate) struct Flights<T> {
-    shared: Arc<Shared<T>>,
+pub(crate) struct Flights<K: Eq + Hash, T> {
+    shared: Arc<Shared<K, T>>,
     tasks: Mutex<JoinSet<()>>,
     runtime: Handle,
     most: usize,
     most_of_one: usize,
 }
 
-struct Shared<T> {
-    under_way: Mutex<UnderWay<T>>,
+struct Shared<K, T> {
+    under_way: Mutex<UnderWay<K, T>>,
 }
 
-struct UnderWay<T> {
-    flights: HashMap<Key, Landing<T>>,
+struct UnderWay<K, T> {
+    flights: HashMap<K, Landing<T>>,
     askers: HashMap<Asker, usize>,
 }
 
-impl<T: Clone + Send + Sync + 'static> Flights<T> {
+impl<K, T> Flights<K, T>
+where
+    K: Eq + Hash + Clone + Send + 'static,
+    T: Clone + Send + Sync + 'static,
+{
     /// None yet; they run on `runtime`, at most `most` in all and `most_of_one` for one asker.
     pub(crate) fn new(runtime: Handle, most: usize, most_of_one: usize) -> Self {
         let under_way = UnderWay { flights: HashMap::new(), askers: HashMap::new() };
@@ -65,7 +69,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     /// [`Crowded`].
     pub(crate) fn join_or_start<F>(
         &self,
-        key: &Key,
+        key: &K,
         asker: Asker,
         work: impl FnOnce() -> F,
     ) -> Result<Landing<T>, Crowded>
@@ -107,13 +111,13 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
 }
 
 /// Takes the flight off the list, also where its work panicked or the runtime ended.
-struct Over<T> {
-    shared: Arc<Shared<T>>,
-    key: Key,
+struct Over<K: Eq + Hash, T> {
+    shared: Arc<Shared<K, T>>,
+    key: K,
     asker: Asker,
 }
 
-impl<T> Drop for Over<T> {
+impl<K: Eq + Hash, T> Drop for Over<K, T> {
     fn drop(&mut self) {
         let mut under_way = lock(&self.shared.under_way);
         under_way.flights.remove(&self.key);
@@ -135,6 +139,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forward::Key;
     use backstop_model::name::{CLASS_IN, QueryName, QueryType};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::Notify;
@@ -145,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn equal_questions_share_one_look_up() {
-        let flights: Flights<u8> = Flights::new(Handle::current(), 10, 10);
+        let flights: Flights<Key, u8> = Flights::new(Handle::current(), 10, 10);
         let (started, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let mut landings = Vec::new();
         for _ in 0..50 {
@@ -167,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_asker_cannot_take_every_place() {
-        let flights: Flights<()> = Flights::new(Handle::current(), 4, 2);
+        let flights: Flights<Key, ()> = Flights::new(Handle::current(), 4, 2);
         let asker = |n: u8| Asker::Client(IpAddr::from([192, 0, 2, n]));
         let start = |name: &str, n| {
             flights.join_or_start(&key(name), asker(n), std::future::pending).map(|_| ())
@@ -183,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_up_that_panics_leaves_nothing_behind() {
-        let flights: Flights<()> = Flights::new(Handle::current(), 4, 2);
+        let flights: Flights<Key, ()> = Flights::new(Handle::current(), 4, 2);
         let work = || async { panic!("on purpose") };
         let mut landing = flights.join_or_start(&key("a.example"), Asker::Own, work).unwrap();
         assert!(landing.wait_for(Option::is_some).await.is_err());

@@ -227,6 +227,13 @@ impl Rules {
         })
     }
 
+    /// What counts of the names that a question's name leads to, before more of them is asked for.
+    pub fn of_way<'r>(&'r self, chain: &[QueryName]) -> Option<Hit<'r>> {
+        chain.iter().find_map(|alias| {
+            self.first(alias, &mut |_| {}, |zone| by_name(&zone.qnames, Kind::Qname, alias))
+        })
+    }
+
     /// The first zone's that has one, unless the zone is `disabled`.
     fn first<'r>(
         &'r self,

@@ -1,9 +1,10 @@
 //! The rules in force, exchanged at once, and what they did. Must not know messages. Next: `service`.
 
-use super::decide::{Hit, Rules, Seen};
+use super::decide::{Effect, Hit, Rules, Seen};
 use super::tally::Counted;
 use super::zone::Zone;
 use arc_swap::{ArcSwap, Guard};
+use backstop_gate::names::NamePermit;
 use backstop_model::name::QueryName;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -106,10 +107,29 @@ impl Filter {
         })
     }
 
+    /// Whether the last of these names, to which a question's name leads, is not to be asked for: what
+    /// is refused of the answer anyway. An earlier zone's rules for addresses might have let it pass; as
+    /// with questions, who refuses without asking comes first.
+    pub fn ends_way(&self, chain: &[QueryName], declared: Declared) -> bool {
+        let rules = self.rules();
+        let mut hit = rules.of_way(chain);
+        if hit.is_none() && declared == Declared::Otherwise {
+            hit = self.own.of_way(chain);
+        }
+        hit.is_some_and(|hit| match hit.effect {
+            Effect::Passthru | Effect::TcpOnly => false,
+            Effect::Nxdomain
+            | Effect::Nodata
+            | Effect::Drop
+            | Effect::Local(_)
+            | Effect::Alias(_) => true,
+        })
+    }
+
     /// What counts of an answer.
     pub fn answer<T>(
         &self,
-        (name, look): (&QueryName, Look),
+        (name, declared, look): (&QueryName, Declared, Look),
         seen: Seen<'_>,
         would: &mut dyn FnMut(&Hit<'_>),
         take: impl FnOnce(Hit<'_>) -> T,
@@ -121,7 +141,11 @@ impl Filter {
                 would(&hit);
             }
         };
-        rules.of_answer(name, seen, &mut told).map(|hit| {
+        let mut hit = rules.of_answer(name, seen, &mut told);
+        if hit.is_none() && declared == Declared::Otherwise {
+            hit = self.own.of_answer(name, seen, &mut told);
+        }
+        hit.map(|hit| {
             if look == Look::First {
                 hit.tally.add(&hit.effect, Counted::Yes);
             }
@@ -131,10 +155,17 @@ impl Filter {
 }
 
 /// How a name came to be permitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Declared {
     /// It stands in a row, letter by letter.
     ByName,
     /// By a wildcard, or otherwise.
     Otherwise,
+}
+
+impl Declared {
+    /// How the name of this permit did.
+    pub fn of(permit: &NamePermit<'_>) -> Self {
+        if permit.is_declared_by_name() { Self::ByName } else { Self::Otherwise }
+    }
 }

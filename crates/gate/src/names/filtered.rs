@@ -28,15 +28,19 @@ impl NamePermit<'_> {
     /// The refusal, recorded and alerted. `Ok` where the tenant is in its dated observe state: then
     /// it is only noted, and the question goes on as if no rule stood for it.
     pub fn filtered(&self, evidence: String) -> Result<(), Refusal> {
-        let now = self.gate.now();
-        let tenant = &self.entry.session.subject.tenant;
-        let observes = self.gate.policy().observes_until(tenant);
-        if observes.is_some_and(|until| now < until) {
+        if self.is_observed() {
             self.would_be_filtered(evidence);
             return Ok(());
         }
         let reason = format!("{evidence} (asked by {})", self.client.source());
         self.refuse(Faulted { control: Control::DnsRpz, reason })
+    }
+
+    /// Whether the tenant is in its dated observe state, so that no filter refuses it anything.
+    pub fn is_observed(&self) -> bool {
+        let tenant = &self.entry.session.subject.tenant;
+        let until = self.gate.policy().observes_until(tenant);
+        until.is_some_and(|until| self.gate.now() < until)
     }
 
     /// The same would be, were its zone or tenant not told only to look: an alert of its kind, with

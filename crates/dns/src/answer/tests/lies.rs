@@ -1,6 +1,7 @@
 //! Upstreams, and whoever can send datagrams, that lie.
 
 use super::{Stage, ask, key, shown_as, told};
+use crate::answer::Way;
 use crate::answer::service::Ech;
 use crate::forward::{Asker, Failure, Reach};
 use backstop_model::name::QueryType;
@@ -169,7 +170,8 @@ async fn alias_chains_are_followed_to_their_end_and_bounded() {
         told(asked, &records)
     });
     let answers = Stage::new(&[&server]).answers();
-    let (entry, age) = answers.look_up(key("c2.example", A), Reach::Any, Asker::Own).await.unwrap();
+    let (entry, age) =
+        answers.look_up(key("c2.example", A), Reach::Any, Asker::Own, Way::FREE).await.unwrap();
     assert_eq!(
         super::shown(&entry, age),
         "NOERROR\nc2.example. CNAME n1.other.test.\nn1.other.test. CNAME n2.other.test.\n\
@@ -260,7 +262,7 @@ async fn addresses_in_every_record_and_behind_aliases_come_before_the_judge() {
     });
     let answers = Stage::new(&[&server]).answers();
     let judged = async |name, qtype| {
-        let found = answers.look_up(key(name, qtype), Reach::Any, Asker::Own).await;
+        let found = answers.look_up(key(name, qtype), Reach::Any, Asker::Own, Way::FREE).await;
         found.unwrap().0.content().addresses.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(judged("alias.example", A).await, ["169.254.169.254", "93.184.0.7"]);
@@ -288,7 +290,7 @@ async fn ech_is_taken_out_where_it_must_go() {
     // priority 1, target ".", alpn=h2, ech=…
     let answers = Stage::new(&[&server]).answers();
     let key = key("name.example", QueryType::HTTPS);
-    let (entry, age) = answers.look_up(key, Reach::Any, Asker::Own).await.unwrap();
+    let (entry, age) = answers.look_up(key, Reach::Any, Asker::Own, Way::FREE).await.unwrap();
     let stripped = shown_as(&entry, age, Ech::Strip);
     let kept = shown_as(&entry, age, Ech::Keep);
     assert!(stripped.contains("alpn=h2") && !stripped.contains("ech"), "{stripped}");

@@ -8,7 +8,7 @@ mod secured;
 mod times;
 mod upstreams;
 
-use super::{Answers, Limits};
+use super::{Answers, Limits, Way};
 use crate::cache::{self, Age, Entry};
 use crate::forward::{self, Asker, Failure, Forwarder, Key, Reach, Upstream, Zone};
 use backstop_gate::{OsRandom, OwnListeners, OwnSockets, Trust};
@@ -81,7 +81,7 @@ fn key(name: &str, qtype: QueryType) -> Key {
 
 async fn ask(answers: &Arc<Answers>, name: &str, qtype: QueryType) -> Result<String, Failure> {
     let key = key(name, qtype);
-    let (entry, age) = answers.look_up(key, Reach::Any, Asker::Own).await?;
+    let (entry, age) = answers.look_up(key, Reach::Any, Asker::Own, Way::FREE).await?;
     Ok(shown(&entry, age))
 }
 

@@ -1,6 +1,7 @@
 //! A real authoritative server, NSD: compression, truncation, aliases and types as they are.
 
 use super::{Stage, ask, key};
+use crate::answer::Way;
 use crate::forward::{Asker, Reach};
 use backstop_model::name::QueryType;
 use backstop_testkit::Nsd;
@@ -71,7 +72,7 @@ async fn a_real_server_is_read_as_it_answers() {
     let https = ask(&answers, "svc.example", QueryType::HTTPS).await.unwrap();
     assert!(https.contains("alpn=h2,h3") && !https.contains("ech"), "{https}");
     let hints = answers
-        .look_up(key("svc.example", QueryType::HTTPS), Reach::Any, Asker::Own)
+        .look_up(key("svc.example", QueryType::HTTPS), Reach::Any, Asker::Own, Way::FREE)
         .await
         .unwrap();
     assert_eq!(hints.0.content().addresses.len(), 2);

@@ -2,6 +2,7 @@
 
 use super::{Stage, ask, key, told};
 use crate::answer::Limits;
+use crate::answer::Way;
 use crate::cache;
 use crate::forward::{Asker, Failure, Reach};
 use crate::resolve::{PinConfig, Resolver};
@@ -81,7 +82,7 @@ async fn an_old_answer_is_told_while_no_upstream_answers() {
     let mut stage = Stage::new(&[&server]);
     stage.times = quick();
     let answers = stage.answers();
-    let look = || answers.look_up(key("name.example", A), Reach::Any, Asker::Own);
+    let look = || answers.look_up(key("name.example", A), Reach::Any, Asker::Own, Way::FREE);
     let (first, _) = look().await.unwrap();
     tokio::time::sleep(Duration::from_millis(150)).await;
     let (second, age) = look().await.unwrap();
@@ -108,7 +109,7 @@ async fn an_old_answer_is_told_soon_where_the_upstream_is_slow() {
     ask(&answers, "name.example", A).await.unwrap();
     tokio::time::sleep(Duration::from_millis(150)).await;
     let start = std::time::Instant::now();
-    let found = answers.look_up(key("name.example", A), Reach::Any, Asker::Own).await;
+    let found = answers.look_up(key("name.example", A), Reach::Any, Asker::Own, Way::FREE).await;
     assert_eq!(found.unwrap().1, cache::Age::Stale);
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }

@@ -2,6 +2,7 @@
 
 use super::{Stage, ask, key, told};
 use crate::answer::Limits;
+use crate::answer::Way;
 use crate::forward::{Asker, Failure, Reach};
 use backstop_model::name::QueryType;
 use backstop_testkit::NameServer;
@@ -86,7 +87,7 @@ async fn a_zone_has_upstreams_of_its_own_and_its_names_go_nowhere_else() {
     assert_eq!(names(&usual), ["a.example", "notcluster.local"]);
     // A permit for the cluster's own zone is none for the usual upstreams, cached or not.
     let strayed = key("a.example", A);
-    let strayed = answers.look_up(strayed, Reach::ZoneAlone, Asker::Own).await;
+    let strayed = answers.look_up(strayed, Reach::ZoneAlone, Asker::Own, Way::FREE).await;
     assert_eq!(strayed.map(|_| ()), Err(Failure::NoUpstream));
 }
 
@@ -121,7 +122,7 @@ async fn one_client_with_slow_names_leaves_room_for_others() {
         let (answers, loud) = (Arc::clone(&answers), loud.clone());
         slow.spawn(async move {
             let key = key(&format!("slow{n}.example"), A);
-            answers.look_up(key, Reach::Any, loud).await.map(|_| ())
+            answers.look_up(key, Reach::Any, loud, Way::FREE).await.map(|_| ())
         });
     }
     let mut crowded = 0;
@@ -131,7 +132,7 @@ async fn one_client_with_slow_names_leaves_room_for_others() {
     }
     assert_eq!(crowded, 40, "refused at once");
     let quiet = Asker::Client(IpAddr::from([192, 0, 2, 2]));
-    assert!(answers.look_up(key("quick.example", A), Reach::Any, quiet).await.is_ok());
+    assert!(answers.look_up(key("quick.example", A), Reach::Any, quiet, Way::FREE).await.is_ok());
 }
 
 #[tokio::test]

@@ -160,13 +160,13 @@ impl Resolver {
                         return Err(fault);
                     }
                     // A pin must not outlive the answer that it was made of, but for the floor.
-                    if !entry.content().addresses.is_empty() {
+                    if !entry.content().addresses().is_empty() {
                         left = left.min(match age {
                             Age::Fresh(left) => left,
                             Age::Stale | Age::Gone => self.config.floor,
                         });
                     }
-                    addresses.extend_from_slice(&entry.content().addresses);
+                    addresses.extend_from_slice(entry.content().addresses());
                 }
                 Err(failure) => failed = Some(failure),
             }

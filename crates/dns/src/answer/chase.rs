@@ -47,7 +47,7 @@ impl<'f> Way<'f> {
     /// Whether an answer may be told to this asker: a whole one, or one that ends where the rules
     /// of this moment still end it.
     pub(super) fn admits(self, content: &Content) -> bool {
-        !content.cut_off || self.ends_at(&content.chain)
+        !content.cut_off || self.ends_at(content.chain())
     }
     /// Handles of its own.
     pub(super) fn kept(self) -> Option<(Arc<Filter>, Declared)> {

@@ -1,7 +1,8 @@
 //! Records written against a question that stands at offset 12, as `body` says.
 //! Must not know where they come from. Next: `reading`.
 
-use crate::body::records_begin;
+use crate::body::{Head, records_begin};
+use crate::cache::Image;
 use crate::forward::Failure;
 use backstop_model::name::{CLASS_IN, QueryName, QueryType};
 
@@ -65,9 +66,10 @@ impl Writer {
         self.bounded()
     }
 
-    /// The records, where their TTLs stand, and how many are in the answer section.
-    pub(crate) fn finish(self) -> (Box<[u8]>, Box<[u16]>, u16) {
-        (self.octets.into(), self.ttl_at.into(), self.answers)
+    /// The records, with these in the authority section.
+    pub(crate) fn finish(self, rcode: u8, authorities: u16) -> Image {
+        let head = Head { rcode, answers: self.answers, authorities };
+        Image::new(head, self.octets, &self.ttl_at)
     }
 
     fn head(&mut self, owner: Owner<'_>, rtype: QueryType) {

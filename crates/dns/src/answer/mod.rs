@@ -26,7 +26,7 @@ pub use chase::Way;
 pub use told::{Body, Told};
 
 use crate::body::Head;
-use crate::cache::{self, Age, Cache, Entry, Image};
+use crate::cache::{self, Age, Cache, Entry};
 use crate::forward::{Asker, Failure, Flights, Forwarder, Key, Landing, Reach};
 use crate::rpz::{Declared, Filter, Seen};
 use backstop_gate::names::{NamePermit, Question, Route};
@@ -291,8 +291,8 @@ pub struct Look {
 /// which nothing would be used.
 pub fn look(message: &[u8], key: &Key) -> Result<Look, Failure> {
     let content = read(message, key)?.content;
-    let Image { head, octets: records, .. } = content.image;
-    Ok(Look { head, records, addresses: content.addresses })
+    let addresses = content.addresses().into();
+    Ok(Look { head: content.image.head, records: content.image.records().into(), addresses })
 }
 
 async fn land(mut landing: Landing<Outcome>) -> Outcome {
@@ -317,11 +317,11 @@ fn judged(
     screen: Option<Screen<'_>>,
 ) -> Told {
     let content = entry.content();
-    if !content.chain.is_empty() {
-        permit.through(&content.chain);
+    if !content.chain().is_empty() {
+        permit.through(content.chain());
     }
     // Also without an address: the permit may stand no longer.
-    if let Err(refusal) = permit.judge(&content.addresses) {
+    if let Err(refusal) = permit.judge(content.addresses()) {
         return Told::Refused(refusal);
     }
     if screen.is_some_and(|screen| (screen.look)(content.seen()) == Screened::Withheld) {

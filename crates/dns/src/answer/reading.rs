@@ -8,8 +8,7 @@
 
 use super::image::Writer;
 use super::service::{Ech, Service};
-use crate::body::Head;
-use crate::cache::{Content, Image};
+use crate::cache::{Content, Rest};
 use crate::forward::{Failure, Key};
 use backstop_model::name::{CLASS_IN, QueryName, QueryType};
 use domain::base::iana::Rtype;
@@ -388,9 +387,8 @@ impl<'k> Walk<'k> {
     /// The same where rules refuse the name at which it stands. Rules for name servers speak of those
     /// of that name, whom nobody was asked for.
     pub(crate) fn cut_off(self) -> Reading {
-        let mut reading = Self { servers: Servers::default(), ..self }.left_open();
-        reading.content.cut_off = true;
-        reading
+        let reading = self.left_open();
+        Reading { content: reading.content.cut_off(), ..reading }
     }
 
     fn finish(self, rcode: u8, found: Found, authority: Authority) -> Reading {
@@ -400,20 +398,13 @@ impl<'k> Walk<'k> {
             (Found::Nothing, Authority::Soa { ttl }) => (seconds(ttl.min(self.ttl)), 1),
             (Found::Nothing, Authority::None) => (None, 0),
         };
-        let image = |writer: Writer| {
-            let (octets, ttl_at, answers) = writer.finish();
-            let head = Head { rcode, answers, authorities };
-            Image { head, octets, ttl_at }
-        };
-        let content = Content {
-            image: image(self.plain),
-            with_ech: self.with_ech.map(image),
-            addresses: self.addresses.into(),
+        let rest = Rest {
+            with_ech: self.with_ech.map(|writer| writer.finish(rcode, authorities)),
             chain: self.chain.into(),
             servers: self.servers.names.into(),
             server_addresses: self.servers.addresses.into(),
-            cut_off: false,
         };
+        let content = Content::new(self.plain.finish(rcode, authorities), self.addresses, rest);
         Reading { content, ttl, found }
     }
 }

@@ -43,7 +43,7 @@ impl Body {
     }
     fn image(&self) -> &Image {
         let content = self.entry.content();
-        match (self.ech, &content.with_ech) {
+        match (self.ech, content.with_ech()) {
             (Ech::Keep, Some(with)) => with,
             (Ech::Keep | Ech::Strip, _) => &content.image,
         }
@@ -54,7 +54,7 @@ impl Body {
     }
     /// Octets of the records.
     pub fn len(&self) -> usize {
-        self.image().octets.len()
+        self.image().records().len()
     }
     /// Whether there are no records at all.
     pub fn is_empty(&self) -> bool {
@@ -75,13 +75,13 @@ impl Body {
     }
     /// The addresses in it.
     pub fn addresses(&self) -> &[IpAddr] {
-        &self.entry.content().addresses
+        self.entry.content().addresses()
     }
     /// The data of each record, those of the authority section included.
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         let image = self.image();
-        image.ttl_at.iter().filter_map(|at| {
-            let (_ttl, rest) = image.octets.get(usize::from(*at)..)?.split_first_chunk::<4>()?;
+        image.ttl_at().filter_map(|at| {
+            let (_ttl, rest) = image.records().get(at..)?.split_first_chunk::<4>()?;
             let (length, rest) = rest.split_first_chunk::<2>()?;
             rest.get(..usize::from(u16::from_be_bytes(*length)))
         })
@@ -90,14 +90,14 @@ impl Body {
     /// there is no room. They belong behind a question for the same name (see `body`).
     pub fn write(&self, out: &mut [u8]) -> Option<usize> {
         let image = self.image();
-        let out = out.get_mut(..image.octets.len())?;
-        out.copy_from_slice(&image.octets);
+        let records = image.records();
+        let out = out.get_mut(..records.len())?;
+        out.copy_from_slice(records);
         let ttl = u32::try_from(self.ttl.as_secs()).unwrap_or(u32::MAX).to_be_bytes();
-        for at in &image.ttl_at {
-            let at = usize::from(*at);
+        for at in image.ttl_at() {
             out.get_mut(at..at + 4)?.copy_from_slice(&ttl);
         }
-        Some(image.octets.len())
+        Some(records.len())
     }
 }
 

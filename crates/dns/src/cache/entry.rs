@@ -6,8 +6,7 @@ use crate::forward::{Failure, Key};
 use crate::rpz::Seen;
 use backstop_model::name::{KeptName, QueryName, QueryType};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Records as `body` describes them, with the places of their TTLs.
@@ -15,10 +14,29 @@ use std::time::{Duration, Instant};
 pub(crate) struct Image {
     /// Response code and counts.
     pub(crate) head: Head,
+    /// Octets of the records.
+    length: usize,
+    /// The records, and behind them where in them each TTL stands, two octets for each: an answer
+    /// is read at one place of the memory.
+    octets: Box<[u8]>,
+}
+
+impl Image {
+    /// Of these records, and the places of their TTLs in them.
+    pub(crate) fn new(head: Head, mut records: Vec<u8>, ttl_at: &[u16]) -> Self {
+        let length = records.len();
+        records.extend(ttl_at.iter().flat_map(|at| at.to_ne_bytes()));
+        Self { head, length, octets: records.into() }
+    }
     /// The records.
-    pub(crate) octets: Box<[u8]>,
-    /// Where in `octets` each TTL stands.
-    pub(crate) ttl_at: Box<[u16]>,
+    pub(crate) fn records(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or_default()
+    }
+    /// Where in them each TTL stands.
+    pub(crate) fn ttl_at(&self) -> impl Iterator<Item = usize> {
+        let (places, _none) = self.octets.get(self.length..).unwrap_or_default().as_chunks::<2>();
+        places.iter().map(|place| usize::from(u16::from_ne_bytes(*place)))
+    }
 }
 
 /// What an upstream answered, read, cut down to the question and kept.
@@ -27,44 +45,108 @@ pub struct Entry {
     name: KeptName,
     qtype: QueryType,
     class: u16,
-    content: Content,
     failure: Option<Failure>,
+    used: AtomicBool,
+    refreshing: AtomicBool,
+    content: Content,
     fresh: Duration,
     born: Instant,
     stale_until: Instant,
-    used: AtomicBool,
-    refreshing: AtomicBool,
-    retry_at: Mutex<Option<Instant>>,
+    /// Until when no other try is made, in nanoseconds from its birth; 0 for none.
+    put_off: AtomicU64,
 }
 
-/// What an answer says.
+/// What an answer says. There may be hundreds of thousands: what few of them have lies apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Content {
     /// Without `ech` (RFC 9848).
     pub(crate) image: Image,
-    /// With it, where there is one.
+    addresses: Addresses,
+    rest: Option<Box<Rest>>,
+    /// The last name of the chain was not asked for, since rules refuse it.
+    pub(crate) cut_off: bool,
+}
+
+/// What an answer says beside its records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Rest {
+    /// With `ech`, where there is one.
     pub(crate) with_ech: Option<Image>,
-    /// Every address in it, in records and in hints.
-    pub(crate) addresses: Box<[IpAddr]>,
     /// The names that the question's name leads to, in order.
     pub(crate) chain: Box<[QueryName]>,
     /// Name servers that it names for names of the chain, in wire octets one behind the other.
     pub(crate) servers: Box<[u8]>,
     /// Their addresses, where it gives them.
     pub(crate) server_addresses: Box<[IpAddr]>,
-    /// The last name of the chain was not asked for, since rules refuse it.
-    pub(crate) cut_off: bool,
+}
+
+/// Often one, which lies in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Addresses {
+    One(IpAddr),
+    Many(Box<[IpAddr]>),
 }
 
 impl Content {
+    /// Of these records with these addresses in them.
+    pub(crate) fn new(image: Image, addresses: Vec<IpAddr>, rest: Rest) -> Self {
+        let addresses = match addresses.as_slice() {
+            [one] => Addresses::One(*one),
+            _ => Addresses::Many(addresses.into()),
+        };
+        let rest = (rest != Rest::default()).then(|| Box::new(rest));
+        Self { image, addresses, rest, cut_off: false }
+    }
+    /// The same without the name servers that it names.
+    pub(crate) fn cut_off(mut self) -> Self {
+        if let Some(rest) = &mut self.rest {
+            rest.servers = Box::default();
+            rest.server_addresses = Box::default();
+        }
+        Self { cut_off: true, ..self }
+    }
+    /// Every address in it, in records and in hints.
+    pub(crate) fn addresses(&self) -> &[IpAddr] {
+        match &self.addresses {
+            Addresses::One(one) => std::slice::from_ref(one),
+            Addresses::Many(many) => many,
+        }
+    }
+    /// The records with `ech`, where there is one.
+    pub(crate) fn with_ech(&self) -> Option<&Image> {
+        self.rest.as_ref()?.with_ech.as_ref()
+    }
+    /// The names that the question's name leads to, in order.
+    pub(crate) fn chain(&self) -> &[QueryName] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.chain)
+    }
     /// What filters look at.
     pub(crate) fn seen(&self) -> Seen<'_> {
-        Seen {
-            chain: &self.chain,
-            addresses: &self.addresses,
-            servers: &self.servers,
-            server_addresses: &self.server_addresses,
+        let addresses = self.addresses();
+        match &self.rest {
+            None => Seen { addresses, ..Seen::default() },
+            Some(rest) => Seen {
+                chain: &rest.chain,
+                addresses,
+                servers: &rest.servers,
+                server_addresses: &rest.server_addresses,
+            },
         }
+    }
+    /// What it takes of memory beside itself.
+    fn size(&self) -> usize {
+        let addresses = match &self.addresses {
+            Addresses::One(_) => 0,
+            Addresses::Many(many) => size_of_val(&**many),
+        };
+        let rest = self.rest.as_ref().map_or(0, |rest| {
+            size_of::<Rest>()
+                + rest.with_ech.as_ref().map_or(0, |image| image.octets.len())
+                + size_of_val(&*rest.chain)
+                + rest.servers.len()
+                + size_of_val(&*rest.server_addresses)
+        });
+        self.image.octets.len() + addresses + rest
     }
 }
 
@@ -99,22 +181,14 @@ impl Entry {
             stale_until: now + fresh + stale,
             used: AtomicBool::new(false),
             refreshing: AtomicBool::new(false),
-            retry_at: Mutex::new(None),
+            put_off: AtomicU64::new(0),
         }
     }
     /// That there was no answer just now, remembered for a while.
     pub(crate) fn failed(key: &Key, failure: Failure, now: Instant, lasts: Duration) -> Self {
         let head = Head { rcode: SERVFAIL, answers: 0, authorities: 0 };
-        let image = Image { head, octets: Box::default(), ttl_at: Box::default() };
-        let content = Content {
-            image,
-            with_ech: None,
-            addresses: Box::default(),
-            chain: Box::default(),
-            servers: Box::default(),
-            server_addresses: Box::default(),
-            cut_off: false,
-        };
+        let image = Image::new(head, Vec::new(), &[]);
+        let content = Content::new(image, Vec::new(), Rest::default());
         let answer = Self::new(key, content, now, lasts, Duration::ZERO);
         Self { failure: Some(failure), ..answer }
     }
@@ -154,12 +228,14 @@ impl Entry {
     }
     /// No upstream answered: until then nobody is kept waiting for another try (RFC 8767 §5).
     pub(crate) fn put_off(&self, until: Instant) {
-        *self.retry_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        self.put_off.store(self.lived(until), Ordering::Relaxed);
     }
     /// Whether another try is put off.
     pub(crate) fn is_put_off(&self, now: Instant) -> bool {
-        let until = *self.retry_at.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| now < until)
+        self.lived(now) < self.put_off.load(Ordering::Relaxed)
+    }
+    fn lived(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.born).as_nanos()).unwrap_or(u64::MAX)
     }
     /// Notes that somebody asked for it.
     pub(crate) fn touch(&self) {
@@ -174,16 +250,7 @@ impl Entry {
     }
     /// What it takes of memory, about.
     pub(crate) fn size(&self) -> usize {
-        let image = |image: &Image| image.octets.len() + 2 * image.ttl_at.len();
-        size_of::<Self>()
-            + OVERHEAD
-            + self.name.as_wire().len()
-            + image(&self.content.image)
-            + self.content.with_ech.as_ref().map_or(0, image)
-            + size_of_val(&*self.content.addresses)
-            + size_of_val(&*self.content.chain)
-            + self.content.servers.len()
-            + size_of_val(&*self.content.server_addresses)
+        size_of::<Self>() + OVERHEAD + self.name.as_wire().len() + self.content.size()
     }
 }
 

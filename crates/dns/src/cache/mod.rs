@@ -8,7 +8,7 @@
 mod entry;
 
 pub use entry::Entry;
-pub(crate) use entry::{Age, Content, Image};
+pub(crate) use entry::{Age, Content, Image, Rest};
 
 use backstop_gate::names::ByHash;
 use backstop_model::name::{QueryName, QueryType};

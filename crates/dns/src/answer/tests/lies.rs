@@ -177,7 +177,7 @@ async fn alias_chains_are_followed_to_their_end_and_bounded() {
         "NOERROR\nc2.example. CNAME n1.other.test.\nn1.other.test. CNAME n2.other.test.\n\
          n2.other.test. A 93.184.0.7"
     );
-    let chain: Vec<String> = entry.content().chain.iter().map(ToString::to_string).collect();
+    let chain: Vec<String> = entry.content().chain().iter().map(ToString::to_string).collect();
     assert_eq!(chain, ["n1.other.test", "n2.other.test"]);
     assert!(ask(&answers, "c16.example", A).await.is_ok());
     assert_eq!(ask(&answers, "c17.example", A).await, Err(Failure::Unacceptable));
@@ -263,7 +263,7 @@ async fn addresses_in_every_record_and_behind_aliases_come_before_the_judge() {
     let answers = Stage::new(&[&server]).answers();
     let judged = async |name, qtype| {
         let found = answers.look_up(key(name, qtype), Reach::Any, Asker::Own, Way::FREE).await;
-        found.unwrap().0.content().addresses.iter().map(ToString::to_string).collect::<Vec<_>>()
+        found.unwrap().0.content().addresses().iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(judged("alias.example", A).await, ["169.254.169.254", "93.184.0.7"]);
     assert_eq!(

@@ -88,7 +88,7 @@ fn told(key: &Key, image: &Image) -> Vec<IpAddr> {
     message.extend(key.name.as_wire());
     message.extend([key.qtype.0.to_be_bytes(), key.class.to_be_bytes()].concat());
     assert_eq!(message.len(), records_begin(key.name.as_wire().len()));
-    message.extend(&image.octets);
+    message.extend(image.records());
     let message = Message::from_octets(message).unwrap();
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut records = 0;
@@ -140,9 +140,9 @@ proptest! {
         }
         if let Ok(reading) = read(&message, &key) {
             let content = reading.content;
-            for image in [Some(&content.image), content.with_ech.as_ref()].into_iter().flatten() {
+            for image in [Some(&content.image), content.with_ech()].into_iter().flatten() {
                 for address in told(&key, image) {
-                    prop_assert!(content.addresses.contains(&address), "{address} was not judged");
+                    prop_assert!(content.addresses().contains(&address), "{address} was not judged");
                 }
             }
         }

@@ -59,7 +59,7 @@ async fn an_alias_that_is_left_open_is_followed_to_its_end() {
     // Kept as one answer of the name alone, with the least time on the way; none of its aliases.
     let (entry, age) =
         answers.look_up(key("name.example", A), Reach::Any, Asker::Own, Way::FREE).await.unwrap();
-    assert_eq!(entry.content().chain.len(), 2);
+    assert_eq!(entry.content().chain().len(), 2);
     let crate::cache::Age::Fresh(left) = age else { panic!("{age:?}") };
     assert!(left.as_secs() < 30, "{left:?}");
     assert_eq!(server.asked().len(), 3);
@@ -170,7 +170,7 @@ async fn a_name_on_the_way_that_rules_refuse_is_not_asked_for() {
         let key = key("way.example", A);
         let (entry, _) = answers.look_up(key, Reach::Any, Asker::Own, way).await.unwrap();
         assert_eq!(asked(&server), &WAY[..asks], "{declared:?}");
-        let last = entry.content().chain.last().unwrap().to_string();
+        let last = entry.content().chain().last().unwrap().to_string();
         assert_eq!(last, WAY[asks.min(2)], "told where it ends, so that it is refused there");
         assert_eq!(entry.content().cut_off, asks < 3);
     }
@@ -193,7 +193,7 @@ async fn an_answer_that_ends_where_rules_end_it_is_told_to_nobody_else() {
     // Both at once: the look-up of one is not the other's.
     let (free, cut) = tokio::join!(look(Way::FREE), look(watched));
     assert!(!free.content().cut_off && cut.content().cut_off);
-    assert_eq!(free.content().addresses.len(), 1);
+    assert_eq!(free.content().addresses().len(), 1);
     assert_eq!(asked(&server).len(), 4);
     // A whole answer is everybody's: rules look at it when it is told.
     assert!(!look(watched).await.content().cut_off);

@@ -75,5 +75,5 @@ async fn a_real_server_is_read_as_it_answers() {
         .look_up(key("svc.example", QueryType::HTTPS), Reach::Any, Asker::Own, Way::FREE)
         .await
         .unwrap();
-    assert_eq!(hints.0.content().addresses.len(), 2);
+    assert_eq!(hints.0.content().addresses().len(), 2);
 }

@@ -1,4 +1,8 @@
 //! Questions over UDP that wait: so many at once, so many of one source, then none. Next: `turn`.
+//!
+//! Where one comes after the other without a pause, they are begun together, once a millisecond: each
+//! would else wake the runtime and the ledger's writer for itself, and a commit of many rows costs
+//! little more than one of a single row.
 
 use super::Service;
 use super::listen::stopped;
@@ -13,6 +17,7 @@ use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant};
 
 /// A question that waits, and who waits for it.
 pub(super) struct Job<S: Service> {
@@ -47,8 +52,12 @@ pub(super) async fn run<S: Service>(
 ) {
     let mut waiting = JoinSet::new();
     let mut of_source: HashMap<IpAddr, usize> = HashMap::new();
+    let mut together: Vec<Job<S>> = Vec::with_capacity(TOGETHER);
+    let mut pace = Pace::new();
+    let mut pause = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+    let mut pauses = false;
     loop {
-        let job = tokio::select! {
+        tokio::select! {
             biased;
             () = stopped(&mut stop) => break,
             Some(ended) = waiting.join_next(), if !waiting.is_empty() => {
@@ -63,30 +72,69 @@ pub(super) async fn run<S: Service>(
                 }
                 continue;
             }
-            job = jobs.recv() => match job {
-                Some(job) => job,
-                None => break,
+            () = &mut pause, if pauses => {
+                pauses = false;
+                continue;
+            }
+            count = jobs.recv_many(&mut together, TOGETHER), if !pauses => if count == 0 {
+                break;
             },
-        };
-        let source = job.wait.source;
-        let count = of_source.entry(source).or_default();
-        if *count >= most_per_source || waiting.len() >= most {
-            house.stats.turned_away.add(1);
-            let _best_effort = job.to.send(&job.wait.turned_away());
-            if of_source.get(&source) == Some(&0) {
-                of_source.remove(&source);
-            }
-            continue;
         }
-        *count += 1;
-        let house = Arc::clone(&house);
-        waiting.spawn(async move {
-            let octets = job.wait.answer(&house.service).await;
-            if !octets.is_empty() && !job.to.send(&octets) {
-                house.stats.unsent.add(1);
+        if pace.is_quick(Instant::now()) {
+            pause.as_mut().reset(Instant::now() + COMPANY);
+            pauses = true;
+        }
+        for job in together.drain(..) {
+            let source = job.wait.source;
+            let count = of_source.entry(source).or_default();
+            if *count >= most_per_source || waiting.len() >= most {
+                house.stats.turned_away.add(1);
+                let _best_effort = job.to.send(&job.wait.turned_away());
+                if of_source.get(&source) == Some(&0) {
+                    of_source.remove(&source);
+                }
+                continue;
             }
-            source
-        });
+            *count += 1;
+            let house = Arc::clone(&house);
+            waiting.spawn(async move {
+                let octets = job.wait.answer(&house.service).await;
+                if !octets.is_empty() && !job.to.send(&octets) {
+                    house.stats.unsent.add(1);
+                }
+                source
+            });
+        }
     }
     waiting.shutdown().await;
 }
+
+/// Whether questions come one after the other.
+struct Pace {
+    last: Instant,
+    /// How many came soon after the one before, up to now.
+    quick: usize,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { last: Instant::now(), quick: 0 }
+    }
+    /// Notes that some came now; whether the next ones are to wait for each other. A client that looks
+    /// up both kinds of address of one name is not slowed down.
+    fn is_quick(&mut self, now: Instant) -> bool {
+        let soon = now.saturating_duration_since(self.last) < SOON;
+        self.last = now;
+        self.quick = if soon { self.quick.saturating_add(1) } else { 0 };
+        self.quick >= QUICK
+    }
+}
+
+/// How long the next ones wait for each other.
+const COMPANY: Duration = Duration::from_millis(1);
+/// What comes within that time after the one before comes one after the other.
+const SOON: Duration = Duration::from_millis(4);
+/// From so many on.
+const QUICK: usize = 4;
+/// LIMIT: begun together.
+const TOGETHER: usize = 512;

@@ -40,7 +40,9 @@ impl<S: Service> Receiver<S> {
     /// Receives until `stop`. The socket must give up waiting now and then (SO_RCVTIMEO).
     pub(super) fn run(&self) {
         let mut inbox = Box::new([[0u8; LONGEST]; BATCH]);
-        let mut outbox: [Vec<u8>; BATCH] = std::array::from_fn(|_| Vec::with_capacity(4_096));
+        // No more room than most answers need: buffers a page apart would meet in a few lines of the
+        // processor's cache, and take a page of its table each.
+        let mut outbox: [Vec<u8>; BATCH] = std::array::from_fn(|_| Vec::with_capacity(LONGEST));
         let room = || local::room(self.listener);
         let mut arrivals = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, room());
         let mut departures = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, room());

@@ -89,7 +89,7 @@ pub(crate) async fn policy(call: &Call<'_>) -> Result<Reply, Problem> {
     let context = call.house.api.gate.load_context();
     let shown = spawn_blocking(move || {
         // Dated keys age: what there is to say is said as of now.
-        let applied = Library::default().apply(policy.sources(), &context);
+        let applied = Library::default().apply(&policy.sources(), &context);
         let diagnostics: Vec<Value> = applied.diagnostics.iter().map(show::diagnostic).collect();
         let tenants: Vec<&str> = policy.tenants().map(TenantName::as_str).collect();
         let sources: Vec<Value> = policy

@@ -19,6 +19,7 @@ use backstop_model::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ pub(crate) struct TenantDns {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowDns {
     /// Sorted, without duplicates, never empty.
-    pub(crate) types: Vec<QueryType>,
+    pub(crate) types: Arc<[QueryType]>,
     pub(crate) ech: NameEch,
 }
 
@@ -137,28 +138,55 @@ impl fmt::Display for HostPattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) host: HostPattern,
-    /// Sorted, without duplicates, never empty.
-    pub(crate) ports: Vec<u16>,
+    pub(crate) ports: Ports,
     pub(crate) protocol: Protocol,
     /// Empty: all.
-    pub(crate) methods: Vec<String>,
+    pub(crate) methods: Box<[String]>,
     /// Empty: all.
-    pub(crate) paths: Vec<PathPattern>,
+    pub(crate) paths: Box<[PathPattern]>,
     pub(crate) span: Span,
 }
 
+/// Sorted, without duplicates, never empty. Nearly always one, which takes no room of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ports {
+    One(u16),
+    Many(Box<[u16]>),
+}
+
+impl From<Vec<u16>> for Ports {
+    fn from(ports: Vec<u16>) -> Self {
+        match ports.as_slice() {
+            [one] => Self::One(*one),
+            _ => Self::Many(ports.into()),
+        }
+    }
+}
+
+impl Deref for Ports {
+    type Target = [u16];
+    fn deref(&self) -> &[u16] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A row of a tenant. There may be 100,000 of them: what few rows have lies apart, and what many
+/// have alike is shared.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) target: Target,
-    pub(crate) recipient: Option<Recipient>,
+    pub(crate) recipient: Option<Box<Recipient>>,
     pub(crate) dlp: Dlp,
-    pub(crate) credential: Option<CredentialSource>,
+    pub(crate) credential: Option<Box<CredentialSource>>,
     pub(crate) allow_private: Vec<(Cidr, String)>,
     pub(crate) ech: Ech,
     pub(crate) idle: Option<Duration>,
     pub(crate) dns: RowDns,
-    pub(crate) owner: Option<String>,
-    pub(crate) reason: Option<String>,
+    pub(crate) owner: Option<Arc<str>>,
+    pub(crate) reason: Option<Arc<str>>,
     pub(crate) review_by: Option<Date>,
 }
 

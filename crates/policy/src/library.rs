@@ -46,8 +46,8 @@ pub(crate) struct Stored {
     pub(crate) source: String,
     /// Its place among the documents of its file.
     index: usize,
-    /// Its own text.
-    text: String,
+    /// Where in its file its own text stands.
+    place: yaml::Place,
     file: Arc<File>,
 }
 
@@ -148,7 +148,10 @@ impl Library {
                 });
                 let text = match whole {
                     Some(file) => file.text.clone(),
-                    None => documents.iter().map(|d| format!("---\n{}", d.text)).collect(),
+                    None => documents
+                        .iter()
+                        .map(|d| format!("---\n{}", d.place.text(&d.file.text)))
+                        .collect(),
                 };
                 Source { name: name.to_owned(), text }
             })
@@ -204,7 +207,7 @@ impl Reading {
                 scheme: None,
                 source: source.name.clone(),
                 index,
-                text: yaml.text,
+                place: yaml.place,
                 file: Arc::clone(&file),
             });
             let candidate = Candidate { source: number, span, stored, draft };

@@ -27,7 +27,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Policy {
     digest: Digest,
-    sources: Vec<Source>,
+    /// Whose documents these are; it shares them and their texts.
+    library: Library,
     tenants: BTreeMap<TenantName, TenantRules>,
     skills: BTreeMap<SkillName, Vec<SkillRules>>,
     roles: HashMap<RoleName, Arc<Role>>,
@@ -98,7 +99,7 @@ impl Policy {
     pub(crate) fn compile(library: &Library) -> Self {
         let mut policy = Self {
             digest: library.digest(),
-            sources: library.texts(),
+            library: library.clone(),
             tenants: BTreeMap::new(),
             skills: BTreeMap::new(),
             roles: HashMap::new(),
@@ -152,8 +153,8 @@ impl Policy {
         self.digest
     }
     /// The last good texts; loading them again gives this policy again.
-    pub fn sources(&self) -> &[Source] {
-        &self.sources
+    pub fn sources(&self) -> Vec<Source> {
+        self.library.texts()
     }
     /// The skill of that name and version.
     pub fn skill(&self, name: &SkillName, version: &SkillVersion) -> Option<&SkillId> {
@@ -262,7 +263,7 @@ impl Policy {
     /// Every value that a row binds to its host.
     pub fn credentials(&self) -> BTreeSet<&CredentialSource> {
         let rows = self.tenants.values().flat_map(|tenant| &tenant.document.egress);
-        rows.filter_map(|row| row.credential.as_ref()).collect()
+        rows.filter_map(|row| row.credential.as_deref()).collect()
     }
 
     pub(crate) fn tenant(&self, name: &TenantName) -> Option<&TenantRules> {

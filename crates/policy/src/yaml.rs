@@ -6,6 +6,7 @@
 
 use crate::diagnostic::{Faults, Span};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+use std::ops::Range;
 
 /// LIMIT: the largest file that is read, in bytes.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
@@ -80,9 +81,27 @@ impl Node {
 pub(crate) struct YamlDocument {
     pub(crate) root: Node,
     /// Its own text, without the `---` around it.
-    pub(crate) text: String,
+    pub(crate) place: Place,
     /// Whether the tree alone (anchors, tags, complex keys) refuses it.
     pub(crate) broken: bool,
+}
+
+/// Where in its file a document's own text stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The first line's, which is not among the bytes.
+    indent: usize,
+    bytes: Range<usize>,
+}
+
+impl Place {
+    /// The text, its first line indented as in the file.
+    pub(crate) fn text(&self, file: &str) -> String {
+        let mut out = " ".repeat(self.indent);
+        out.push_str(file.get(self.bytes.clone()).unwrap_or_default().trim_end());
+        out.push('\n');
+        out
+    }
 }
 
 /// Reads a file. `Err` when nothing of it can be used: a syntax error or a limit.
@@ -142,8 +161,8 @@ impl Builder<'_, '_> {
                 }
                 Event::DocumentEnd => {
                     if let Some(node) = root.take() {
-                        let text = self.slice(&node);
-                        documents.push(YamlDocument { root: node, text, broken: self.broken });
+                        let place = self.place(&node);
+                        documents.push(YamlDocument { root: node, place, broken: self.broken });
                     }
                 }
                 Event::Alias(_) => {
@@ -257,16 +276,12 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// The root's own text, its first line indented as in the file.
-    fn slice(&self, root: &Node) -> String {
+    fn place(&self, root: &Node) -> Place {
         let end = match root.value {
             Value::List(_) | Value::Map(_) => self.places.root_end,
             Value::Null | Value::Text(_) | Value::Broken => root.span.offset + root.span.length,
         };
-        let mut out = " ".repeat(root.span.column.saturating_sub(1));
-        out.push_str(self.text.get(root.span.offset..end).unwrap_or_default().trim_end());
-        out.push('\n');
-        out
+        Place { indent: root.span.column.saturating_sub(1), bytes: root.span.offset..end }
     }
 }
 

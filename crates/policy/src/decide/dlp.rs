@@ -64,7 +64,7 @@ pub(super) fn judge(
     }
     let recipient = Receiver {
         row,
-        recipient: row.and_then(|row| row.recipient.as_ref()),
+        recipient: row.and_then(|row| row.recipient.as_deref()),
         scale: Scale(tenant.and_then(|tenant| tenant.scheme.as_deref())),
         ceiling: Ceiling::of(policy, tenant, subject, row),
         threshold: terms.threshold,
@@ -223,7 +223,7 @@ impl<'p> Receiver<'p> {
 
     /// Whether the row binds this registered value to exactly its host.
     fn is_bound(&self, finding: &FindingRecord) -> bool {
-        let bound = self.row.and_then(|row| row.credential.as_ref());
+        let bound = self.row.and_then(|row| row.credential.as_deref());
         match (bound, &finding.canary) {
             (Some(bound), Some(canary)) => bound.canary() == *canary,
             (Some(_) | None, _) => false,
@@ -336,7 +336,7 @@ impl Ceiling {
             .and_then(|rules| rules.document.ceiling.as_ref());
         let own = tenant.and_then(|t| t.document.ceiling.as_ref()).map(|(level, _)| level);
         let recipient = row
-            .and_then(|row| row.recipient.as_ref())
+            .and_then(|row| row.recipient.as_deref())
             .and_then(|r| r.ceiling.as_ref())
             .map(|(level, _)| level);
         [

@@ -264,7 +264,7 @@ fn target_needs(target: &Target) -> Inspection {
 }
 
 fn row_needs(row: &Row) -> Inspection {
-    match row.recipient {
+    match &row.recipient {
         None if row.dlp.names.is_none() && row.dlp.threshold.is_none() => target_needs(&row.target),
         Some(_) | None => Inspection::Windows,
     }

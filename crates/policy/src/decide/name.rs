@@ -363,7 +363,7 @@ fn terms(rows: &[&Row]) -> NameTerms {
     for row in rows {
         terms.allow_private.extend(row.allow_private.iter().map(|(cidr, _)| *cidr));
         terms.keeps_ech |= row.dns.ech == NameEch::Keep;
-        terms.types.extend(&row.dns.types);
+        terms.types.extend(row.dns.types.iter());
     }
     if rows.is_empty() {
         terms.types = vec![QueryType::A, QueryType::AAAA];

@@ -8,10 +8,15 @@ use crate::document::{NameEch, RowDns, TenantDns};
 use crate::yaml::{Node, Value};
 use backstop_model::host::HostName;
 use backstop_model::name::QueryType;
+use std::sync::{Arc, LazyLock};
 
-/// What may be asked for where a row does not say it: what a client needs to connect.
-const USUAL: [QueryType; 5] =
-    [QueryType::A, QueryType::CNAME, QueryType::AAAA, QueryType::SVCB, QueryType::HTTPS];
+/// What may be asked for where a row does not say it: what a client needs to connect. Nearly all rows
+/// share it.
+static USUAL: LazyLock<Arc<[QueryType]>> = LazyLock::new(|| {
+    let types =
+        [QueryType::A, QueryType::CNAME, QueryType::AAAA, QueryType::SVCB, QueryType::HTTPS];
+    Arc::from(types)
+});
 
 pub(super) fn of_row(node: Option<&Node>, faults: &mut Faults) -> RowDns {
     let given = node.and_then(|node| node.get("types"));
@@ -19,7 +24,7 @@ pub(super) fn of_row(node: Option<&Node>, faults: &mut Faults) -> RowDns {
     types.sort_unstable();
     types.dedup();
     match given {
-        None => types = USUAL.to_vec(),
+        None => {}
         Some(list) if matches!(list.value, Value::List(_)) && list.items().is_empty() => {
             let message = "`types` is empty: nothing could be asked about the host".to_owned();
             let hint = "leave `types` out to get its default";
@@ -29,6 +34,7 @@ pub(super) fn of_row(node: Option<&Node>, faults: &mut Faults) -> RowDns {
     }
     let words = [("strip", NameEch::Strip), ("keep", NameEch::Keep)];
     let ech = word(node.and_then(|node| node.get("ech")), "ech", &words, faults);
+    let types = if given.is_some() { types.into() } else { Arc::clone(&USUAL) };
     RowDns { types, ech: ech.unwrap_or(NameEch::Strip) }
 }
 

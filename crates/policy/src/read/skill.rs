@@ -57,7 +57,7 @@ fn named_after(
 fn duplicates(requirements: &[Target], faults: &mut Faults) {
     let mut seen = BTreeMap::new();
     for target in requirements {
-        for port in &target.ports {
+        for port in target.ports.iter() {
             let key = (&target.host, *port, target.protocol, &target.methods, &target.paths);
             if let Some(first) = seen.insert(key, target.span.line) {
                 let message =

@@ -34,10 +34,10 @@ pub(super) fn target(node: &Node, wildcards: Wildcards, faults: &mut Faults) -> 
     let span = host_node.map_or(node.span, |h| h.span);
     Some(Target {
         host: host?,
-        ports: ports?,
+        ports: ports?.into(),
         protocol: protocol?,
-        methods: methods?,
-        paths: paths?,
+        methods: methods?.into(),
+        paths: paths?.into(),
         span,
     })
 }

@@ -13,6 +13,7 @@ use backstop_model::destination::Protocol;
 use backstop_model::id::{ClassificationName, Digest, SkillName, SkillVersion, TenantName};
 use backstop_model::time::{Date, Timestamp};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// LIMIT: how far ahead observing may end.
 const LONGEST_OBSERVE_DAYS: i64 = 30;
@@ -29,7 +30,8 @@ pub(super) fn tenant(
     let observe_until = spec.get("rollout").and_then(|r| rollout(r, ctx, faults));
     let skills = skills(spec.get("skills"), faults);
     let rows = spec.get("egress").map(Node::items).unwrap_or_default();
-    let egress: Vec<Row> = rows.iter().filter_map(|r| row(r, ctx, faults)).collect();
+    let (mut egress, mut words) = (Vec::with_capacity(rows.len()), Words::default());
+    egress.extend(rows.iter().filter_map(|r| row(r, ctx, &mut words, faults)));
     duplicates(&egress, faults);
     shadows(&egress, faults);
     needs_levels(spec, &egress, faults);
@@ -107,7 +109,23 @@ fn skills(node: Option<&Node>, faults: &mut Faults) -> Vec<ListedSkill> {
     out
 }
 
-fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
+/// Words that stand in many rows are kept once.
+#[derive(Default)]
+struct Words(HashSet<Arc<str>>);
+
+impl Words {
+    fn of(&mut self, node: Option<&Node>) -> Option<Arc<str>> {
+        let text = node.and_then(Node::text)?;
+        if let Some(known) = self.0.get(text) {
+            return Some(Arc::clone(known));
+        }
+        let new: Arc<str> = Arc::from(text);
+        self.0.insert(Arc::clone(&new));
+        Some(new)
+    }
+}
+
+fn row(node: &Node, ctx: &LoadContext, words: &mut Words, faults: &mut Faults) -> Option<Row> {
     let target = target::target(node, Wildcards::Tenant, faults);
     let allow_private = private(node.get("allowPrivate"), "allowPrivate", faults);
     let _tunnel = word(node.get("inspect"), "inspect", &[("tunnel", ())], faults);
@@ -116,8 +134,8 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
         given => word(given, "ech", &[("allow", Ech::Allow), ("refuse", Ech::Refuse)], faults),
     };
     let review_by = date(node.get("reviewBy"), faults);
-    let recipient = node.get("recipient").map(|r| dlp::recipient(r, faults));
-    let credential = dlp::credential(node.get("credential"), faults);
+    let recipient = node.get("recipient").map(|r| Box::new(dlp::recipient(r, faults)));
+    let credential = dlp::credential(node.get("credential"), faults).map(Box::new);
     let terms = dlp::terms(node.get("dlp"), ctx, faults);
     let idle = duration(node.get("idle"), faults);
     let dns = dns::of_row(node.get("dns"), faults);
@@ -130,8 +148,8 @@ fn row(node: &Node, ctx: &LoadContext, faults: &mut Faults) -> Option<Row> {
         ech: ech?,
         idle,
         dns,
-        owner: node.get("owner").and_then(Node::text).map(str::to_owned),
-        reason: node.get("reason").and_then(Node::text).map(str::to_owned),
+        owner: words.of(node.get("owner")),
+        reason: words.of(node.get("reason")),
         review_by: review_by.map(|(day, _)| day),
     };
     if let Some((day, span)) = review_by

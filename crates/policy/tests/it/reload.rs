@@ -46,7 +46,7 @@ fn tenant(name: &str, letters: &str) -> String {
 fn check(applied: &Applied, expected: Expect) {
     expected.assert_eq(&show(applied));
     // The last good texts give the same policy again: that is what a snapshot is.
-    let again = Library::default().apply(applied.policy.sources(), &ctx());
+    let again = Library::default().apply(&applied.policy.sources(), &ctx());
     assert_eq!(again.policy.digest(), applied.policy.digest(), "{:?}", applied.policy.sources());
 }
 

@@ -63,7 +63,7 @@ pub fn name_rules(
     }
     list.searches(tenant, &exact, &below);
     let types: BTreeSet<QueryType> =
-        tenant.document.egress.iter().flat_map(|row| &row.dns.types).copied().collect();
+        tenant.document.egress.iter().flat_map(|row| row.dns.types.iter()).copied().collect();
     let dns = &tenant.document.dns;
     Ok(NameRules {
         rules: list.sorted(),

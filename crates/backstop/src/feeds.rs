@@ -149,6 +149,10 @@ impl Follower {
         })
     }
 
+    /// Its place among the zones.
+    pub(crate) fn place(&self) -> usize {
+        self.at
+    }
     /// For `/metrics`.
     pub(crate) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state)

@@ -231,17 +231,26 @@ pub(crate) async fn followers(
         if let Origin::Primaries(remote) = &feed.origin {
             make_folder(&folder)?;
             let of = (feed.name.clone(), feed.terms.clone());
-            let mut follower = Follower::new(at, of, remote, &folder, means.clone(), keys)?;
+            let follower = Follower::new(at, of, remote, &folder, means.clone(), keys)?;
             if let (Some(key), Some(path)) = (follower.key(), &remote.key) {
                 if named.iter().any(|(name, other)| name == key.name() && *other != path) {
                     bail!("`dns.rpz` has two keys that are called `{}`", key.name());
                 }
                 named.push((key.name().clone(), path));
             }
-            follower.first().await?;
             followers.push(follower);
         }
     }
+    // All at once: a start waits for the slowest of them, not for one after the other.
+    let mut firsts = JoinSet::new();
+    for mut follower in followers {
+        firsts.spawn(async move { follower.first().await.map(|()| follower) });
+    }
+    let mut followers = Vec::new();
+    while let Some(first) = firsts.join_next().await {
+        followers.push(first??);
+    }
+    followers.sort_by_key(Follower::place);
     Ok(followers)
 }
 

@@ -10,13 +10,19 @@ use tempfile::TempDir;
 pub struct Nsd {
     child: Child,
     place: SocketAddr,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Nsd {
     /// Starts it on a free port of loopback with these zones: name and master file.
     #[track_caller]
     pub fn start(zones: &[(&str, &str)]) -> Self {
+        Self::serving(zones, "", "")
+    }
+
+    /// The same with clauses more in its configuration, and lines more in that of each zone.
+    #[track_caller]
+    pub fn serving(zones: &[(&str, &str)], clauses: &str, of_each: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("nsd-").tempdir().expect("a directory");
         let place = free_place();
         let path = directory.path().display();
@@ -25,12 +31,12 @@ impl Nsd {
              \x20username: \"\"\n chroot: \"\"\n zonesdir: \"{path}\"\n database: \"\"\n\
              \x20pidfile: \"\"\n xfrdfile: \"{path}/xfrd\"\n zonelistfile: \"{path}/list\"\n\
              \x20xfrdir: \"{path}\"\n logfile: \"{path}/log\"\n rrl-ratelimit: 0\n\
-             remote-control:\n control-enable: no\n",
+             remote-control:\n control-enable: no\n{clauses}",
             port = place.port(),
         );
         for (name, text) in zones {
             std::fs::write(directory.path().join(name), text).unwrap();
-            config.push_str(&format!("zone:\n name: \"{name}\"\n zonefile: \"{name}\"\n"));
+            config.push_str(&format!("zone:\n name: \"{name}\"\n zonefile: \"{name}\"\n{of_each}"));
         }
         let file = directory.path().join("nsd.conf");
         std::fs::write(&file, config).unwrap();
@@ -50,7 +56,20 @@ impl Nsd {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { child, place, _directory: directory }
+        Self { child, place, directory }
+    }
+
+    /// Puts another text of a zone into its place and has it read.
+    pub fn replace(&self, name: &str, text: &str) {
+        let fresh = self.directory.path().join("fresh");
+        std::fs::write(&fresh, text).unwrap();
+        std::fs::rename(&fresh, self.directory.path().join(name)).unwrap();
+        self.signal(nix::sys::signal::Signal::SIGHUP);
+    }
+
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX));
+        let _ = nix::sys::signal::kill(id, signal);
     }
 
     /// Where it is.
@@ -62,8 +81,7 @@ impl Nsd {
 impl Drop for Nsd {
     fn drop(&mut self) {
         // SIGTERM first: the server that forks must end its children.
-        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX));
-        let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
+        self.signal(nix::sys::signal::Signal::SIGTERM);
         let _ = self.child.wait();
     }
 }

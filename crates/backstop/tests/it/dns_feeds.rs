@@ -1,4 +1,4 @@
-//! Response policy zones that come from a real BIND: the first copy, changes that it tells of, signed;
+//! Response policy zones that come from a real BIND, and from a real NSD: the first copy, changes that it tells of, signed;
 //! and what is left of them when it is gone.
 
 use crate::dns_scene::{self, Running, client, needs};
@@ -6,7 +6,7 @@ use crate::scene::{BINARY, on_record};
 use backstop_testkit::client::eventually;
 use backstop_testkit::nameserver::NameServer;
 use backstop_testkit::resolver::free_place;
-use backstop_testkit::{Backstop, Setup, World};
+use backstop_testkit::{Backstop, Nsd, Setup, World};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -269,5 +269,59 @@ fn a_zone_comes_from_a_real_bind_changes_at_its_word_and_outlives_it() {
         assert!(one.stderr().contains("is of no use"), "{}", one.stderr());
         assert!(refuses(world, &one, "good.example"));
         drop(one.stop());
+    });
+}
+
+#[test]
+fn a_zone_comes_from_a_real_nsd_too_and_changes_at_its_word() {
+    needs("nsd");
+    World::run(|world| {
+        let server = dns_scene::upstream();
+        let (at, key) = (free_place(), key_file(world));
+        let clauses = "key:\n name: feed.key\n algorithm: hmac-sha256\n \
+                       secret: \"c2VjcmV0LW9mLWEtdGVzdC1vZi0zMi1vY3RldHMhISE=\"\n";
+        let of_each = format!(
+            " notify: 127.0.0.1@{} feed.key\n provide-xfr: 127.0.0.1 feed.key\n store-ixfr: yes\n \
+             create-ixfr: yes\n",
+            at.port()
+        );
+        let nsd = Nsd::serving(&[("feed.example", &zone(10, RULES))], clauses, &of_each);
+        let feed = format!("feed.example primary={} key={}", nsd.place(), key.display());
+        let one = gateway(world, &server, at, &feed);
+        for name in ["bad.example", "a.wild.example", "empty.example", "local.example"] {
+            assert!(decided(world, &one, name, "A").contains("true"), "{name}");
+        }
+        assert_eq!(decided(world, &one, "good.example", "A"), "NOERROR false \tA\t93.184.1.1");
+        assert_eq!(figure(&one, "backstop_rpz_serial{zone=\"feed.example\"}"), "10");
+        // Another version, of which NSD tells by a signed NOTIFY.
+        let rules = RULES.replace("bad.example", "good.example");
+        nsd.replace("feed.example", &zone(11, &rules));
+        eventually("the change in force", || refuses(world, &one, "good.example").then_some(()));
+        assert!(!refuses(world, &one, "bad.example") && refuses(world, &one, "a.wild.example"));
+        assert_eq!(figure(&one, "backstop_rpz_serial{zone=\"feed.example\"}"), "11");
+        let came = |outcome: &str| {
+            let labels = format!("zone=\"feed.example\",outcome=\"{outcome}\"");
+            figure(&one, &format!("backstop_rpz_transfers_total{{{labels}}}"))
+        };
+        println!("whole {}, changes {}", came("whole"), came("changes"));
+        assert_eq!(came("failed"), "0");
+    });
+}
+
+#[test]
+fn a_start_asks_for_all_zones_at_once() {
+    World::run(|world| {
+        let feeds = ["one.example primary=127.0.0.1:1", "two.example primary=127.0.0.1:1"];
+        let dns = json!({ "listen": ["127.0.0.1:0"], "rpz": feeds,
+            "clients": ["127.0.0.0/8=research/*"], "upstreams": ["127.0.0.1:1"] });
+        let setup = Setup::new(world, BINARY, &policy()).config(json!({ "dns": dns }));
+        let exit = Backstop::try_start(world, setup).err().expect("no zone, no start");
+        let said = |zone: &str| exit.stderr.contains(&format!("`{zone}` is not there yet"));
+        assert!(said("one.example") && said("two.example"), "{}", exit.stderr);
+        assert!(
+            exit.stderr.contains("no primary gives the response policy zone"),
+            "{}",
+            exit.stderr
+        );
     });
 }

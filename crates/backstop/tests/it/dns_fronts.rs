@@ -104,6 +104,42 @@ fn the_gateway_answers_by_tls_and_by_https_and_shows_a_renewed_certificate() {
 }
 
 #[test]
+fn who_begins_handshakes_without_end_is_closed_and_others_do_not_notice() {
+    needs("kdig");
+    World::run(|world| {
+        let server = dns_scene::upstream();
+        put(world.path(), &Ca::new());
+        let dns = json!({ "tls": { "listen": ["127.0.0.1:0"],
+            "certificate": path(world, "dns.pem"), "key": path(world, "dns.key") } });
+        let policy = dns_scene::policy("", &["{ host: api.weather.example }"]);
+        let backstop = dns_scene::start_with(world, &policy, server.place(), dns);
+        let tls: SocketAddr = backstop.ready()["dns_tls"][0].as_str().unwrap().parse().unwrap();
+        let hurried = || {
+            let text = backstop.ask("GET", "/metrics", None).text();
+            let name = "backstop_dns_connections_total{outcome=\"hurried\"} ";
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("{text}")).parse::<u64>().unwrap()
+        };
+        let ask = |from: &str| {
+            let ca = format!("+tls-ca={}", path(world, "ca.pem"));
+            let rest = ["-b", from, "+tls", &ca, "+tls-hostname=dns.example"];
+            client(world, "kdig", tls, &[&rest[..], &["api.weather.example", "A"]].concat())
+        };
+        assert!(ask("127.0.0.1").contains("status: NOERROR"));
+        assert_eq!(hurried(), 0);
+        // Each is begun and left.
+        eventually("one that is closed", || {
+            for _ in 0..50 {
+                drop(std::net::TcpStream::connect(tls));
+            }
+            (hurried() > 0).then_some(())
+        });
+        assert!(ask("127.0.0.2").contains("status: NOERROR"), "another source");
+        eventually("an end of it", || ask("127.0.0.1").contains("status: NOERROR").then_some(()));
+    });
+}
+
+#[test]
 fn the_banner_names_each_listener_of_the_resolver_the_tap_and_the_zones() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();

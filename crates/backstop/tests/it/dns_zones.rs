@@ -5,7 +5,7 @@ use crate::dns_scene::{self, client, needs, receipt};
 use crate::run::{backstop, policy};
 use crate::scene::{BINARY, explained, on_record};
 use backstop_testkit::client::eventually;
-use backstop_testkit::nameserver::{NameServer, address, name as wire, record};
+use backstop_testkit::nameserver::{NameServer, address, alias, name as wire, record};
 use backstop_testkit::{Backstop, World};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -97,6 +97,29 @@ fn resolvers_over_https_are_refused_under_a_wildcard_row_and_an_exact_row_wins()
         drop(gateway.stop());
         let gateway = dns_scene::start_with(world, &policy, server.place(), dns("allow"));
         is_answered(&ask(world, &gateway, "mozilla.cloudflare-dns.com"));
+    });
+}
+
+#[test]
+fn aliases_to_resolvers_over_https_are_refused_under_a_wildcard_row() {
+    needs("dig");
+    World::run(|world| {
+        // Whole answers: the alias and where it leads.
+        let server = NameServer::start(|asked| {
+            let led = alias(&asked.name, 60, "dns.google");
+            let end = address("dns.google", 60, "93.184.1.1");
+            vec![asked.reply().answer(led).answer(end).wire()]
+        });
+        let rows = ["{ host: \"*.weather.example\" }", "{ host: mine.weather.example }"];
+        let policy = dns_scene::policy("", &rows);
+        let dns = |mode: &str| json!({ "listen": ["127.0.0.1:0"], "doh_endpoints": mode });
+        let gateway = dns_scene::start_with(world, &policy, server.place(), dns("block"));
+        is_refused(world, &gateway, "x.weather.example");
+        is_refused(world, &gateway, "x.weather.example");
+        is_answered(&ask(world, &gateway, "mine.weather.example"));
+        drop(gateway.stop());
+        let gateway = dns_scene::start_with(world, &policy, server.place(), dns("allow"));
+        is_answered(&ask(world, &gateway, "x.weather.example"));
     });
 }
 

@@ -40,6 +40,7 @@ usage: cargo xtask TASK
   codegen           write docs/reference/*.md
   bench proxy       compare with tinyproxy, squid and Envoy; writes docs/bench/
   bench dlp         compare the detectors with Presidio; writes docs/bench/
+  bench snippets    draw real text by a seed and look at it; the refused is to be read
   bench dns         compare with unbound, dnsdist and pdns-recursor; writes docs/bench/
   bench corpus      register and check 1 GB of text; writes docs/bench/
   dist [--plain]    build the binary to ship, by the profile of a day's work (--plain: without)
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         ["codegen"] => codegen::run(&project),
         ["bench", "proxy", rest @ ..] => bench::proxy(&project, rest),
         ["bench", "dlp", rest @ ..] => bench::dlp(&project, rest),
+        ["bench", "snippets", rest @ ..] => bench::snippets(&project, rest),
         ["bench", "dns", rest @ ..] => bench::dns(&project, rest),
         ["bench", "corpus", rest @ ..] => bench::corpus(&project, rest),
         ["dist"] => shipped(&project, dist::Profile::Taken),

@@ -205,7 +205,33 @@ impl Around {
         said.iter().any(|said| spaced.contains(said))
             // `A's implementation`, `a port of A's algorithm`: the work is public, and so is who made it.
             || possessive(&self.after).is_some_and(|mut words| words.any(|word| WORKS.contains(&word)))
+            || self.follows_work()
             || matches!(behind.as_slice(), ["disclaims", ..] | ["makes", "no"])
+    }
+
+    /// `the crate by A`, `the [paper](https://…) by A`: as above. Anybody's report or letter is none.
+    fn follows_work(&self) -> bool {
+        const PUBLISHED: [&str; 8] = [
+            "algorithm",
+            "compiler",
+            "crate",
+            "fork",
+            "implementation",
+            "library",
+            "paper",
+            "parser",
+        ];
+        let Some(before) = self.before.trim_end().strip_suffix("by") else { return false };
+        let before = match before.trim_end().rsplit_once("](") {
+            // The address of a link.
+            Some((named, address)) if address.trim_end().ends_with(')') => named,
+            _ => before.trim_end().trim_end_matches(']'),
+        };
+        before.len() < self.before.len()
+            && before
+                .rsplit(|c: char| !c.is_alphanumeric())
+                .find(|word| !word.is_empty())
+                .is_some_and(|word| PUBLISHED.contains(&word))
     }
 
     /// `Written by A <a@…>`, `by A ([@a](https://…))`: the name's own public address stands behind.
@@ -550,6 +576,9 @@ mod tests {
             "=head1 AUTHORS\n\nJulien Danjou wrote it",
             ".SH AUTOŘI\nJulien Danjou (j@d.org)",
             "is a port of Julien Danjou's C implementation",
+            "found in the popular [`itoa`](https://x.org/itoa) crate by Julien Danjou.",
+            "The PLDI'18 paper [*Fast conversion*][paper] by Julien Danjou\nincludes a proof",
+            "the [library](https://x.org) by Julien Danjou",
             "brought to you by\n[Julien Danjou](https://jd.org).",
             "* doc: adjustments for new users (Julien Danjou) [#1919](https://github.com/x/y/pull/1919)",
         ] {
@@ -573,6 +602,10 @@ mod tests {
             "Julien Danjou's salary. The implementation",
             "the patient (Julien Danjou) was seen",
             "admitted 2024 by Julien Danjou",
+            "the complaint by Julien Danjou",
+            "a [letter](https://x.org/crate) by Julien Danjou",
+            "the papers were signed by Julien Danjou",
+            "in the library, standby Julien Danjou",
         ] {
             assert!(!person(text, "Julien Danjou"), "{text}");
         }

@@ -3,7 +3,7 @@
 //! The documents: labelled sentences (where `../shared/data` is there), snippets of real text on this
 //! machine (sources and read-me files of the registry's crates, manual pages), and 1 KB tool calls.
 //! Ours runs as an example program of `backstop-ner`, Presidio in a Python environment of its own.
-//! Next: back to `mod`.
+//! `POST /analyze` of the binary itself is measured beside it. Next: `analyze`.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
+use super::analyze;
 use crate::dist;
 use crate::project::{self, Project};
 
@@ -58,7 +59,11 @@ pub(crate) fn dlp(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
     let mut command = project.command(&python);
     command.arg(&script).arg(&list).arg(PRESIDIO_MODEL.replace('-', "_"));
     runs.push(Run::of("presidio 2.2.366".to_owned(), command)?);
-    let page = page(&documents, &runs)?;
+    let mut page = page(&documents, &runs)?;
+    if model.is_dir() {
+        let sets: Vec<&str> = documents.iter().map(|document| document.set).collect();
+        page.push_str(&analyze::section(project, &python, &list, &sets, &model)?);
+    }
     let path = project.root().join(format!("docs/bench/dlp-{}.md", today()?));
     std::fs::write(&path, &page)?;
     println!("{page}\n{}", path.display());

@@ -1,13 +1,16 @@
 //! Benchmarks: builds what is compared as it is shipped, and lets `testkit` compare it. Next: `dlp`,
-//! `corpus`, `dns`.
+//! `snippets`, `corpus`, `dns`.
 
+mod analyze;
 mod corpus;
 mod dlp;
 mod dns;
+mod snippets;
 
 pub(crate) use corpus::corpus;
 pub(crate) use dlp::dlp;
 pub(crate) use dns::dns;
+pub(crate) use snippets::snippets;
 
 use crate::dist;
 use crate::project::{self, Project};

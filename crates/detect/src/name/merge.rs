@@ -281,8 +281,12 @@ fn numbered(text: &str, group: &[NameSpan]) -> bool {
     group.iter().filter(|part| part.label == Label::Building).any(|part| {
         let number = text.get(part.span.clone()).unwrap_or_default();
         let digits = number.chars().filter(char::is_ascii_digit).count();
-        // `4.13` is a version.
-        (1..=5).contains(&digits) && number.len() <= 8 && !number.contains('.')
+        // `4.13` is a version, also where the model cut it in two.
+        let goes_on = text.get(part.span.end..).is_some_and(|rest| {
+            rest.strip_prefix('.')
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        });
+        (1..=5).contains(&digits) && number.len() <= 8 && !number.contains('.') && !goes_on
     })
 }
 

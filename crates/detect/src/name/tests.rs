@@ -295,3 +295,34 @@ fn two_strangers_need_a_model_that_is_sure() {
     let found = look(&Names::Required(model), "use crossbeam deque here, Tzigane Lantos").hits;
     assert!(found.iter().all(|hit| hit.acts == crate::pack::Acts::Note), "{found:?}");
 }
+
+#[test]
+fn a_version_is_no_number_of_a_house() {
+    struct Street;
+    impl NameModel for Street {
+        fn spans(
+            &self,
+            passages: &[&str],
+            _: &mut NameBudget,
+        ) -> Result<Vec<Vec<NameSpan>>, NameFault> {
+            let label = |text: &str, name: &str, label| {
+                let at = text.find(name)?;
+                Some(NameSpan { label, span: at..at + name.len(), score: Score::CERTAIN })
+            };
+            Ok(passages
+                .iter()
+                .map(|text| {
+                    let street = label(text, "Tzigane Lantos", Label::Street);
+                    street.into_iter().chain(label(text, "41", Label::Building)).collect()
+                })
+                .collect())
+        }
+    }
+    let refused = |text: &str| {
+        let found = look(&Names::Required(Arc::new(Street)), text).hits;
+        found.iter().any(|hit| &*hit.entity == "STREET_ADDRESS")
+    };
+    assert!(refused("Please send it to Tzigane Lantos 41 tomorrow."));
+    assert!(refused("Please send it to Tzigane Lantos 41. Thanks"));
+    assert!(!refused("Please send it to Tzigane Lantos 41.13 tomorrow."));
+}

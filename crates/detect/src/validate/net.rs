@@ -92,10 +92,12 @@ fn is_personal_v4(address: Ipv4Addr) -> bool {
             | (4, 2, 2, 1..=6)
             | (64, 6, 64 | 65, 6)
     );
+    // X25519, X448, Ed25519 and Ed448 as certificates name them (RFC 8410 section 3).
+    let curve = matches!((a, b, c, d), (1, 3, 101, 110..=113));
     // A network's own address, and what reads as a version (2.4.51.1, 10.2.0.3) or a counter
     // (1.2.3.4, 5.5.5.5): below 32 in three places of four no assignment is likely to be meant.
     let small = octets.iter().filter(|octet| **octet < 32).count();
-    !special && !resolver && small < 3 && d != 0
+    !special && !resolver && !curve && small < 3 && d != 0
 }
 
 fn is_personal_v6(address: Ipv6Addr) -> bool {
@@ -163,6 +165,7 @@ mod tests {
             "8.8.8.8",
             "1.2.3.4",
             "2.5.29.17",
+            "1.3.101.112",
             "224.0.0.1",
             "255.255.255.0",
             "100.64.1.1",

@@ -190,6 +190,11 @@ pub(crate) fn quoted_printable(text: &str) -> Option<Rewrite> {
     })
 }
 
+/// Undoes UTF-16 that was taken for UTF-8, and any other zero bytes between characters.
+pub(crate) fn zeros(text: &str) -> Option<Rewrite> {
+    rewrite(text, [0; 2], |_| Some((Piece::Nothing, 1)))
+}
+
 /// What an escape stands for.
 enum Piece {
     Nothing,
@@ -277,6 +282,12 @@ mod tests {
         check(backslash(r"\ud83d\ude00 \ud83d!"), "😀 \u{fffd}!");
         check(backslash(r"\xc3\xa9"), "é");
         assert!(backslash(r"C:\Users\q \u00zz").is_none());
+    }
+
+    #[test]
+    fn zero_bytes_between_characters() {
+        check(zeros("a\0\u{e9}\0b\0\0"), "aéb");
+        assert!(zeros("none").is_none());
     }
 
     #[test]

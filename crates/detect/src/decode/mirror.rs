@@ -62,14 +62,15 @@ pub(crate) fn turned(text: &str, turn: Turn) -> String {
 }
 
 fn rot13(c: char) -> char {
-    let by = |first: u8| match u8::try_from(c) {
-        Ok(b) => char::from(b.wrapping_sub(first).wrapping_add(13) % 26 + first),
-        Err(_) => c,
-    };
-    match c {
-        'a'..='z' => by(b'a'),
-        'A'..='Z' => by(b'A'),
-        _ => c,
+    u8::try_from(c).map_or(c, |byte| char::from(rot13_byte(byte)))
+}
+
+/// A letter by half the alphabet; any other byte as it is.
+pub(crate) const fn rot13_byte(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' => (byte - b'a' + 13) % 26 + b'a',
+        b'A'..=b'Z' => (byte - b'A' + 13) % 26 + b'A',
+        _ => byte,
     }
 }
 

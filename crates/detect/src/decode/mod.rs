@@ -70,6 +70,16 @@ impl Transform {
     pub const ROT13: Self = Self("rot13");
     /// Last character first.
     pub const REVERSED: Self = Self("reversed");
+    /// Base64 in reverse.
+    pub const REVERSED_BASE64: Self = Self("reversed base64");
+    /// Base32 in reverse.
+    pub const REVERSED_BASE32: Self = Self("reversed base32");
+    /// Hexadecimal in reverse.
+    pub const REVERSED_HEX: Self = Self("reversed hex");
+    /// Base64 by ROT13.
+    pub const ROT13_BASE64: Self = Self("rot13 base64");
+    /// Base32 by ROT13.
+    pub const ROT13_BASE32: Self = Self("rot13 base32");
     /// Split over neighbouring fields.
     pub const JOINED: Self = Self("joined");
     /// UTF-16.

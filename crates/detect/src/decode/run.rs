@@ -5,7 +5,7 @@
 
 use super::bytes::{ALNUM, BLANK, CONTROL, DIGIT, HEX, LOWER, RUN, UPPER, is};
 use super::nature::{Nature, nature, said, stretches};
-use super::{base32, base58, base64, hex};
+use super::{base32, base58, base64, hex, mirror};
 use crate::decode::Transform;
 use crate::mask::{Runs, WIDTH, drawn};
 use crate::open::{begins, container};
@@ -133,10 +133,53 @@ pub(crate) enum Content {
     Stretches(Option<String>, Vec<u8>),
 }
 
-/// Tries a run in every alphabet.
+/// Tries a run in every alphabet, and turned where it says nothing as it is.
 pub(crate) fn decodings(run: &[u8]) -> Vec<Decoded> {
-    let mut out = Vec::new();
     let shape = Shape::of(run);
+    let mut out = straight(run, &shape);
+    if run.len() >= MIN_SHIFTED
+        && (!shape.word_like() || shape.may_be_base32())
+        && !shape.uuid(run)
+        // Text in hexadecimal is mostly text in reverse too, as its two digits change places.
+        && (shape.only(HEX) || !has_whole(&out))
+    {
+        turned(run, &shape, &mut out);
+    }
+    out
+}
+
+/// Encoded bytes whose characters were turned afterwards: what they say is text from its first byte
+/// to its last, which noise is not.
+fn turned(run: &[u8], shape: &Shape, out: &mut Vec<Decoded>) {
+    let before = out.len();
+    let reversed: Vec<u8> = run.iter().rev().copied().collect();
+    if shape.only(HEX) {
+        return whole(Transform::REVERSED_HEX, hex::decode(&reversed), out);
+    }
+    let rot13: Vec<u8> = run.iter().map(|b| mirror::rot13_byte(*b)).collect();
+    let base32 = shape.may_be_base32();
+    for (base64_name, base32_name, turned) in [
+        (Transform::REVERSED_BASE64, Transform::REVERSED_BASE32, reversed),
+        (Transform::ROT13_BASE64, Transform::ROT13_BASE32, rot13),
+    ] {
+        if base32 {
+            whole(base32_name, base32::decode(&turned), out);
+        }
+        if out.len() == before && !shape.word_like() && worth_a_look(&turned) {
+            whole(base64_name, base64::decode(&turned), out);
+        }
+        if out.len() > before {
+            return;
+        }
+    }
+}
+
+fn has_whole(out: &[Decoded]) -> bool {
+    out.iter().any(|decoded| matches!(decoded.to, Content::Whole(_)))
+}
+
+fn straight(run: &[u8], shape: &Shape) -> Vec<Decoded> {
+    let mut out = Vec::new();
     if shape.only(HEX) {
         if run.len() >= 16 {
             in_hex(run, &mut out);
@@ -160,8 +203,9 @@ pub(crate) fn decodings(run: &[u8]) -> Vec<Decoded> {
             whole(Transform::BASE32, base32::decode_crockford(run), &mut out);
         }
     }
-    in_base64(run, &shape, &mut out);
-    if out.is_empty() && run.len() <= base58::MAX_DIGITS && shape.mixed() && shape.only(ALNUM) {
+    in_base64(run, shape, &mut out);
+    // Nearly every run of base58 is noise in base64.
+    if !has_whole(&out) && run.len() <= base58::MAX_DIGITS && shape.mixed() && shape.only(ALNUM) {
         whole(Transform::BASE58, base58::decode(run), &mut out);
     }
     out
@@ -362,6 +406,45 @@ mod tests {
             ("2NEpo7TZRRrLZSi2U", "base58", "Hello World!"),
         ] {
             assert_eq!(reads(run), [(by, plain.to_owned())], "{run}");
+        }
+    }
+
+    #[test]
+    fn what_was_turned_after_it_was_encoded_is_read() {
+        let plain = "my key is AKIAQW3ER5TYU7IOPAS2 today";
+        let turned = |text: &str| -> [String; 2] {
+            let rot13 = text.bytes().map(|b| char::from(mirror::rot13_byte(b))).collect();
+            [text.chars().rev().collect(), rot13]
+        };
+        let base32 = "NV4SA23FPEQGS4ZAIFFUSQKRK4ZUKURVKRMVKN2JJ5IECUZSEB2G6ZDBPE";
+        let hex: String = plain.bytes().map(|b| format!("{b:02x}")).collect();
+        for (encoded, names) in [
+            (STANDARD.encode(plain), ["reversed base64", "rot13 base64"]),
+            (STANDARD.encode(format!("{plain}!")), ["reversed base64", "rot13 base64"]),
+            (base32.to_owned(), ["reversed base32", "rot13 base32"]),
+        ] {
+            for (run, by) in turned(&encoded).iter().zip(names) {
+                let found = reads(run);
+                assert!(
+                    found.iter().any(|(name, text)| *name == by && text.starts_with(plain)),
+                    "{run}: {found:?}"
+                );
+            }
+        }
+        let [reversed, _] = turned(&hex);
+        assert!(reads(&reversed).contains(&("reversed hex", plain.to_owned())));
+        // Digests, identifiers and words say nothing whichever way they are read.
+        for run in [
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "sha512-m7zXBZGxIHSyjYB5x5B2kQ7hKq1m5o0yG6Yw2o3nS2u1w0J6l0nFJ5f9H4W",
+            "123e4567-e89b-42d3-a456-426614174000",
+            "aVeryLongIdentifierOfSomeProgramThatGoesOn",
+        ] {
+            let turned = ["reversed", "rot13"];
+            assert!(
+                !reads(run).iter().any(|(by, _)| turned.iter().any(|t| by.starts_with(t))),
+                "{run}"
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use super::media::sniffed;
 use super::payload::{Coding, Media, Payload};
 use super::report::{Outcome, Report, Unreadable};
 use crate::decode::inflate::{Codec, InflateFault, inflate};
-use crate::decode::nature::{reads_as_text, utf16};
+use crate::decode::nature::{reads_as_text, said, utf16};
 use crate::walk::{self, Field, Halt, Kind, Part, Path, Visitor, Walked};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -74,11 +74,16 @@ impl Inspection<'_> {
             self.look_into(bytes, &Site { field, ..whole });
             return;
         };
+        if said(bytes).is_some() {
+            // A stored block leaves a stream as readable as a text: it is both.
+            let field = self.next_field();
+            self.look_into(bytes, &Site { field, ..whole });
+        }
         let depth = self.looks.limits.depth.min(MAX_DEPTH);
         let unsaid = matches!(media, Media::Sniff | Media::Opaque);
-        let said = if unsaid { sniffed(&text) } else { media.clone() };
+        let kind = if unsaid { sniffed(&text) } else { media.clone() };
         let mut fields = Fields { inspection: self, deep };
-        let walked = match &said {
+        let walked = match &kind {
             Media::Json => walk::json(&text, depth, &mut fields),
             Media::Ndjson => walk::ndjson(&text, depth, &mut fields),
             Media::Form => walk::form(&text, &mut fields),
@@ -94,7 +99,7 @@ impl Inspection<'_> {
             }
         };
         self.end_of_fields();
-        self.halted(walked, said == *media, &text);
+        self.halted(walked, kind == *media, &text);
     }
 
     /// What to do about a walk that did not reach the end.

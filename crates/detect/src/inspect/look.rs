@@ -14,7 +14,7 @@ use crate::decode::bytes::{
     survey as survey_alone,
 };
 use crate::decode::encoded::{self, Alphabet};
-use crate::decode::escape::{Plus, backslash, html, percent, quoted_printable};
+use crate::decode::escape::{Plus, backslash, html, percent, quoted_printable, zeros};
 use crate::decode::fold::fold;
 use crate::decode::inflate::{Codec, InflateFault, inflate_into};
 use crate::decode::nature::{Nature, nature, perhaps, reads_as_text, stretches};
@@ -27,7 +27,8 @@ use crate::walk;
 type Layer = (Transform, fn(&Survey) -> bool, fn(&str) -> Option<Rewrite>, Taste);
 
 /// All of them, in the order in which they are undone.
-const LAYERS: [Layer; 8] = [
+const LAYERS: [Layer; 9] = [
+    (Transform::UTF16, |s| s.singles >= MIN_SINGLES - 1, zeros, Taste::Usual),
     (Transform::PERCENT, |s| s.has(PERCENT), |text| percent(text, Plus::IsPlus), Taste::Usual),
     (Transform::HTML, |s| s.has(AMPERSAND), html, Taste::Usual),
     (Transform::ESCAPES, |s| s.has(BACKSLASH), backslash, Taste::Usual),

@@ -18,6 +18,9 @@ use std::ops::Range;
 const MAX_PIECE: usize = 128;
 /// LIMIT: pieces that are looked at together.
 const MAX_PIECES: usize = 64;
+/// LIMIT: the same where all are character codes, which may spell a long text: as many as a payload
+/// of the usual size has.
+const MAX_CODES: usize = 350_000;
 /// How many pieces a credential may be split into.
 const MAX_SPLIT: usize = 12;
 /// The fewest pieces that are looked at as character codes.
@@ -31,6 +34,7 @@ pub(super) struct Neighbours {
     /// What most of them are: decides what is tried.
     digits: usize,
     encoded: usize,
+    codes: usize,
 }
 
 impl Neighbours {
@@ -41,7 +45,12 @@ impl Neighbours {
     fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
-        (self.digits, self.encoded) = (0, 0);
+        (self.digits, self.encoded, self.codes) = (0, 0, 0);
+    }
+    /// Whether the next piece belongs to others than these.
+    fn is_full(&self, code: Option<u8>) -> bool {
+        let spelt = code.is_some() && self.codes == self.ends.len();
+        self.ends.len() >= if spelt { MAX_CODES } else { MAX_PIECES }
     }
 }
 
@@ -65,13 +74,15 @@ impl Inspection<'_> {
         if bytes.is_empty() {
             return;
         }
-        if self.neighbours.ends.len() >= MAX_PIECES {
+        let code = if common & DIGIT != 0 { value.parse::<u8>().ok() } else { None };
+        if self.neighbours.is_full(code) {
             self.join(site);
         }
         let neighbours = &mut self.neighbours;
         neighbours.text.push_str(value);
         neighbours.ends.push(neighbours.text.len());
         neighbours.digits += usize::from(common & DIGIT != 0);
+        neighbours.codes += usize::from(code.is_some());
         let mixed = all & UPPER != 0 && all & LOWER != 0 || all & DIGIT != 0;
         neighbours.encoded +=
             usize::from(bytes.len() >= 4 && common & (RUN | DIGIT) == RUN && mixed);

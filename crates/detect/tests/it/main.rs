@@ -9,6 +9,7 @@
     reason = "tests may stop"
 )]
 
+mod chains;
 mod gates;
 mod presidio_cases;
 mod presidio_entities;

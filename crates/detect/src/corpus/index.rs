@@ -4,6 +4,11 @@
 //! 50 million fingerprints: 400 MB. A foreign shingle meets an entry by chance once in 20,000 times
 //! then, and a finding needs about ten in a row of one document. Next: `mod`.
 
+use std::ops::Range;
+
+/// Fingerprints that are looked up together.
+const BLOCK: usize = 64;
+
 /// The number of a document in its corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct DocumentNumber(pub(super) u32);
@@ -117,14 +122,46 @@ impl Index {
 
     /// The documents that have a fingerprint.
     pub(super) fn of(&self, hash: u64) -> impl Iterator<Item = DocumentNumber> {
-        let key = hash >> NUMBER_BITS;
-        let known = self.filter.may_hold(hash);
+        let bounds = if self.filter.may_hold(hash) { self.bounds(hash) } else { 0..0 };
+        self.within(bounds, hash)
+    }
+
+    /// The documents that have each of several fingerprints, told with the place of that in the list.
+    ///
+    /// Each step is done for all of them before the next: their cache misses wait for one another
+    /// no more.
+    pub(super) fn of_all(&self, hashes: &[u64], mut tell: impl FnMut(usize, DocumentNumber)) {
+        for (block, hashes) in hashes.chunks(BLOCK).enumerate() {
+            let mut known = [false; BLOCK];
+            for (known, hash) in known.iter_mut().zip(hashes) {
+                *known = self.filter.may_hold(*hash);
+            }
+            let mut found: [(usize, Range<usize>); BLOCK] = [const { (0, 0..0) }; BLOCK];
+            let mut count = 0;
+            for (at, (hash, _)) in hashes.iter().zip(known).enumerate().filter(|(_, (_, k))| *k) {
+                if let Some(place) = found.get_mut(count) {
+                    *place = (at, self.bounds(*hash));
+                    count += 1;
+                }
+            }
+            for (at, bounds) in found.into_iter().take(count) {
+                let Some(hash) = hashes.get(at) else { continue };
+                self.within(bounds, *hash).for_each(|number| tell(block * BLOCK + at, number));
+            }
+        }
+    }
+
+    /// Where the entries stand that begin as a hash does.
+    fn bounds(&self, hash: u64) -> Range<usize> {
         let prefix = usize::try_from(hash >> self.shift).unwrap_or(usize::MAX);
         let bound = |at: usize| self.starts.get(at).map_or(0, |start| *start as usize);
-        let bucket = known
-            .then(|| self.entries.get(bound(prefix)..bound(prefix.saturating_add(1))))
-            .flatten();
-        bucket
+        bound(prefix)..bound(prefix.saturating_add(1))
+    }
+
+    fn within(&self, bounds: Range<usize>, hash: u64) -> impl Iterator<Item = DocumentNumber> {
+        let key = hash >> NUMBER_BITS;
+        self.entries
+            .get(bounds)
             .unwrap_or_default()
             .iter()
             .filter(move |entry| **entry >> NUMBER_BITS == key)
@@ -164,6 +201,12 @@ mod tests {
             assert_eq!(found, [DocumentNumber(n % 7)], "{n}");
         }
         assert_eq!((5_000..50_000_u64).filter(|n| index.of(mix(*n)).next().is_some()).count(), 0);
+        let hashes: Vec<u64> = (4_900..5_100).map(mix).collect();
+        let mut told = Vec::new();
+        index.of_all(&hashes, |at, number| told.push((at, number)));
+        let wanted: Vec<_> =
+            (0..100).map(|at| (at, DocumentNumber((4_900 + at as u32) % 7))).collect();
+        assert_eq!(told, wanted);
     }
 
     #[test]

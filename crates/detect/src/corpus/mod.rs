@@ -19,7 +19,7 @@ mod words;
 pub use file::CorpusFault;
 
 use index::{DocumentNumber, Gathering, Index, MOST_DOCUMENTS};
-use shingle::fingerprints;
+use shingle::{Fingerprint, fingerprints};
 use std::ops::Range;
 use std::sync::Arc;
 use stretch::Stretches;
@@ -96,11 +96,24 @@ impl Corpus {
     pub fn scan(&self, text: &str) -> Vec<DocumentHit> {
         let mut stretches = Stretches::new(self.terms);
         if !self.documents.is_empty() {
+            let (mut prints, mut hashes) = (Vec::with_capacity(PRINTS), Vec::with_capacity(PRINTS));
+            let mut look_up = |prints: &mut Vec<Fingerprint>, hashes: &mut Vec<u64>| {
+                self.index.of_all(hashes, |at, number| {
+                    if let Some(print) = prints.get(at) {
+                        stretches.meet(number, print.word, &print.span);
+                    }
+                });
+                prints.clear();
+                hashes.clear();
+            };
             fingerprints(text, self.seed, |print| {
-                for number in self.index.of(print.hash) {
-                    stretches.meet(number, print.word, &print.span);
+                hashes.push(print.hash);
+                prints.push(print);
+                if prints.len() == PRINTS {
+                    look_up(&mut prints, &mut hashes);
                 }
             });
+            look_up(&mut prints, &mut hashes);
         }
         let found = stretches.finish().into_iter().filter_map(|found| {
             let document = self.documents.get(found.document.0 as usize)?.clone();
@@ -114,6 +127,9 @@ impl Corpus {
         hits
     }
 }
+
+/// Fingerprints of a text that are looked up at a time.
+const PRINTS: usize = 256;
 
 /// A corpus in the making.
 #[derive(Debug)]

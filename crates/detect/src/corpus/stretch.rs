@@ -6,7 +6,9 @@
 use super::Terms;
 use super::index::DocumentNumber;
 use super::shingle::{SHINGLE, WINDOW};
+use super::words::mix;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 /// A passage that is long enough.
@@ -28,8 +30,24 @@ const MOST_FOLLOWED: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Stretches {
     needed: usize,
-    open: HashMap<DocumentNumber, Stretch>,
+    open: HashMap<DocumentNumber, Stretch, BuildHasherDefault<ByNumber>>,
     done: Vec<Passage>,
+}
+
+/// Numbers are given by whoever registers documents, so that no text can make them collide.
+#[derive(Debug, Default)]
+struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+    fn write_u32(&mut self, number: u32) {
+        self.0 = mix(self.0 ^ u64::from(number));
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[derive(Debug)]
@@ -44,7 +62,7 @@ impl Stretches {
     pub(super) fn new(terms: Terms) -> Self {
         // Of a passage of n words, winnowing shows all but up to WINDOW - 1 at either end.
         let needed = terms.words.saturating_sub(2 * (WINDOW - 1)).max(SHINGLE);
-        Self { needed, open: HashMap::new(), done: Vec::new() }
+        Self { needed, open: HashMap::default(), done: Vec::new() }
     }
 
     /// A fingerprint at word number `word` is one of `document`.

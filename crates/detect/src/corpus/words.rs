@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 /// One word: its hash and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) hash: u64,
     pub(super) span: Range<usize>,
@@ -27,23 +27,26 @@ pub(super) struct Words<'t> {
 impl Iterator for Words<'_> {
     type Item = Word;
 
+    #[inline]
     fn next(&mut self) -> Option<Word> {
         let bytes = self.text.as_bytes();
         loop {
+            // Between words, plain ASCII first.
+            let gap = bytes.get(self.at..)?.iter().take_while(|byte| folded(**byte) == GAP).count();
+            self.at += gap;
             let start = self.at;
             let mut hash = Hash::new(self.seed);
-            // The common case first: plain ASCII, a byte at a time.
             while let Some(&byte) = bytes.get(self.at) {
-                if byte.is_ascii_alphanumeric() {
-                    hash.byte(byte.to_ascii_lowercase());
-                    self.at += 1;
-                } else if byte.is_ascii() {
-                    break;
-                } else {
-                    match self.wide(&mut hash, start) {
+                match folded(byte) {
+                    GAP => break,
+                    WIDE => match self.wide(&mut hash, start) {
                         Wide::Goes => {}
                         Wide::Ends => break,
                         Wide::Alone => return Some(self.word(hash, start)),
+                    },
+                    plain => {
+                        hash.byte(plain);
+                        self.at += 1;
                     }
                 }
             }
@@ -55,6 +58,31 @@ impl Iterator for Words<'_> {
         }
     }
 }
+
+/// A byte that is in no word, and one that is part of a character outside ASCII.
+const GAP: u8 = 0;
+const WIDE: u8 = 0xff;
+
+/// What a byte is in a word: a letter or digit in lower case, [`GAP`] or [`WIDE`].
+fn folded(byte: u8) -> u8 {
+    FOLDED.get(usize::from(byte)).copied().unwrap_or(GAP)
+}
+
+static FOLDED: [u8; 256] = {
+    let mut table = [GAP; 256];
+    let mut rest = table.as_mut_slice();
+    let mut byte = 0_u8;
+    while let Some((first, others)) = rest.split_first_mut() {
+        if byte.is_ascii_alphanumeric() {
+            *first = byte.to_ascii_lowercase();
+        } else if !byte.is_ascii() {
+            *first = WIDE;
+        }
+        rest = others;
+        byte = byte.wrapping_add(1);
+    }
+    table
+};
 
 enum Wide {
     Goes,

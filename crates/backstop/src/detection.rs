@@ -7,18 +7,18 @@
 use crate::commands::models;
 use crate::config::Config;
 use crate::config::own;
+use crate::name_model::{ModelPlace, WhenAsked};
 use anyhow::{Context, Result, bail};
 use backstop_detect::corpus::Corpus;
-use backstop_detect::{Builder, Canary, Detectors, Inspector, NameModel, Names};
+use backstop_detect::{Builder, Canary, Detectors, Inspector, Names};
 use backstop_gate::load_context;
 use backstop_model::redacted::Redacted;
 use backstop_model::time::Timestamp;
-use backstop_ner::{Model, Pool, PoolConfig};
 use backstop_policy::{CredentialSource, LoadContext, NamesModel, Policy};
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 /// LIMIT: bytes of a file of rules or of registered values.
@@ -37,8 +37,8 @@ pub(crate) fn inspector(config: &Config) -> Result<Inspector> {
 pub(crate) struct Detection {
     config: Config,
     state: Mutex<State>,
-    /// The model for names, once a policy has asked for it.
-    model: OnceLock<Arc<dyn NameModel>>,
+    /// The model for names.
+    model: Arc<ModelPlace>,
 }
 
 struct State {
@@ -49,8 +49,6 @@ struct State {
     bad: Option<Stamps>,
     /// What the inspector in use was built for.
     built: Option<Built>,
-    /// How the model's files stood when they could not be used.
-    unusable: Option<Stamps>,
 }
 
 /// What an inspector depends on beside [`Known`].
@@ -80,9 +78,9 @@ struct Known {
 }
 
 /// How files stand: device, inode, size, time of change (also of mode and links) of each.
-type Stamps = Vec<(PathBuf, Option<[i64; 6]>)>;
+pub(crate) type Stamps = Vec<(PathBuf, Option<[i64; 6]>)>;
 
-fn stamps<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Stamps {
+pub(crate) fn stamps<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Stamps {
     let stamp = |path: &PathBuf| {
         let meta = std::fs::metadata(path).ok()?;
         let whole = |number: u64| i64::from_ne_bytes(number.to_ne_bytes());
@@ -162,8 +160,9 @@ impl Detection {
     pub(crate) fn read(config: &Config) -> Result<Self> {
         let stamps = stamps(&files(config));
         let known = Arc::new(Known::read(config)?);
-        let state = State { known, stamps, bad: None, built: None, unusable: None };
-        Ok(Self { config: config.clone(), state: Mutex::new(state), model: OnceLock::new() })
+        let state = State { known, stamps, bad: None, built: None };
+        let model = Arc::new(ModelPlace::below(&config.state));
+        Ok(Self { config: config.clone(), state: Mutex::new(state), model })
     }
 
     /// Reads the files again where they have changed, or where somebody asks for it.
@@ -196,12 +195,17 @@ impl Detection {
     }
 
     /// What answers `/analyze`: without registered values, which anyone who may ask could
-    /// otherwise guess.
+    /// otherwise guess; with the model for names where it is installed as this process starts.
     ///
     /// # Errors
     /// Where the detectors do not compile.
     pub(crate) fn analyzer(&self) -> Result<Inspector> {
-        compiled(&self.known().rules)
+        let inspector = compiled(&self.known().rules)?;
+        if !self.model.is_installed() {
+            return Ok(inspector);
+        }
+        let model = Arc::new(WhenAsked(Arc::clone(&self.model)));
+        Ok(inspector.with_names(Names::Required(model)))
     }
 
     /// An inspector for this policy; `None` where the last one that was given still does.
@@ -217,7 +221,7 @@ impl Detection {
                 CredentialSource::Env(_) | CredentialSource::Canary(_) => None,
             })
             .collect();
-        let model = if policy.requires_names() { self.model() } else { self.model.get() };
+        let model = if policy.requires_names() { self.model.load() } else { self.model.loaded() };
         let built = Built { named, files: stamps(&paths), model: model.is_some() };
         let known = self.known();
         if self.state().built.as_ref() == Some(&built) {
@@ -246,40 +250,9 @@ impl Detection {
 
     /// What policies are held to.
     pub(crate) fn context(&self, now: Timestamp) -> LoadContext {
-        let installed = self.model.get().is_some() || models::is_installed(&self.config.state);
-        let names = if installed { NamesModel::Installed } else { NamesModel::Missing };
+        let names =
+            if self.model.is_installed() { NamesModel::Installed } else { NamesModel::Missing };
         LoadContext { now, names, ..self.known().context.clone() }
-    }
-
-    /// The model for names: loaded when a policy first asks for it, for it takes time and memory
-    /// that those who need none shall not spend. `None`: it cannot be used, and the gate refuses
-    /// whatever requires it.
-    fn model(&self) -> Option<&Arc<dyn NameModel>> {
-        if let Some(model) = self.model.get() {
-            return Some(model);
-        }
-        let folder = models::folder(&self.config.state);
-        let now = stamps(&[folder.join(backstop_ner::MODEL.name), folder.clone()]);
-        if self.state().unusable.as_ref() == Some(&now) {
-            return None;
-        }
-        let start = || -> Result<Pool> {
-            let model = Model::load(&folder)?;
-            Ok(Pool::start(Arc::new(model), PoolConfig::default())?)
-        };
-        match start() {
-            Ok(pool) => {
-                tracing::info!("the model for names is in use");
-                Some(self.model.get_or_init(|| Arc::new(pool)))
-            }
-            Err(fault) => {
-                self.state().unusable = Some(now);
-                tracing::error!(
-                    "the model for names cannot be used, so what requires it is refused: {fault:#}; `backstop models install` installs it anew"
-                );
-                None
-            }
-        }
     }
 
     fn known(&self) -> Arc<Known> {

@@ -19,6 +19,7 @@ mod feeds;
 mod figures;
 mod hardening;
 mod inspect;
+mod name_model;
 mod policies;
 mod printer;
 mod rpz;

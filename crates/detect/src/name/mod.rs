@@ -169,7 +169,12 @@ impl Names {
             Self::GateOnly => Some(None),
             Self::Required(model) => Some(Some(model)),
         };
-        let (true, Some(model)) = (options.families.contains(Family::Pii), model) else {
+        // Who asks for an address of mail alone pays for no names.
+        let asked = options.families.contains(Family::Pii)
+            && options.entities.as_ref().is_none_or(|entities| {
+                NAME_DETECTORS.iter().any(|row| entities.iter().any(|name| name == row.entity))
+            });
+        let (true, Some(model)) = (asked, model) else {
             return Ok(NameLook { hits: Vec::new(), answer: Answer::Clear });
         };
         let hints = gate::Hints::of(key, &options.context);

@@ -12,13 +12,15 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 const URL: &str = "https://api.weather.example/";
+const PLAIN: &str = "http://127.0.0.1:5002";
 
 /// What the analyzer does with a question.
-enum Does {
+pub(crate) enum Does {
     Answers(Value),
     /// These bytes, and the end.
     Says(Vec<u8>),
@@ -28,14 +30,21 @@ enum Does {
     Breaks,
 }
 
-struct Fake {
-    at: SocketAddr,
+pub(crate) struct Fake {
+    pub(crate) at: SocketAddr,
     asked: Arc<Mutex<Vec<Value>>>,
     connections: Arc<AtomicUsize>,
 }
 
 impl Fake {
     async fn that(does: impl Fn(&Value) -> Does + Send + Sync + 'static) -> Self {
+        Self::listening(None, does).await
+    }
+    /// Over TLS, where there is an acceptor.
+    pub(crate) async fn listening(
+        tls: Option<TlsAcceptor>,
+        does: impl Fn(&Value) -> Does + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let (asked, connections) =
@@ -44,19 +53,25 @@ impl Fake {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(stream, Arc::clone(&does), Arc::clone(&log)));
+                let (tls, does, log) = (tls.clone(), Arc::clone(&does), Arc::clone(&log));
+                tokio::spawn(async move {
+                    match tls {
+                        Some(tls) => serve(tls.accept(stream).await?, does, log).await,
+                        None => serve(stream, does, log).await,
+                    }
+                });
             }
         });
         Self { at, asked, connections }
     }
-    fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
         asked.iter().map(|asked| asked["text"].as_str().unwrap().to_owned()).collect()
     }
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     does: Arc<impl Fn(&Value) -> Does>,
     log: Arc<Mutex<Vec<Value>>>,
 ) -> std::io::Result<()> {
@@ -105,11 +120,11 @@ async fn serve(
     }
 }
 
-fn config(deadline: Duration) -> Config {
+pub(crate) fn config(url: &str, deadline: Duration) -> Config {
     Config {
         inspect: InspectConfig {
             analyzer: Some(AnalyzerConfig {
-                place: AnalyzerPlace::parse("http://127.0.0.1:5002").unwrap(),
+                place: AnalyzerPlace::parse(url).unwrap(),
                 deadline,
                 languages: vec!["en".to_owned()],
                 threshold: 0.5,
@@ -121,10 +136,10 @@ fn config(deadline: Duration) -> Config {
 }
 
 async fn house(fake: &Fake) -> House {
-    House::with_server(config(Duration::from_secs(20)), fake.at).await
+    House::with_server(config(PLAIN, Duration::from_secs(20)), fake.at).await
 }
 
-fn body(text: impl Into<String>) -> Content {
+pub(crate) fn body(text: impl Into<String>) -> Content {
     Content {
         body: text.into().into_bytes().into(),
         content_type: Some("application/json".to_owned()),
@@ -132,17 +147,21 @@ fn body(text: impl Into<String>) -> Content {
     }
 }
 
-async fn looked(house: &House, who: &Session, content: Content) -> Result<Inspected, Refusal> {
+pub(crate) async fn looked(
+    house: &House,
+    who: &Session,
+    content: Content,
+) -> Result<Inspected, Refusal> {
     house.gate.inspect(who, &seen(URL), content).await
 }
 
-fn kinds(evidence: &Evidence) -> Vec<String> {
+pub(crate) fn kinds(evidence: &Evidence) -> Vec<String> {
     let all = evidence.findings.iter().map(|finding| &finding.record);
     all.map(|record| format!("{}{} {}", record.field, record.chain, record.kind)).collect()
 }
 
 /// Finds `gloxinia`, wherever it stands.
-fn flower(question: &Value) -> Does {
+pub(crate) fn flower(question: &Value) -> Does {
     let text = question["text"].as_str().unwrap();
     let found = text.find("gloxinia").map(|at| {
         let start = text[..at].chars().count();
@@ -285,7 +304,7 @@ async fn an_analyzer_that_lies_or_fails_refuses_even_while_a_tenant_observes() {
 #[tokio::test]
 async fn without_an_analyzer_at_its_place_nothing_passes() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let house = House::with_server(config(Duration::from_secs(20)), gone).await;
+    let house = House::with_server(config(PLAIN, Duration::from_secs(20)), gone).await;
     let who = house.session().await;
     let refusal = looked(&house, &who, body(r#"["it will rain"]"#)).await.unwrap_err();
     is_refused_by(&refusal, Control::Fault);
@@ -301,7 +320,7 @@ async fn an_analyzer_that_hangs_holds_up_nobody_who_does_not_wait_for_it() {
         _ => Does::Answers(json!([])),
     })
     .await;
-    let house = House::with_server(config(Duration::from_secs(3)), fake.at).await;
+    let house = House::with_server(config(PLAIN, Duration::from_secs(3)), fake.at).await;
     let (slow, other) = (house.session().await, house.session().await);
     let began = Instant::now();
     let mut flood = tokio::task::JoinSet::new();

@@ -13,6 +13,7 @@
 
 mod acting;
 mod analyzing;
+mod analyzing_tls;
 mod asking;
 mod current;
 mod cutting;

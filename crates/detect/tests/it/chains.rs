@@ -44,12 +44,12 @@ fn each_encoding_alone_and_each_below_each_is_undone() {
     for first in STANDARDS {
         for second in std::iter::once(None).chain(STANDARDS.map(Some)) {
             let chain: Vec<Wrap> = std::iter::once(first).chain(second).collect();
-            for secret in 0..2 {
+            for (secret, (text, entity)) in SECRETS.iter().enumerate().take(2) {
                 // Not all bytes can be put into a text.
-                if wrapped(SECRETS[secret].0, &chain).is_some() {
+                if wrapped(text, &chain).is_some() {
                     let fate = look::fate(secret, &chain).map(|(fate, _)| fate);
                     if fate == Some(Fate::Passed) && !is_known(&chain) {
-                        passed.push(format!("{} {chain:?}", SECRETS[secret].1));
+                        passed.push(format!("{entity} {chain:?}"));
                     }
                 }
             }

@@ -48,7 +48,9 @@ async fn an_analyzer_over_tls_is_asked_and_its_word_counts() {
     assert_eq!(kinds(found.evidence()), ["/note FLOWER"]);
     let found = looked(&house, &who, body(r#"{"note":"a tulip"}"#)).await.unwrap();
     assert!(kinds(found.evidence()).is_empty(), "{:?}", found.evidence());
-    assert_eq!(fake.texts(), ["a gloxinia", "a tulip"]);
+    for text in ["a gloxinia", "a tulip"] {
+        assert!(fake.texts().iter().any(|asked| asked == text), "{:?}", fake.texts());
+    }
     house.stop().await;
 }
 

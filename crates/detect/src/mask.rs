@@ -147,6 +147,59 @@ fn filled<const N: usize>(rest: &[u8]) -> Mask {
     Mask::of(&block)
 }
 
+/// The kinds of a text's bytes, which may be the end of a longer one.
+#[derive(Debug, Default)]
+pub(crate) struct Ground {
+    pub(crate) masks: Vec<Mask>,
+    /// Where the text begins in what the masks are of. No run reaches over it.
+    pub(crate) from: usize,
+}
+
+impl Ground {
+    /// Of a text by itself.
+    pub(crate) fn of(text: &[u8]) -> Self {
+        Self { masks: drawn(text), from: 0 }
+    }
+    /// Calls with the start and end of each run of one kind, counted from the text's start.
+    /// `length` is the text's.
+    pub(crate) fn runs(
+        &self,
+        length: usize,
+        kind: impl Fn(&Mask) -> u64,
+        mut call: impl FnMut(usize, usize),
+    ) {
+        let from = self.from;
+        each_run(&self.masks, from..from + length, kind, |start, end| {
+            call(start - from, end - from)
+        });
+    }
+}
+
+/// Calls with the start and end of each run of one kind, as far as it stands in a range.
+pub(crate) fn each_run(
+    masks: &[Mask],
+    range: std::ops::Range<usize>,
+    kind: impl Fn(&Mask) -> u64,
+    mut call: impl FnMut(usize, usize),
+) {
+    let (mut runs, first) = (Runs::default(), range.start / WIDTH);
+    let blocks = range.end.div_ceil(WIDTH).saturating_sub(first);
+    for (number, mask) in masks.iter().enumerate().skip(first).take(blocks) {
+        let base = number * WIDTH;
+        let mut bits = kind(mask);
+        if base < range.start {
+            bits &= u64::MAX << (range.start - base);
+        }
+        if range.end - base < WIDTH {
+            bits &= !(u64::MAX << (range.end - base));
+        }
+        runs.step(bits, base, &mut call);
+    }
+    if let Some(start) = runs.end() {
+        call(start, range.end);
+    }
+}
+
 /// Two blocks side by side.
 pub(crate) const fn pair(block: u64, next: u64) -> u128 {
     block as u128 | (next as u128) << WIDTH

@@ -47,14 +47,14 @@ impl ScanOptions {
             })
             && match &self.notes {
                 Notes::All => true,
-                Notes::Of(entities) => {
-                    detector.acts == Acts::Block
-                        || &*detector.entity == COUNTED
-                        || detector.origin.is_imported
-                        || named(entities)
-                }
+                Notes::Of(entities) => has_say(detector) || named(entities),
             }
     }
+}
+
+/// Whether a detector runs even where no notes are asked for.
+pub(crate) fn has_say(detector: &Detector) -> bool {
+    detector.acts == Acts::Block || &*detector.entity == COUNTED || detector.origin.is_imported
 }
 
 /// Which of the detectors run whose hits refuse nothing by themselves (`acts: note`).

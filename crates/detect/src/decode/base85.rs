@@ -3,6 +3,7 @@
 
 use super::bytes::{ALNUM, CONTROL, GRAPH, NONE, RUN, digit, digits, is};
 use super::nature::{Nature, nature, said};
+use crate::mask::{Ground, Mask};
 use memchr::memmem;
 use std::ops::Range;
 
@@ -87,9 +88,17 @@ pub(crate) struct Word {
 pub(crate) const MIN_WORD: usize = 15;
 
 /// Finds base85 in a text: whatever stands between `<~` and `~>`, and words whose mixture of
-/// punctuation no other text has.
-pub(crate) fn words(text: &[u8]) -> Vec<Word> {
+/// punctuation no other text has. `ground` are the kinds of its bytes.
+pub(crate) fn words(text: &[u8], ground: &Ground) -> Vec<Word> {
     let mut out = Vec::new();
+    if memmem::find(text, b"<~").is_none() {
+        ground.runs(text.len(), Mask::graph, |start, end| {
+            if end - start >= MIN_WORD {
+                out.extend(word(text, start..end));
+            }
+        });
+        return out;
+    }
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         if let [b'<', b'~', inner @ ..] = rest
@@ -104,14 +113,17 @@ pub(crate) fn words(text: &[u8]) -> Vec<Word> {
         }
         let length = rest.iter().take_while(|b| is(**b, GRAPH)).count();
         if length >= MIN_WORD {
-            let word = rest.get(..length).unwrap_or_default();
-            if mixed(word) {
-                out.extend(read(word).map(|bytes| Word { span: at..at + length, bytes }));
-            }
+            out.extend(word(text, at..at + length));
         }
         at += length.max(1);
     }
     out
+}
+
+/// A word, if it reads.
+fn word(text: &[u8], span: Range<usize>) -> Option<Word> {
+    let word = text.get(span.clone()).filter(|word| mixed(word))?;
+    read(word).map(|bytes| Word { span, bytes })
 }
 
 /// The first alphabet in which a word, perhaps in quotes, reads.
@@ -172,10 +184,11 @@ mod tests {
             "see D0[7FF)E+7F!*=r2D$pC/Mo7D3< end",
             "\"ZFwMbb8aAMb09S{HZ3_YEi^MZIR\"",
         ] {
-            let found = words(text.as_bytes());
+            let found = words(text.as_bytes(), &Ground::of(text.as_bytes()));
             let bytes = found.first().map(|word| word.bytes.as_slice());
             assert_eq!(bytes, Some(b"my ssn is 536-90-4399".as_slice()), "{text}");
         }
-        assert!(words(b"f(x) => { a[i] = b && c; } https://example.com/?a=1&b=2").is_empty());
+        let code = b"f(x) => { a[i] = b && c; } https://example.com/?a=1&b=2";
+        assert!(words(code, &Ground::of(code)).is_empty());
     }
 }

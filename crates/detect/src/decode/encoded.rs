@@ -40,7 +40,9 @@ mod tests {
 
     fn judged(text: &str) -> Vec<Alphabet> {
         let mut found = Vec::new();
-        runs(text.as_bytes(), |run| found.extend(encoded(&run, 100).map(|(alphabet, _)| alphabet)));
+        runs(text.as_bytes(), &crate::mask::Ground::of(text.as_bytes()), |run| {
+            found.extend(encoded(&run, 100).map(|(alphabet, _)| alphabet))
+        });
         found
     }
 

@@ -7,7 +7,7 @@ use super::bytes::{ALNUM, BLANK, CONTROL, DIGIT, HEX, LOWER, RUN, UPPER, is};
 use super::nature::{Nature, nature, said, stretches};
 use super::{base32, base58, base64, hex, mirror};
 use crate::decode::Transform;
-use crate::mask::{Runs, WIDTH, drawn};
+use crate::mask::{Ground, Mask};
 use crate::open::{begins, container};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -30,8 +30,8 @@ pub(crate) struct Run<'t> {
 }
 
 /// Tells of all runs of a text that are long enough: first of those put together from parts, then
-/// of the parts themselves.
-pub(crate) fn runs<'t>(text: &'t [u8], mut tell: impl FnMut(Run<'t>)) {
+/// of the parts themselves. `ground` are the kinds of its bytes.
+pub(crate) fn runs<'t>(text: &'t [u8], ground: &Ground, mut tell: impl FnMut(Run<'t>)) {
     let mut group: Option<Group> = None;
     let mut take = |start, end| {
         let span = start..end;
@@ -45,14 +45,7 @@ pub(crate) fn runs<'t>(text: &'t [u8], mut tell: impl FnMut(Run<'t>)) {
             }
         }
     };
-    let (mut runs, mut base) = (Runs::default(), 0);
-    for mask in drawn(text) {
-        runs.step(mask.token(), base, &mut take);
-        base += WIDTH;
-    }
-    if let Some(start) = runs.end() {
-        take(start, text.len());
-    }
+    ground.runs(text.len(), Mask::token, &mut take);
     if let Some(done) = group.filter(Group::is_long) {
         done.close(text, &mut tell);
     }
@@ -476,12 +469,12 @@ mod tests {
     fn wrapped_and_grouped_runs_are_put_together() {
         let text = b"begin\nc3NuIDUz\r\nNi05MC00\r\nMzk5\r\nend of it";
         let mut found = Vec::new();
-        runs(text, |run| found.push(run));
+        runs(text, &Ground::of(text), |run| found.push(run));
         assert_eq!(found.len(), 1);
         assert_eq!(reads(std::str::from_utf8(&found[0].digits).unwrap())[0].1, "ssn 536-90-4399");
         found.clear();
         let text = b"c3Nu IDUz Ni05 MC00 Mzk5 IGlz IG1p bmU=";
-        runs(text, |run| found.push(run));
+        runs(text, &Ground::of(text), |run| found.push(run));
         assert_eq!(found.len(), 1);
         assert_eq!(
             reads(std::str::from_utf8(&found[0].digits).unwrap())[0].1,

@@ -132,6 +132,9 @@ pub(crate) fn unleet(text: &str) -> Option<Rewrite> {
     let (mut at, mut kept) = (0, 0);
     let mut clusters = Clusters { text: bytes, at: 0 };
     while let Some(cluster) = clusters.next() {
+        if !may_be_disguised(bytes, &cluster) {
+            continue;
+        }
         at = at.max(word_start(bytes, cluster.start.saturating_sub(NEAR)));
         let until = bytes.len().min(cluster.end + NEAR);
         let mut number = Number::default();
@@ -194,8 +197,7 @@ const CLOSE: usize = 96;
 
 impl Clusters<'_> {
     fn digit(&self, from: usize) -> Option<usize> {
-        let rest = self.text.get(from..)?;
-        rest.iter().position(u8::is_ascii_digit).map(|ahead| from + ahead)
+        digit(self.text, from)
     }
     /// The next three digits that are close, from their first to behind their third.
     fn three(&self, from: usize) -> Option<Range<usize>> {
@@ -221,6 +223,40 @@ impl Clusters<'_> {
         self.at = found.end;
         Some(found)
     }
+}
+
+/// The next digit. Most texts have few: many bytes are looked at at once.
+fn digit(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    for some in text.get(from..)?.chunks(32) {
+        if some.iter().fold(false, |any, b| any | b.is_ascii_digit()) {
+            return some.iter().position(u8::is_ascii_digit).map(|ahead| at + ahead);
+        }
+        at += some.len();
+    }
+    None
+}
+
+/// Whether around a digit of these there is enough of what a disguised number consists of. Each
+/// byte is looked at at most twice.
+fn may_be_disguised(text: &[u8], cluster: &Range<usize>) -> bool {
+    let inside = |b: &&u8| leet(**b).is_some() || matches!(b, b' ' | b'-' | b'.');
+    let mut at = cluster.start;
+    while let Some(first) = digit(text, at).filter(|first| *first < cluster.end) {
+        let (before, after) = text.split_at_checked(first).unwrap_or_default();
+        let start = first - before.iter().rev().take_while(inside).count();
+        let end = first + after.iter().take_while(inside).count();
+        let (mut all, mut digits) = (0, 0);
+        for b in text.get(start..end).unwrap_or_default() {
+            all += usize::from(leet(*b).is_some());
+            digits += usize::from(b.is_ascii_digit());
+        }
+        if NUMBER.start() <= &all && digits < all && digits >= MIN_LEET {
+            return true;
+        }
+        at = end;
+    }
+    false
 }
 
 /// How far from the nearest digit a number may begin or end, in bytes.

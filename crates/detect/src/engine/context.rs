@@ -19,8 +19,19 @@ pub(super) struct Vocabulary {
     /// By their hash alone: sixty-four bits part a few thousand words, and whoever makes a text
     /// that meets one by force has but raised a score.
     words: HashMap<u64, u32, BuildHasherDefault<Plain>>,
-    /// Of each number: whether a phrase begins with this word.
-    leads: Vec<bool>,
+    /// Of each number: what begins with this word.
+    leads: Vec<Lead>,
+}
+
+/// What phrases begin with a word.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Lead {
+    #[default]
+    None,
+    /// Phrases of several words.
+    Phrase,
+    /// The word alone is one.
+    Whole,
 }
 
 /// Takes a hash for what it is.
@@ -87,9 +98,10 @@ impl Vocabulary {
                 numbers.push(*self.words.entry(part.hash).or_insert(next));
             });
             if let Some(first) = numbers.first().and_then(|first| usize::try_from(*first).ok()) {
-                self.leads.resize(self.leads.len().max(first + 1), false);
+                self.leads.resize(self.leads.len().max(first + 1), Lead::None);
                 if let Some(lead) = self.leads.get_mut(first) {
-                    *lead = true;
+                    *lead =
+                        (*lead).max(if numbers.len() == 1 { Lead::Whole } else { Lead::Phrase });
                 }
                 learnt.phrases.push((numbers, word.as_str().into()));
             }
@@ -97,15 +109,26 @@ impl Vocabulary {
         learnt.phrases.sort_unstable();
         learnt
     }
+    fn lead(&self, number: u32) -> Lead {
+        let lead = usize::try_from(number).ok().and_then(|number| self.leads.get(number));
+        lead.copied().unwrap_or_default()
+    }
     /// Whether a phrase begins with the word of this number.
     fn leads(&self, number: u32) -> bool {
-        usize::try_from(number).ok().and_then(|number| self.leads.get(number)) == Some(&true)
+        self.lead(number) != Lead::None
     }
-    /// Whether a text is plain and no phrase begins anywhere in it.
+    /// Whether a text is plain and no phrase stands anywhere in it: no word that is one, and behind
+    /// none with which one begins any other word of any phrase.
     pub(super) fn is_silent(&self, text: &str) -> bool {
         let mut silent = text.is_ascii();
         if silent {
-            each_word(text, |word, _| silent &= !self.leads(self.number(word)));
+            let mut open = false;
+            each_word(text, |word, _| {
+                let number = self.number(word);
+                let lead = self.lead(number);
+                silent &= !(lead == Lead::Whole || open && number != u32::MAX);
+                open = lead == Lead::Phrase;
+            });
         }
         silent
     }
@@ -301,6 +324,10 @@ fn add(vocabulary: &Vocabulary, text: &str, numbers: &mut Vec<u32>) {
 /// and where a capital follows a small letter; and before its last capital where small letters
 /// follow one of several.
 fn each_word(text: &str, mut call: impl FnMut(Word, usize)) {
+    if text.is_ascii() {
+        each_plain_word(text.as_bytes(), call);
+        return;
+    }
     let mut word = Word::EMPTY;
     let mut start = 0;
     let mut before = ' ';
@@ -331,6 +358,33 @@ fn each_word(text: &str, mut call: impl FnMut(Word, usize)) {
             }
         }
         before = c;
+    }
+    if word.length > 0 {
+        call(word, start);
+    }
+}
+
+/// The same in plain ASCII.
+fn each_plain_word(text: &[u8], mut call: impl FnMut(Word, usize)) {
+    let (mut word, mut start, mut before) = (Word::EMPTY, 0, b' ');
+    for (at, &b) in text.iter().enumerate() {
+        let splits = (b.is_ascii_digit() != before.is_ascii_digit())
+            || (b.is_ascii_uppercase()
+                && (before.is_ascii_lowercase()
+                    || (before.is_ascii_uppercase()
+                        && matches!(text.get(at + 1..at + 3), Some([b'a'..=b'z', b'a'..=b'z'])))));
+        let is_word = b.is_ascii_alphanumeric();
+        if word.length > 0 && (splits || !is_word) {
+            call(word, start);
+            word = Word::EMPTY;
+        }
+        if is_word {
+            if word.length == 0 {
+                start = at;
+            }
+            word.push(b.to_ascii_lowercase());
+        }
+        before = b;
     }
     if word.length > 0 {
         call(word, start);
@@ -402,6 +456,18 @@ mod tests {
             "social insecurity ####",
         ] {
             assert_eq!(near(&words, &[], text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_silent_where_no_phrase_stands_in_it() {
+        let mut vocabulary = Vocabulary::default();
+        vocabulary.learn(&["ssn", "social security", "e mail"].map(str::to_owned));
+        for silent in ["123e4567-e89b", "social call", "call e 4", "security social", "lessness"] {
+            assert!(vocabulary.is_silent(silent), "{silent}");
+        }
+        for said in ["my SSNs", "socialSecurity", "e-mail 1", "social e mail", "12ssn", "é"] {
+            assert!(!vocabulary.is_silent(said), "{said}");
         }
     }
 

@@ -8,7 +8,18 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(super) struct Keywords {
     sieve: Sieve,
+    /// Those alone that a detector waits for which has a say in a verdict.
+    weighty: Sieve,
     keywords: usize,
+}
+
+/// Which keywords are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// All.
+    All,
+    /// Those of detectors that have a say in a verdict.
+    Weighty,
 }
 
 /// Numbers keywords while detectors are planned.
@@ -20,12 +31,20 @@ impl Numbering {
         let next = self.0.len();
         *self.0.entry(word.to_owned()).or_insert(next)
     }
-    /// All of them, ready to be sought.
-    pub(super) fn finish(self) -> Keywords {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// All of them, ready to be sought, and those apart that are `weighty`.
+    pub(super) fn finish(self, weighty: impl Fn(usize) -> bool) -> Keywords {
         let mut words: Vec<(String, usize)> = self.0.into_iter().collect();
         words.sort_unstable_by_key(|(_, number)| *number);
         let words: Vec<String> = words.into_iter().map(|(word, _)| word).collect();
-        Keywords { sieve: Sieve::of(&words), keywords: words.len() }
+        Keywords {
+            sieve: Sieve::of(&words, |_| true),
+            weighty: Sieve::of(&words, weighty),
+            keywords: words.len(),
+        }
     }
 }
 
@@ -62,7 +81,7 @@ impl Sightings {
 
 impl Keywords {
     /// Looks through a text.
-    pub(super) fn look(&self, text: &str, sightings: &mut Sightings) {
+    pub(super) fn look(&self, text: &str, sought: Sought, sightings: &mut Sightings) {
         for keyword in sightings.seen.drain(..) {
             if let Some(count) = sightings.counts.get_mut(keyword) {
                 *count = 0;
@@ -74,16 +93,15 @@ impl Keywords {
         // which is then the cheaper way.
         let most = u32::try_from(64 + text.len() / 256).unwrap_or(u32::MAX - 1);
         let Sightings { places, counts, seen } = sightings;
-        self.sieve
-            .each(text.as_bytes(), most, counts, |keyword, start| places.push((keyword, start)));
+        let sieve = match sought {
+            Sought::All => &self.sieve,
+            Sought::Weighty => &self.weighty,
+        };
+        sieve.each(text.as_bytes(), most, counts, |keyword, start| places.push((keyword, start)));
         places.sort_unstable();
         // Each keyword that was seen is among them.
         seen.extend(places.iter().map(|(keyword, _)| *keyword));
         seen.dedup();
-    }
-    /// How many there are.
-    pub(super) const fn len(&self) -> usize {
-        self.keywords
     }
 }
 
@@ -97,16 +115,18 @@ mod tests {
         let (long, short, other) =
             (numbering.number("sk-ant-"), numbering.number("sk-"), numbering.number("ghp_"));
         assert_eq!(numbering.number("sk-"), short);
-        let keywords = numbering.finish();
+        assert_eq!(numbering.len(), 3);
+        let keywords = numbering.finish(|number| number != short);
         let mut sightings = Sightings::default();
-        keywords.look("x SK-ant-1 sk-2", &mut sightings);
+        keywords.look("x SK-ant-1 sk-2", Sought::All, &mut sightings);
         assert_eq!(sightings.places(long), [(long, 2)]);
         assert_eq!(sightings.places(short), [(short, 2), (short, 11)]);
         assert!(!sightings.is_seen(other) && sightings.is_complete(short));
-        keywords.look(&"sk-".repeat(10_000), &mut sightings);
+        keywords.look(&"sk-".repeat(10_000), Sought::All, &mut sightings);
         assert!(!sightings.is_complete(short));
-        keywords.look("", &mut sightings);
+        keywords.look("x SK-ant-1 sk-2", Sought::Weighty, &mut sightings);
+        assert_eq!(sightings.seen(), [long]);
+        keywords.look("", Sought::All, &mut sightings);
         assert!(sightings.seen().is_empty() && !sightings.is_seen(short));
-        assert_eq!(keywords.len(), 3);
     }
 }

@@ -30,6 +30,7 @@ pub(crate) use entropy::bits as entropy_bits;
 pub(crate) use finder::{Candidate, Finder, Worth};
 
 use crate::decode::bytes::{Survey, survey_of};
+use crate::mask::Ground;
 
 use crate::hit::Hit;
 use crate::options::{Asks, ScanOptions};
@@ -39,7 +40,7 @@ use context::{Vocabulary, Window};
 use finder::{Kind, Reach};
 use form::Lead;
 use judge::Bench;
-use keywords::Sightings;
+use keywords::{Sightings, Sought};
 use outline::Outline;
 use overlap::Ranked;
 use pattern::Runner;
@@ -71,9 +72,17 @@ pub struct Scratch {
 
 impl Scratch {
     /// What a survey of the text that was scanned last says of all that follows `from`.
-    pub(crate) fn survey(&self, text: &str, from: usize) -> Survey {
-        let Outline { masks, stretch, .. } = &self.outline;
-        survey_of(text.as_bytes(), from, masks, *stretch)
+    /// The kinds of its bytes go with it, and are wanted back.
+    pub(crate) fn survey(&mut self, text: &str, from: usize) -> (Survey, Ground) {
+        let Outline { masks, stretch, .. } = &mut self.outline;
+        let survey = survey_of(text.as_bytes(), from, masks, *stretch);
+        (survey, Ground { masks: std::mem::take(masks), from })
+    }
+    /// Takes back what a survey gave away, for the room in it.
+    pub(crate) fn take_back(&mut self, ground: Ground) {
+        if self.outline.masks.capacity() < ground.masks.capacity() {
+            self.outline.masks = ground.masks;
+        }
     }
 }
 
@@ -117,11 +126,17 @@ struct Asked {
     detectors: Selection,
 }
 
-/// Detectors that are asked, by number, and whether one with shaped patterns that only notes is.
+/// Detectors that are asked.
 #[derive(Debug, Clone)]
 struct Selection {
+    /// By number.
     detectors: Arc<[bool]>,
+    /// Those of them that no keyword opens (see [`Plan::always`]).
+    always: Arc<[usize]>,
+    /// Whether one with shaped patterns that only notes is among them.
     notes: bool,
+    /// Whose keywords are looked for.
+    sought: Sought,
 }
 
 /// One scan at work.
@@ -162,8 +177,9 @@ impl Engine {
         scratch.window.give(&self.vocabulary, &options.context);
         scratch.work = text.len();
         scratch.outline.draw(text.as_bytes());
-        plan.keywords.look(text, &mut scratch.sightings);
         let wanted = (!options.is_everything()).then(|| scratch.wanted.of(self, options));
+        let sought = wanted.as_ref().map_or(Sought::All, |wanted| wanted.sought);
+        plan.keywords.look(text, sought, &mut scratch.sightings);
         let bench = Bench { text, vocabulary: &self.vocabulary, options };
         let mut scan = Scan { bench, plan, wanted, found: Vec::new() };
         scan.opened(scratch);
@@ -193,7 +209,12 @@ impl Wanted {
             let planned = engine.plan.detectors.get(*number).filter(|_| wanted(number));
             planned.is_some_and(|planned| planned.ready.detector.acts == Acts::Note)
         });
-        let detectors = Selection { detectors, notes };
+        let always = engine.plan.always.iter().copied().filter(wanted).collect();
+        let beyond = engine.plan.detectors.iter().enumerate().any(|(number, planned)| {
+            wanted(&number) && !crate::options::has_say(&planned.ready.detector)
+        });
+        let sought = if beyond { Sought::All } else { Sought::Weighty };
+        let detectors = Selection { detectors, always, notes, sought };
         if let Some(oldest) = self.known.get_mut(self.oldest) {
             let asked = Asked {
                 engine: engine.number,
@@ -212,7 +233,10 @@ impl Scan<'_> {
     fn opened(&mut self, scratch: &mut Scratch) {
         let mut open = std::mem::take(&mut scratch.open);
         open.clear();
-        open.extend_from_slice(&self.plan.always);
+        open.extend_from_slice(match &self.wanted {
+            Some(wanted) => &wanted.always,
+            None => &self.plan.always,
+        });
         for keyword in scratch.sightings.seen() {
             open.extend_from_slice(self.plan.opens.get(*keyword).map_or(&[], Vec::as_slice));
         }
@@ -221,7 +245,7 @@ impl Scan<'_> {
         for number in &open {
             if let Some(planned) = self.plan.detectors.get(*number)
                 && self.is_wanted(*number)
-                && planned.is_open(&scratch.sightings)
+                && planned.is_open(true, &scratch.sightings)
             {
                 self.run(*number, planned, scratch);
             }
@@ -427,7 +451,7 @@ impl Scan<'_> {
         // while their lengths together are less than half the text.
         if (start < progress.end && progress.spent > text.len() / 2 + 4096)
             || !self.is_wanted(number)
-            || !planned.is_open(&scratch.sightings)
+            || !planned.is_open(scratch.open.binary_search(&number).is_ok(), &scratch.sightings)
             || !(pattern.is_parted
                 || self.bench.may_count(&planned.ready, pattern.score, start..furthest, scratch))
         {

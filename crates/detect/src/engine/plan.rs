@@ -16,6 +16,7 @@ use super::needs::Needs;
 use super::outline::{self, Outline};
 use super::pattern;
 use super::shapes::{self, Shapes};
+use crate::options;
 use crate::pack::{Acts, Detector, Guard, Trigger};
 use crate::score::Score;
 use regex_syntax::hir::Hir;
@@ -55,6 +56,8 @@ pub(super) struct Planned {
     pub(super) routes: Vec<Routed>,
     /// Keywords of which one must be in the text; none: no keyword is needed.
     gate: Vec<usize>,
+    /// Whether the keywords that place its patterns are those of the gate: any that is seen opens it.
+    any_opens: bool,
     /// Keywords that place its placed patterns.
     pub(super) anchors: Vec<usize>,
 }
@@ -85,8 +88,11 @@ impl Shaped {
 }
 
 impl Planned {
-    /// Whether what it needs is in the text.
-    pub(super) fn is_open(&self, sightings: &Sightings) -> bool {
+    /// Whether what it needs is in the text. `opened` says whether any of its keywords is.
+    pub(super) fn is_open(&self, opened: bool, sightings: &Sightings) -> bool {
+        if self.any_opens {
+            return opened || self.gate.is_empty();
+        }
         let seen = |numbers: &[usize]| {
             numbers.is_empty() || numbers.iter().any(|number| sightings.is_seen(*number))
         };
@@ -177,7 +183,8 @@ impl Planner {
             })
             .collect();
         let ready = Ready::of(detector, &hirs, vocabulary);
-        self.detectors.push(Planned { ready, routes, gate, anchors });
+        let any_opens = gate == anchors;
+        self.detectors.push(Planned { ready, routes, gate, any_opens, anchors });
         Ok(())
     }
 
@@ -210,8 +217,7 @@ impl Planner {
     /// # Errors
     /// Why the automata cannot be built.
     pub(super) fn finish(self) -> Result<Plan, String> {
-        let keywords = self.numbering.finish();
-        let mut opens = vec![Vec::new(); keywords.len()];
+        let mut opens = vec![Vec::new(); self.numbering.len()];
         let mut always = Vec::new();
         for (number, planned) in self.detectors.iter().enumerate() {
             for keyword in planned.gate.iter().chain(&planned.anchors) {
@@ -227,6 +233,12 @@ impl Planner {
                 always.push(number);
             }
         }
+        let weighty = |keyword: usize| {
+            let opened: &[usize] = opens.get(keyword).map_or(&[], Vec::as_slice);
+            let mut opened = opened.iter().filter_map(|number| self.detectors.get(*number));
+            opened.any(|planned| options::has_say(&planned.ready.detector))
+        };
+        let keywords = self.numbering.finish(weighty);
         let refuses = |(_, (number, _)): &&(Hir, (usize, usize))| {
             let planned = self.detectors.get(*number);
             planned.is_some_and(|planned| planned.ready.detector.acts == Acts::Block)

@@ -14,6 +14,7 @@ use crate::attribution::COUNTED;
 use crate::decode::bytes::Survey;
 use crate::engine::Scratch;
 use crate::hit::Hit;
+use crate::mask::Ground;
 use crate::name::{NameBudget, NameFault, NameScratch};
 use crate::options::ScanOptions;
 use crate::pack::{Acts, Family};
@@ -42,7 +43,7 @@ pub(super) struct Inspection<'i> {
     pub(super) inspector: &'i Inspector,
     pub(super) looks: &'i Looks,
     at: &'i str,
-    scratch: &'i mut Scratch,
+    pub(super) scratch: &'i mut Scratch,
     names: NameScratch,
     /// What the model of names may still look at.
     budget: NameBudget,
@@ -83,6 +84,8 @@ pub(super) struct Inspection<'i> {
     decoded: usize,
     /// How many hits were to be kept.
     hits: usize,
+    /// How many texts were searched for everything.
+    searched: usize,
 }
 
 /// Where a text stands.
@@ -158,6 +161,7 @@ impl<'i> Inspection<'i> {
             scanned: 0,
             decoded: 0,
             hits: 0,
+            searched: 0,
         }
     }
 
@@ -249,7 +253,7 @@ impl<'i> Inspection<'i> {
     }
 
     /// Scans a text as [`Self::scan`] does, and surveys it by the way.
-    pub(super) fn scan_and_survey(&mut self, text: &str, site: &Site<'_>) -> Survey {
+    pub(super) fn scan_and_survey(&mut self, text: &str, site: &Site<'_>) -> (Survey, Ground) {
         self.search(text, site, Taste::Usual, Scratch::survey)
     }
 
@@ -260,12 +264,13 @@ impl<'i> Inspection<'i> {
         text: &str,
         site: &Site<'_>,
         taste: Taste,
-        by_the_way: impl FnOnce(&Scratch, &str, usize) -> T,
+        by_the_way: impl FnOnce(&mut Scratch, &str, usize) -> T,
     ) -> T {
         let key = site.key.filter(|key| key.len() <= MAX_KEY).unwrap_or_default();
         if !self.charge_work(text.len() + key.len()) {
             return T::default();
         }
+        self.searched += usize::from(taste == Taste::Usual);
         self.documents(text, site, taste);
         let whole = if key.is_empty() {
             text
@@ -327,6 +332,7 @@ impl<'i> Inspection<'i> {
             kept: self.hits,
             decoded: self.decoded,
             seen: self.seen.len(),
+            searched: self.searched,
             complete: self.outcome == Outcome::Complete,
         }
     }

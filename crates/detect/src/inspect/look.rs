@@ -10,8 +10,7 @@ use super::inspection::{Inspection, Sight, Site, Taste};
 use super::media::{boundary, form_like, json_like};
 use super::report::{Outcome, Unreadable};
 use crate::decode::bytes::{
-    AMPERSAND, BACKSLASH, DIGIT, EQUALS, LETTER, ODD, OPENS, PERCENT, Survey, WIDE, is,
-    survey as survey_alone,
+    AMPERSAND, BACKSLASH, DIGIT, EQUALS, LETTER, ODD, OPENS, PERCENT, Survey, WIDE, is, survey_of,
 };
 use crate::decode::encoded::{self, Alphabet};
 use crate::decode::escape::{Plus, backslash, html, percent, quoted_printable, zeros};
@@ -21,6 +20,7 @@ use crate::decode::nature::{Nature, nature, perhaps, reads_as_text, stretches};
 use crate::decode::run::{Content, MIN_JOINED, MIN_RUN, Run, decodings, runs};
 use crate::decode::spread::{MIN_GROUPED, MIN_LEET, MIN_SINGLES, gathered, regrouped, unleet};
 use crate::decode::{Rewrite, Transform, base85, hex, mirror};
+use crate::mask::Ground;
 use crate::walk;
 
 /// One way of undoing escapes in a text.
@@ -58,12 +58,13 @@ impl Inspection<'_> {
     /// The seam for a cache: what is found in a text depends on the text, the key and
     /// `site.content` alone.
     pub(super) fn look(&mut self, text: &str, site: &Site<'_>) {
-        let survey = self.scan_and_survey(text, site);
-        self.undo(text, survey, site);
+        let (survey, ground) = self.scan_and_survey(text, site);
+        self.undo(text, survey, &ground, site);
+        self.scratch.take_back(ground);
     }
 
     /// Looks at what a text hides.
-    fn undo(&mut self, text: &str, survey: Survey, site: &Site<'_>) {
+    fn undo(&mut self, text: &str, survey: Survey, ground: &Ground, site: &Site<'_>) {
         if self.spent() {
             return;
         }
@@ -76,7 +77,7 @@ impl Inspection<'_> {
         if self.structured(text, &survey, site) {
             return;
         }
-        self.decoded_runs(text, &survey, site);
+        self.decoded_runs(text, &survey, ground, site);
         self.turned(text, &survey, site);
         self.layers(text, survey, site);
     }
@@ -84,7 +85,7 @@ impl Inspection<'_> {
     /// Undoes every kind of escape, one upon the other.
     fn layers(&mut self, text: &str, mut survey: Survey, site: &Site<'_>) {
         let mark = self.chain.len();
-        let mut current: Option<String> = None;
+        let mut current: Option<(String, Ground)> = None;
         for (transform, may, undo, taste) in LAYERS {
             if self.spent() {
                 break;
@@ -92,8 +93,10 @@ impl Inspection<'_> {
             if !may(&survey) {
                 continue;
             }
-            let Some(rewrite) = undo(current.as_deref().unwrap_or(text)) else { continue };
-            if let Some(before) = current.as_deref().filter(|_| taste == Taste::Usual) {
+            let Some(rewrite) = undo(current.as_ref().map_or(text, |(plain, _)| plain)) else {
+                continue;
+            };
+            if let Some((before, _)) = current.as_ref().filter(|_| taste == Taste::Usual) {
                 // JSON that an escape hid: the next one would spoil its strings.
                 self.structured(before, &survey, site);
             }
@@ -108,19 +111,20 @@ impl Inspection<'_> {
             self.charge_decoded(plain.len());
             self.chain.push(transform);
             self.scan(&plain, site, taste);
-            let seen = survey_alone(plain.as_bytes());
-            self.decoded_runs(&plain, &seen, site);
+            let ground = Ground::of(plain.as_bytes());
+            let seen = survey_of(plain.as_bytes(), 0, &ground.masks, plain.len());
+            self.decoded_runs(&plain, &seen, &ground, site);
             if taste == Taste::Usual {
                 survey = seen;
-                current = Some(plain);
+                current = Some((plain, ground));
             } else {
                 // A guess: it may have spoilt what is hidden in another way.
                 self.chain.pop();
             }
         }
-        if let Some(text) = current {
+        if let Some((text, ground)) = current {
             // Another round: an escape may have hidden an escape.
-            self.undo(&text, survey, site);
+            self.undo(&text, survey, &ground, site);
         }
         self.chain.truncate(mark);
     }
@@ -165,9 +169,9 @@ impl Inspection<'_> {
     }
 
     /// Runs of base64, hex and their like, and what they decode to.
-    fn decoded_runs(&mut self, text: &str, survey: &Survey, site: &Site<'_>) {
-        if survey.run >= MIN_RUN || survey.joined.min(survey.grouped) >= MIN_JOINED {
-            self.runs_of(text, site);
+    fn decoded_runs(&mut self, text: &str, survey: &Survey, ground: &Ground, site: &Site<'_>) {
+        if survey.run >= MIN_RUN || survey.joined >= MIN_JOINED {
+            self.runs_of(text, ground, site);
         }
         if survey.equals >= hex::MIN_LISTED - 1 {
             for list in hex::hex_lists(text.as_bytes()) {
@@ -180,15 +184,15 @@ impl Inspection<'_> {
             }
         }
         if survey.word >= base85::MIN_WORD && text.bytes().any(|b| is(b, ODD)) {
-            for word in base85::words(text.as_bytes()) {
+            for word in base85::words(text.as_bytes(), ground) {
                 self.look_deeper(Transform::BASE85, &word.bytes, site);
             }
         }
     }
 
-    fn runs_of(&mut self, text: &str, site: &Site<'_>) {
+    fn runs_of(&mut self, text: &str, ground: &Ground, site: &Site<'_>) {
         let mut done = 0;
-        runs(text.as_bytes(), |run| self.run_of(&run, text, &mut done, site));
+        runs(text.as_bytes(), ground, |run| self.run_of(&run, text, &mut done, site));
     }
 
     /// One run. `done` is the end of the last that was read as a whole.

@@ -2,7 +2,9 @@
 //! at and found to hold nothing at all is not looked at again in the same payload. Next: `neighbours`.
 //!
 //! INVARIANT: a value is passed over only if key and text are the same, byte for byte, and looking
-//! at it left no trace: no finding, no fault, nothing decoded, nothing remembered.
+//! at it left no trace: no finding, no fault, nothing gathered for later. What it was taken for by a
+//! guess that came to nothing (the date of `2026-11-05T10:00` read as a number with a letter for a
+//! digit) is no trace where every field is one of its own; work and decoded bytes are charged again.
 
 use super::Transform;
 use super::inspection::{Inspection, Site};
@@ -30,17 +32,29 @@ struct Slot {
     content: bool,
     key: Option<String>,
     text: String,
-    /// What it takes of the limit of work.
+    /// What it takes of the limits of work and of decoded bytes.
     work: usize,
+    decoded: usize,
 }
 
 /// What an inspection has found and kept so far.
-#[derive(PartialEq, Eq)]
 pub(super) struct Trace {
     pub(super) kept: usize,
     pub(super) decoded: usize,
     pub(super) seen: usize,
+    /// Texts that were searched for everything.
+    pub(super) searched: usize,
     pub(super) complete: bool,
+}
+
+impl Trace {
+    /// Whether what was looked at since held nothing. `guesses` says that what was seen in it does
+    /// not matter to any other value.
+    fn held_nothing(&self, now: &Self, guesses: bool) -> bool {
+        let guessed = now.searched == self.searched + 1 && guesses;
+        let unseen = (now.decoded, now.seen) == (self.decoded, self.seen);
+        now.kept == self.kept && now.complete == self.complete && (unseen || guessed)
+    }
 }
 
 impl Slot {
@@ -79,7 +93,8 @@ impl Inspection<'_> {
         }
         let (round, at) = (self.repeats.round, place(text, site));
         let known = self.repeats.slots.get(at).filter(|slot| slot.is(round, text, site));
-        if let Some(work) = known.map(|slot| slot.work) {
+        if let Some((work, decoded)) = known.map(|slot| (slot.work, slot.decoded)) {
+            self.charge_decoded(decoded);
             if self.charge_work(work) {
                 self.again(text, site);
             }
@@ -87,7 +102,9 @@ impl Inspection<'_> {
         }
         let (before, work) = (self.trace(), self.scanned);
         self.look(text, site);
-        if self.trace() == before {
+        let now = self.trace();
+        // Within a text all values share one field, and what was seen in one counts for the next.
+        if before.held_nothing(&now, self.chain.is_empty()) {
             let slots = &mut self.repeats.slots;
             if slots.is_empty() {
                 slots.resize(SLOTS, Slot::default());
@@ -102,7 +119,7 @@ impl Inspection<'_> {
                 slot.text.clear();
                 slot.text.push_str(text);
                 (slot.round, slot.content) = (round, site.content);
-                slot.work = self.scanned - work;
+                (slot.work, slot.decoded) = (self.scanned - work, now.decoded - before.decoded);
             }
         }
     }
@@ -112,12 +129,23 @@ impl Inspection<'_> {
 mod tests {
     use crate::detectors::Detectors;
     use crate::inspect::tests::inspect_by;
-    use crate::inspect::{Inspector, Looks, Media, Report};
+    use crate::inspect::{Inspector, Limits, Looks, Media, Outcome, Report};
+    use crate::options::{Notes, ScanOptions};
 
     fn inspected(rows: &[String]) -> Report {
         let body = format!("[{}]", rows.join(","));
         let inspector = Inspector::new(Detectors::builtin());
         inspect_by(&inspector, Media::Json, body.as_bytes(), &Looks::default())
+    }
+
+    /// As a verdict looks, which leaves out what only notes.
+    fn verdict(rows: &[String], decoded: usize) -> Report {
+        let scan = ScanOptions { notes: Notes::none(), ..ScanOptions::default() };
+        let limits = Limits { decoded, ..Limits::default() };
+        let body = format!("[{}]", rows.join(","));
+        let inspector = Inspector::new(Detectors::builtin());
+        let looks = Looks { scan, limits, ..Looks::default() };
+        inspect_by(&inspector, Media::Json, body.as_bytes(), &looks)
     }
 
     fn rows(count: usize, one: &str) -> Vec<String> {
@@ -175,6 +203,70 @@ mod tests {
             let mut all = rows(100, &format!(r#"{{"part":"{part}"}},{{"note":"northern"}}"#));
             all.push(card.clone());
             assert_eq!(cards(&all), 1, "after {part}");
+        }
+    }
+
+    #[test]
+    fn what_was_guessed_in_vain_is_passed_over_and_charged() {
+        let row = |at: &str| format!(r#"{{"created":"2026-11-05T{at}:00:00Z"}}"#);
+        // In so few fields nothing is passed over yet.
+        let work = |count| verdict(&rows(count, &row("10")), 1 << 20).scanned;
+        assert_eq!(work(200) - work(100), 20 * (work(10) - work(5)));
+        assert!(verdict(&rows(300, &row("10")), 1 << 20).found.is_empty());
+        // Decoded bytes are charged as well: past their limit the answer is a refusal.
+        let report = verdict(&rows(300, &row("10")), 2000);
+        assert_eq!(report.outcome, Outcome::OverLimit("decoded"));
+    }
+
+    #[test]
+    fn a_card_in_disguise_is_found_each_time() {
+        for count in [1, 30, 90] {
+            let all = rows(count, r#"{"note":"4ll1 IIII l1l1 1111"}"#);
+            let report = inspected(&all);
+            let cards = report.found.iter().filter(|found| &*found.hit.entity == "CREDIT_CARD");
+            assert_eq!(cards.count(), count);
+        }
+    }
+
+    /// Planted among clean ones: as they are, in disguise, encoded, and such as only look like it.
+    const VALUES: [&str; 10] = [
+        "536-90-4399",
+        "536904399",
+        "4ll1 IIII l1l1 1111",
+        "2026-11-05T10:00:00Z",
+        "2026-11-06T10:00:00Z",
+        "weather station",
+        "jane.roe@acme-corp.com",
+        "bXkgc3NuIGlzIDUzNi05MC00Mzk5",
+        "\\u0035\\u0033\\u0036-90-4399",
+        "123e4567-e89b-42d3-a456-426614174000",
+    ];
+    const KEYS: [&str; 4] = ["ssn", "zzn", "created", "note"];
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(12))]
+        #[test]
+        fn in_each_row_is_found_what_is_found_in_it_alone(
+            drawn in proptest::collection::vec((0..KEYS.len(), 0..VALUES.len()), 30..80),
+        ) {
+            // What holds a blank parts the values, so that none is joined with the next.
+            let row = |(key, value): &(usize, usize)| {
+                format!(r#"{{"{}":"{}","then":"and so on"}}"#, KEYS[*key], VALUES[*value])
+            };
+            let rows: Vec<String> = drawn.iter().map(row).collect();
+            let found = |report: &Report, number: usize| {
+                let at = format!("/{number}/");
+                let of_row = report.found.iter().filter(|found| found.pointer.starts_with(&at));
+                of_row.map(|found| (found.chain.clone(), found.hit.clone())).collect::<Vec<_>>()
+            };
+            let looks: [fn(&[String]) -> Report; 2] = [inspected, |rows| verdict(rows, 1 << 20)];
+            for look in looks {
+                let all = look(&rows);
+                for (number, row) in rows.iter().enumerate() {
+                    let alone = look(std::slice::from_ref(row));
+                    proptest::prop_assert_eq!(found(&all, number), found(&alone, 0), "{}", row);
+                }
+            }
         }
     }
 

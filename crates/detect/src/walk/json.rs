@@ -211,11 +211,23 @@ fn has_control(text: &str) -> bool {
 /// Where the next quote or backslash stands.
 fn quote_or_escape(text: &[u8]) -> Option<usize> {
     // Most strings are short, and for these a search costs more than it saves.
-    let near = text.get(..24).unwrap_or(text);
-    match near.iter().position(|b| matches!(b, b'"' | b'\\')) {
-        Some(at) => Some(at),
-        None => memchr2(b'"', b'\\', text.get(near.len()..)?).map(|at| at + near.len()),
+    let near = text.get(..32).unwrap_or(text);
+    let (eights, rest) = near.as_chunks::<8>();
+    for (number, eight) in eights.iter().enumerate() {
+        let eight = u64::from_le_bytes(*eight);
+        let found = equal_to(eight, b'"') | equal_to(eight, b'\\');
+        if found != 0 {
+            return Some(number * 8 + found.trailing_zeros() as usize / 8);
+        }
     }
+    let behind = near.len() - rest.len();
+    memchr2(b'"', b'\\', text.get(behind..)?).map(|at| at + behind)
+}
+
+/// The highest bit of the first of eight bytes that is this one, and perhaps of some behind it.
+const fn equal_to(eight: u64, byte: u8) -> u64 {
+    let differs = eight ^ u64::from_le_bytes([byte; 8]);
+    differs.wrapping_sub(0x0101_0101_0101_0101) & !differs & 0x8080_8080_8080_8080
 }
 
 fn four(digits: [u8; 4]) -> Option<u32> {

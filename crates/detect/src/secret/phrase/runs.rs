@@ -5,7 +5,7 @@
 //! scripts count as letters, save for the general punctuation block and the ideographic space.
 //! Next: `words`.
 
-use crate::mask::{Mask, Runs, WIDTH, drawn, low, pair};
+use crate::mask::{Mask, WIDTH, each_run, low, pair};
 use std::ops::Range;
 
 /// The shortest and longest word of any list, in bytes.
@@ -30,16 +30,9 @@ pub(super) fn each(text: &str, masks: &[Mask], mut call: impl FnMut(Run<'_>)) {
     if text.is_ascii() {
         rows(bytes.len(), masks, |row| {
             words.reserve(WORDS);
-            let (mut letters, mut base) = (Runs::default(), row.start);
-            for mask in drawn(bytes.get(row.clone()).unwrap_or_default()) {
-                letters.step(mask.alnum & !mask.digit, base, |start, end| {
-                    end_word(start, end, &mut words, &mut call);
-                });
-                base += WIDTH;
-            }
-            if let Some(start) = letters.end() {
-                end_word(start, row.end, &mut words, &mut call);
-            }
+            each_run(masks, row, letters, |start, end| {
+                end_word(start, end, &mut words, &mut call);
+            });
             finish(&mut words, &mut call);
         });
         return;
@@ -84,10 +77,13 @@ fn end_word(
     }
 }
 
+const fn letters(mask: &Mask) -> u64 {
+    mask.alnum & !mask.digit
+}
+
 /// Calls with each stretch of ASCII in which enough words begin and none is too short: all others
 /// are passed over, a block at a time.
 fn rows(length: usize, masks: &[Mask], mut call: impl FnMut(Range<usize>)) {
-    let letters = |mask: &Mask| mask.alnum & !mask.digit;
     let (mut from, mut words, mut carry) = (0, 0, 0);
     for (number, mask) in masks.iter().enumerate() {
         let next = masks.get(number + 1).map_or(0, letters);
@@ -128,6 +124,7 @@ fn finish(words: &mut Vec<Range<usize>>, call: &mut impl FnMut(Run<'_>)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mask::drawn;
 
     fn runs(text: &str) -> Vec<usize> {
         let mut found = Vec::new();

@@ -49,7 +49,7 @@ async fn an_analyzer_over_tls_is_asked_and_its_word_counts() {
     let found = looked(&house, &who, body(r#"{"note":"a tulip"}"#)).await.unwrap();
     assert!(kinds(found.evidence()).is_empty(), "{:?}", found.evidence());
     for text in ["a gloxinia", "a tulip"] {
-        assert!(fake.texts().iter().any(|asked| asked == text), "{:?}", fake.texts());
+        assert!(fake.texts().iter().any(|asked| asked.ends_with(text)), "{:?}", fake.texts());
     }
     house.stop().await;
 }

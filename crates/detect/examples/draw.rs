@@ -32,8 +32,11 @@ const OF_A_FILE: usize = 2;
 /// LIMIT: folders within folders.
 const DEPTH: usize = 24;
 
+/// Whether a file of that name is read.
+type Reads = fn(&str) -> bool;
+
 /// What is read for a kind, by the ends of names.
-const KINDS: [(&str, fn(&str) -> bool); 7] = [
+const KINDS: [(&str, Reads); 7] = [
     ("rust", |name| name.ends_with(".rs")),
     ("readme", |name| name.to_ascii_lowercase().starts_with("readme")),
     ("manual", |name| {

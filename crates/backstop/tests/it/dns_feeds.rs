@@ -315,7 +315,7 @@ fn a_start_asks_for_all_zones_at_once() {
         let dns = json!({ "listen": ["127.0.0.1:0"], "rpz": feeds,
             "clients": ["127.0.0.0/8=research/*"], "upstreams": ["127.0.0.1:1"] });
         let setup = Setup::new(world, BINARY, &policy()).config(json!({ "dns": dns }));
-        let exit = Backstop::try_start(world, setup).err().expect("no zone, no start");
+        let Err(exit) = Backstop::try_start(world, setup) else { panic!("no zone, no start") };
         let said = |zone: &str| exit.stderr.contains(&format!("`{zone}` is not there yet"));
         assert!(said("one.example") && said("two.example"), "{}", exit.stderr);
         assert!(

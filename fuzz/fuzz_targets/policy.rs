@@ -14,6 +14,6 @@ fuzz_target!(|text: &str| {
         assert!(diagnostic.line >= 1 && diagnostic.column >= 1);
         assert!(diagnostic.offset + diagnostic.length <= text.len() + 1, "{diagnostic}");
     }
-    let again = Library::default().apply(applied.policy.sources(), &context);
+    let again = Library::default().apply(&applied.policy.sources(), &context);
     assert_eq!(again.policy.digest(), applied.policy.digest());
 });

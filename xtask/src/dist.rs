@@ -71,7 +71,7 @@ fn taken(project: &Project, host: &str) -> anyhow::Result<PathBuf> {
     command.env("RUSTFLAGS", format!("-Cprofile-generate={}", raw.display()));
     project::run(command)?;
     let counts = folder(project).join(host).join("release/backstop");
-    // One name for all profiles: crates that did not change are not built anew for a new one.
+    // The compiler counts the profile among what it reads: another one builds everything anew.
     let (merged, of) = (folder(project).join("day.profdata"), folder(project).join("day.mark"));
     let mark = mark(&counts)?;
     if merged.exists() && std::fs::read_to_string(&of).is_ok_and(|known| known == mark) {

@@ -5,28 +5,7 @@ use crate::analyzing::{Fake, body, config, flower, kinds, looked};
 use crate::house::*;
 use backstop_gate::{Config, NetworkConfig, Trust};
 use backstop_model::control::Control;
-use rcgen::{CertificateParams, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio_rustls::TlsAcceptor;
-
-/// What a server of these names shows, and the root that vouches for it.
-fn server(names: &[&str]) -> (TlsAcceptor, String) {
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], secret)
-        .unwrap();
-    (TlsAcceptor::from(Arc::new(config)), certificate.pem())
-}
 
 /// A gate that trusts one root and asks `https://127.0.0.1:5002`, where `fake` is.
 async fn house(fake: &Fake, root: &str, deadline: Duration) -> House {
@@ -40,7 +19,7 @@ async fn house(fake: &Fake, root: &str, deadline: Duration) -> House {
 
 #[tokio::test]
 async fn an_analyzer_over_tls_is_asked_and_its_word_counts() {
-    let (acceptor, root) = server(&["127.0.0.1"]);
+    let (acceptor, root) = tls_server(&["127.0.0.1"]);
     let fake = Fake::listening(Some(acceptor), flower).await;
     let house = house(&fake, &root, Duration::from_secs(20)).await;
     let who = house.session().await;
@@ -56,9 +35,9 @@ async fn an_analyzer_over_tls_is_asked_and_its_word_counts() {
 
 #[tokio::test]
 async fn who_cannot_show_to_be_the_analyzer_is_told_nothing_and_nothing_passes() {
-    let (_, root) = server(&["127.0.0.1"]);
-    let (stranger, _) = server(&["127.0.0.1"]);
-    let (other, other_root) = server(&["127.0.0.2", "analyzer.example"]);
+    let (_, root) = tls_server(&["127.0.0.1"]);
+    let (stranger, _) = tls_server(&["127.0.0.1"]);
+    let (other, other_root) = tls_server(&["127.0.0.2", "analyzer.example"]);
     // From nobody who is trusted, for another place, and without TLS at all.
     for (tls, trusted) in [(Some(stranger), &root), (Some(other), &other_root), (None, &root)] {
         let fake = Fake::listening(tls, flower).await;

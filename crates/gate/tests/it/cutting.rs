@@ -3,11 +3,7 @@
 use crate::house::*;
 use backstop_gate::{Answer, Config, NetworkConfig, Trust};
 use backstop_model::standing::Quarantined;
-use rcgen::{CertificateParams, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -18,18 +14,7 @@ use tokio::task::JoinHandle;
 /// A TLS server that shakes hands, reads nothing until it is told to, and then reads all there is.
 /// It answers how many bytes of content that was.
 async fn reluctant(names: &[&str]) -> (SocketAddr, String, oneshot::Sender<()>, JoinHandle<usize>) {
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], secret)
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let (acceptor, root) = tls_server(names);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (read, told) = oneshot::channel();
@@ -43,7 +28,7 @@ async fn reluctant(names: &[&str]) -> (SocketAddr, String, oneshot::Sender<()>, 
         }
         all
     });
-    (address, certificate.pem(), read, reading)
+    (address, root, read, reading)
 }
 
 #[tokio::test]

@@ -425,3 +425,19 @@ pub(crate) async fn within_a_second(mut done: impl FnMut() -> bool) {
     };
     tokio::time::timeout(Duration::from_secs(1), waited).await.expect("within a second");
 }
+
+/// What a server of these names shows, and the root that vouches for it.
+pub(crate) fn tls_server(names: &[&str]) -> (tokio_rustls::TlsAcceptor, String) {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let secret = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], secret)
+        .unwrap();
+    (tokio_rustls::TlsAcceptor::from(Arc::new(config)), certificate.pem())
+}

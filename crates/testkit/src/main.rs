@@ -282,7 +282,11 @@ fn run(load: Load) -> anyhow::Result<()> {
         Load::Get { to, target, host, authorization, connections, requests, rate, expect } => {
             let gets =
                 get::Gets { to, target, host, authorization, connections, requests, rate, expect };
-            load::run(get::run(&gets))?
+            let (summary, histogram) = load::run(get::run(&gets))?;
+            let mut line = summary.to_json();
+            line["histogram"] = histogram.to_json();
+            println!("{line}");
+            return Ok(());
         }
         Load::Bulk { to, target, host, authorization } => {
             let done = load::run(bulk::run(to, &target, &host, authorization.as_deref()))?;

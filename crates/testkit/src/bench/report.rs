@@ -6,7 +6,11 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{BULK, Figures, Plan, RATE};
+use crate::load::micros;
 use crate::world::World;
+
+/// Of the steady loop, in the JSON.
+const QUANTILES: [f64; 6] = [0.5, 0.9, 0.95, 0.98, 0.99, 0.995];
 
 /// One proxy's medians.
 pub(super) struct Row {
@@ -36,6 +40,7 @@ impl Row {
         let f = &self.figures;
         json!({
             "name": self.name, "version": self.version, "get_per_second": f.per_second, "get_p50_us": f.p50, "get_p99_us": f.p99,
+            "steady_us": QUANTILES.map(|share| (format!("p{}", share * 100.0), micros(f.steady.quantile(share)))).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "connect_per_second": f.connects_per_second, "connect_p50_us": f.connect_p50, "connect_p99_us": f.connect_p99,
             "bulk_mb_per_second": f.megabytes_per_second, "rss_idle_mb": f.idle, "rss_after_mb": f.after, "errors": f.errors,
         })
@@ -69,8 +74,8 @@ fn page(plan: &Plan, rows: &[Row], date: &str, machine: &str) -> String {
     let mut page = format!(
         "# Proxies compared, {date}\n\n{machine}. `cargo xtask bench proxy`: {} rounds, medians. The proxy has one processor,\n\
          client and upstream share another. `GET/s` is a closed loop over 16 connections; added latency is\n\
-         at {RATE} requests a second over 8 connections, less the direct figure; a tunnel counts from dial to\n\
-         the first byte back, one at a time. Backstop alone asks a policy and writes a ledger here.\n\n",
+         at {RATE} requests a second over 8 connections, in slices by turns, less the direct figure; a tunnel counts\n\
+         from dial to the first byte back, one at a time. Backstop alone asks a policy and writes a ledger here.\n\n",
         plan.rounds
     );
     page.push_str("| proxy | GET/s | added p50 µs | added p99 µs | tunnels/s | tunnel p50 µs | tunnel p99 µs | bulk MB/s | RSS idle MB | RSS after MB | errors |\n");

@@ -33,11 +33,11 @@ pub struct Gets {
     pub expect: u16,
 }
 
-/// Runs the load.
+/// Runs the load; the histogram is what the summary was made of.
 ///
 /// # Errors
 /// No connection can be made at all.
-pub async fn run(gets: &Gets) -> anyhow::Result<Summary> {
+pub async fn run(gets: &Gets) -> anyhow::Result<(Summary, Histogram)> {
     let start = Instant::now();
     let mut workers = JoinSet::new();
     for worker in 0..gets.connections {
@@ -50,7 +50,7 @@ pub async fn run(gets: &Gets) -> anyhow::Result<Summary> {
         all.merge(&histogram);
         errors += failed;
     }
-    Ok(all.summary(errors, start.elapsed()))
+    Ok((all.summary(errors, start.elapsed()), all))
 }
 
 async fn work(gets: Gets, worker: usize, start: Instant) -> anyhow::Result<(Histogram, u64)> {

@@ -76,6 +76,30 @@ impl Histogram {
         Duration::ZERO
     }
 
+    /// Where the counts stand: pairs of a bucket and how many, for [`Histogram::from_json`].
+    pub fn to_json(&self) -> Value {
+        let counts = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        json!({
+            "counts": counts.map(|(index, count)| json!([index, count])).collect::<Vec<_>>(),
+            "max_ns": u64::try_from(self.largest.as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Reads [`Histogram::to_json`], which another process printed; what is not one is empty.
+    pub fn from_json(value: &Value) -> Self {
+        let mut histogram = Self::default();
+        for pair in value["counts"].as_array().into_iter().flatten() {
+            let (Some(index), Some(count)) = (pair[0].as_u64(), pair[1].as_u64()) else { continue };
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            if let Some(slot) = histogram.counts.get_mut(index) {
+                *slot += count;
+                histogram.total += count;
+            }
+        }
+        histogram.largest = Duration::from_nanos(value["max_ns"].as_u64().unwrap_or_default());
+        histogram
+    }
+
     /// The percentiles.
     pub fn summary(&self, errors: u64, elapsed: Duration) -> Summary {
         Summary {

@@ -34,7 +34,7 @@ use crate::hello::Hello;
 use crate::message::{Extent, Kind, Message, extent};
 use crate::world;
 
-pub use histogram::{Histogram, Summary};
+pub use histogram::{Histogram, Summary, micros};
 
 /// No single step may take longer.
 pub const STEP: Duration = Duration::from_secs(30);

@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) nearly_full: AtomicBool,
     pub(crate) lost: AtomicU64,
     pub(crate) log_pages: AtomicU64,
+    /// All of the log is in the database: the writer's thread is to begin it anew.
+    pub(crate) swept: AtomicBool,
     writable: watch::Sender<bool>,
     error: Mutex<Option<String>>,
 }
@@ -142,6 +144,7 @@ impl Ledger {
             nearly_full: AtomicBool::new(false),
             lost: AtomicU64::new(0),
             log_pages: AtomicU64::new(0),
+            swept: AtomicBool::new(false),
             writable: watch::Sender::new(true),
             error: Mutex::default(),
         });

@@ -38,15 +38,15 @@ const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// How often a full disk is looked at while nobody asks.
 const RETRY: Duration = Duration::from_millis(500);
 /// Bytes in the log past which the sweeper is nudged at once: few enough that the log stays in
-/// pages that were used before, and that one sweep is short.
-const SWEEP_EVERY: u64 = 512 << 10;
+/// pages that were used before, and that one sweep is short; enough that it is seldom.
+const SWEEP_EVERY: u64 = 4 << 20;
 /// Times that one sweep tries to reach the log's end: only a log that was moved whole begins anew,
 /// and a commit may come behind each try.
 const PASSES: usize = 4;
 /// … and past which it is nudged if that has not been done for a while: a slow trickle of rows
 /// must not leave a long log behind, since each row alone rewrites whole pages.
 const SWEEP_LEAST: u64 = 128 << 10;
-const SWEEP_WITHIN: Duration = Duration::from_secs(1);
+const SWEEP_WITHIN: Duration = Duration::from_secs(5);
 /// What a transaction adds to the log at least: a page each of the table, its index and the nodes
 /// above them.
 const TRANSACTION: u64 = 4 * 4_096;
@@ -91,6 +91,9 @@ pub(crate) fn run(place: &Place, shared: &Shared) {
             if finished {
                 writer.end();
             } else {
+                if shared.swept.swap(false, Ordering::AcqRel) {
+                    writer.store.begin_log_anew();
+                }
                 writer.chores();
             }
             writer.patience()
@@ -527,6 +530,10 @@ pub(crate) fn sweep(
                     let pages = u64::try_from(pages).unwrap_or(0);
                     shared.log_pages.store(pages, Ordering::Relaxed);
                     if u64::try_from(moved).is_ok_and(|moved| moved >= pages) {
+                        if pages > 0 {
+                            shared.swept.store(true, Ordering::Release);
+                            shared.queue.nudge();
+                        }
                         break;
                     }
                 }

@@ -27,7 +27,7 @@ pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// Bytes of the write-ahead log's file that are kept for reuse: a file that is cut and grows again
 /// costs each commit the system's work for new pages. No more than a sweep is due after.
-const LOG_KEPT: i64 = 512 << 10;
+const LOG_KEPT: i64 = 4 << 20;
 
 /// One row before it has its place.
 pub(crate) struct NewRow<'a> {
@@ -272,6 +272,14 @@ impl Store {
             |row| rows::unsigned(row, 0),
         )
     }
+    /// Begins the write-ahead log anew once all of it is in the database. Whatever is written first
+    /// does that, and then waits for the disk (the log's new header is synced before its frames):
+    /// nobody who waits for a commit should be that one. The version is written as it is.
+    pub(crate) fn begin_log_anew(&self) {
+        let _ = self.conn.busy_timeout(Duration::ZERO);
+        let _ = self.conn.pragma_update(None, "user_version", schema::VERSION);
+        let _ = self.conn.busy_timeout(BUSY);
+    }
     /// Moves all of the write-ahead log into the database and cuts it, unless a reader still
     /// needs it: commits never wait for a reader.
     pub(crate) fn truncate_log(&self) {
@@ -382,5 +390,45 @@ pub(crate) fn fault(directory: &Path, error: &rusqlite::Error) -> LedgerFault {
             LedgerFault::Broken { directory, what }
         }
         _ => LedgerFault::Unusable { directory, what },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often the write-ahead log was begun anew: the checkpoint number in its header
+    /// (SQLite's file format, § 4.1).
+    fn begun(directory: &Path) -> u32 {
+        let log = std::fs::read(directory.join(format!("{DATABASE}-wal"))).unwrap();
+        u32::from_be_bytes(log[12..16].try_into().unwrap())
+    }
+
+    #[test]
+    fn a_log_that_was_moved_whole_begins_anew_before_the_next_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Store::open(directory.path(), Durability::Os).unwrap();
+        let write = |store: &mut Store, receipt: &str| {
+            let row = NewRow {
+                receipt,
+                kind: "k",
+                session: None,
+                tenant: None,
+                at: Timestamp::from_unix_micros(1),
+                body: b"{}",
+                digest: Digest::of(b"{}"),
+            };
+            store.write(&[row], Extra::default()).unwrap();
+        };
+        write(&mut store, "a");
+        let before = begun(directory.path());
+        let swept = store.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        swept.unwrap();
+        assert_eq!(begun(directory.path()), before);
+        store.begin_log_anew();
+        assert_eq!(begun(directory.path()), before + 1);
+        write(&mut store, "b");
+        assert_eq!(begun(directory.path()), before + 1);
+        assert_eq!(schema::version(&store.conn).unwrap(), schema::VERSION);
     }
 }

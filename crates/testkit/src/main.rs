@@ -284,7 +284,9 @@ fn run(load: Load) -> anyhow::Result<()> {
                 get::Gets { to, target, host, authorization, connections, requests, rate, expect };
             let (summary, histogram) = load::run(get::run(&gets))?;
             let mut line = summary.to_json();
-            line["histogram"] = histogram.to_json();
+            if let Some(line) = line.as_object_mut() {
+                line.insert("histogram".to_owned(), histogram.to_json());
+            }
             println!("{line}");
             return Ok(());
         }

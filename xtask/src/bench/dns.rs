@@ -2,9 +2,11 @@
 //! and beside a bare loop that sends datagrams back, in one run on one load.
 //!
 //! 90 % of the queries are for allowed names that every resolver has in its cache, 10 % are refused.
-//! The time is the server's own (`/proc/PID/stat`), so what the load generator takes is not in it.
+//! The time is the server's own (`schedstat` of its threads), so what the load generator takes is not in it.
 //! Each resolver does what it can of the same job: unbound by RPZ (with and without its log),
-//! dnsdist by a set of names and its packet cache, pdns-recursor by RPZ. Next: back to `mod`.
+//! dnsdist by a set of names and its packet cache, pdns-recursor by RPZ. All stand at once and are
+//! asked by turns, a second each: what a shared host takes away for some milliseconds of each second
+//! decides a 99th percentile, so all must meet as much of it. Next: back to `mod`.
 
 use std::fmt::Write as _;
 use std::net::UdpSocket;
@@ -30,6 +32,9 @@ const MODES: &[&str] = &[
     "pdns-recursor",
 ];
 
+/// Between the ports of two servers.
+const APART: u16 = 10;
+
 /// Runs everything and writes `docs/bench/dns-DATE.md`.
 pub(crate) fn dns(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
     let (mut seconds, mut only) = (5, None);
@@ -51,18 +56,10 @@ pub(crate) fn dns(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
     for (names, threads) in [(1_000, 1), (1_000, 2), (100_000, 1)] {
         let world = World::new(&folder, names, &measure)?;
         let _authority = world.authority()?;
-        for mode in MODES.iter().filter(|mode| only.is_none_or(|only| only == **mode)) {
-            match world.run(mode, threads, seconds) {
-                Ok(row) => {
-                    println!("{row:?}");
-                    rows.push(row);
-                }
-                // One that does not run is said so in the page, and the others still count.
-                Err(fault) => {
-                    eprintln!("bench: {mode} with {names} names, {threads} threads: {fault:#}");
-                    rows.push(Row { mode: (*mode).to_owned(), names, threads, figures: None });
-                }
-            }
+        let modes = MODES.iter().filter(|mode| only.is_none_or(|only| only == **mode));
+        for row in world.run(&modes.copied().collect::<Vec<_>>(), threads, seconds)? {
+            println!("{row:?}");
+            rows.push(row);
         }
     }
     let page = page(&rows, seconds)?;
@@ -145,56 +142,57 @@ impl World {
         Running::start(command, AUTHORITY, &self.folder.join("authority.log"))
     }
 
-    fn run(&self, mode: &str, threads: usize, seconds: u64) -> anyhow::Result<Row> {
-        let command = self.command(mode, threads)?;
-        let server = Running::start(command, PORT, &self.folder.join("server.log"))?;
+    fn run(&self, modes: &[&str], threads: usize, seconds: u64) -> anyhow::Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        let mut servers = Vec::new();
+        for (mode, place) in modes.iter().zip(0..) {
+            // One that does not run is said so in the page, and the others still count.
+            match self.start(mode, threads, PORT + 1 + APART * place) {
+                Ok(server) => servers.push(server),
+                Err(fault) => {
+                    let names = self.names;
+                    eprintln!("bench: {mode} with {names} names, {threads} threads: {fault:#}");
+                    rows.push(Row { mode: (*mode).to_owned(), names, threads, figures: None });
+                }
+            }
+        }
+        for _ in 0..seconds {
+            for server in &mut servers {
+                server.hurry(self, threads)?;
+            }
+        }
+        for _ in 0..seconds {
+            for server in &mut servers {
+                server.pace(self, threads)?;
+            }
+        }
+        for server in servers {
+            let mode = server.mode.clone();
+            rows.push(Row { mode, names: self.names, threads, figures: Some(server.figures()?) });
+        }
+        Ok(rows)
+    }
+
+    fn start(&self, mode: &str, threads: usize, port: u16) -> anyhow::Result<Server> {
+        let command = self.command(mode, threads, port)?;
+        let running = Running::start(command, port, &self.folder.join(format!("{port}.log")))?;
         // Once through, so that all is in the cache.
-        self.load(threads, &["-n", "1", "-q", "50"], None)?;
-        let length = seconds.to_string();
-        let (busy, before) = (Instant::now(), server.processor()?);
-        let text = self.load(threads, &["-l", &length], None)?;
-        let took = server.processor()? - before;
-        let completed = sum(&text, "Queries completed:");
-        anyhow::ensure!(completed > 0.0, "dnsperf counts");
-        let lost = sum(&text, "Queries lost:");
-        let per_second = completed / busy.elapsed().as_secs_f64();
-        let before = server.processor()?;
-        let paced = self.load(threads, &["-l", &length, "-v"], Some(20_000))?;
-        let spent = server.processor()? - before;
-        let mut latencies: Vec<f64> = paced
-            .lines()
-            .filter(|line| line.starts_with("> "))
-            .filter_map(|line| line.split_whitespace().next_back()?.parse().ok())
-            .collect();
-        latencies.sort_by(f64::total_cmp);
-        let at = |part: f64| {
-            // Truncation is meant.
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a place in a list"
-            )]
-            let place = (latencies.len() as f64 * part) as usize;
-            latencies.get(place).copied().unwrap_or(f64::NAN) * 1e6
-        };
-        let paced_count = latencies.len() as f64;
-        let figures = Figures {
-            micros: took.as_secs_f64() * 1e6 / completed,
-            per_second,
-            lost,
-            paced_p50: at(0.5),
-            paced_p99: at(0.99),
-            paced_micros: spent.as_secs_f64() * 1e6 / paced_count,
-            rss: server.resident()?,
-        };
-        Ok(Row { mode: mode.to_owned(), names: self.names, threads, figures: Some(figures) })
+        self.load(threads, port, &["-n", "1", "-q", "50"], None)?;
+        let mode = mode.to_owned();
+        Ok(Server { mode, port, running, fast: Share::default(), paced: Share::default() })
     }
 
     /// dnsperf on the other processor; with two server threads on both. One for each part of the
     /// names, from an address of its own.
-    fn load(&self, threads: usize, rest: &[&str], rate: Option<usize>) -> anyhow::Result<String> {
+    fn load(
+        &self,
+        threads: usize,
+        port: u16,
+        rest: &[&str],
+        rate: Option<usize>,
+    ) -> anyhow::Result<String> {
         let parts = self.names.div_ceil(PART);
-        let (port, pace) = (PORT.to_string(), rate.map(|rate| (rate / parts).to_string()));
+        let (port, pace) = (port.to_string(), rate.map(|rate| (rate / parts).to_string()));
         let one = |part: usize| {
             let mut command = pinned(if threads == 1 { "1" } else { "0,1" }, Path::new("dnsperf"));
             command.args(["-s", "127.0.0.1", "-p", &port, "-e", "-t", "2"]);
@@ -216,9 +214,9 @@ impl World {
         })
     }
 
-    fn command(&self, mode: &str, threads: usize) -> anyhow::Result<Command> {
+    fn command(&self, mode: &str, threads: usize, port: u16) -> anyhow::Result<Command> {
         let processors = if threads == 1 { "0" } else { "0,1" };
-        let (address, count) = (format!("127.0.0.1:{PORT}"), threads.to_string());
+        let (address, count) = (format!("127.0.0.1:{port}"), threads.to_string());
         let path = |name: &str| self.folder.join(name).display().to_string();
         let ours = |mode: &str| {
             let mut command = pinned(processors, &self.measure);
@@ -235,11 +233,12 @@ impl World {
             }
             "unbound" | "unbound, rpz-log" => {
                 let log = if mode == "unbound" { "no" } else { "yes" };
+                let config = format!("unbound-{port}.conf");
                 std::fs::write(
-                    self.folder.join("unbound.conf"),
+                    self.folder.join(&config),
                     format!(
                         "server:\n do-daemonize: no\n username: \"\"\n chroot: \"\"\n directory: \"{folder}\"\n pidfile: \"\"\n \
-                     use-syslog: no\n logfile: \"{folder}/unbound.log\"\n interface: 127.0.0.1@{PORT}\n num-threads: {threads}\n \
+                     use-syslog: no\n logfile: \"{folder}/unbound-{port}.log\"\n interface: 127.0.0.1@{port}\n num-threads: {threads}\n \
                      so-reuseport: yes\n do-not-query-localhost: no\n module-config: \"respip iterator\"\n \
                      msg-cache-size: 64m\n rrset-cache-size: 128m\n access-control: 127.0.0.0/8 allow\n\
                      rpz:\n name: rpz.bench\n zonefile: \"{folder}/rpz\"\n rpz-log: {log}\n\
@@ -249,7 +248,7 @@ impl World {
                     ),
                 )?;
                 let mut command = pinned(processors, Path::new("unbound"));
-                command.args(["-d", "-c", &path("unbound.conf")]);
+                command.args(["-d", "-c", &path(&config)]);
                 command
             }
             "dnsdist" => {
@@ -278,7 +277,7 @@ impl World {
                 std::fs::write(
                     self.folder.join("recursor.conf"),
                     format!(
-                        "local-address=127.0.0.1\nlocal-port={PORT}\nthreads={threads}\nforward-zones-recurse=.=127.0.0.1:{AUTHORITY}\n\
+                        "local-address=127.0.0.1\nlocal-port={port}\nthreads={threads}\nforward-zones-recurse=.=127.0.0.1:{AUTHORITY}\n\
                      lua-config-file={}\nallow-from=127.0.0.0/8\ndont-query=\ndaemon=no\nsocket-dir={folder}\nquiet=yes\n\
                      dnssec=off\nsecurity-poll-suffix=\nreuseport=yes\npdns-distributes-queries=no\ndisable-syslog=yes\n\
                      packetcache-ttl=86400\nmax-packetcache-entries=500000\nwebserver=no\n",
@@ -299,6 +298,82 @@ fn pinned(processors: &str, program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", processors]).arg(program);
     command
+}
+
+/// A server under way and what was counted of it.
+struct Server {
+    mode: String,
+    port: u16,
+    running: Running,
+    fast: Share,
+    paced: Share,
+}
+
+/// What was counted over the turns of one kind.
+#[derive(Default)]
+struct Share {
+    turns: f64,
+    completed: f64,
+    lost: f64,
+    processor: Duration,
+    per_second: f64,
+    /// Seconds.
+    latencies: Vec<f64>,
+}
+
+impl Server {
+    /// A turn as fast as it goes.
+    fn hurry(&mut self, world: &World, threads: usize) -> anyhow::Result<()> {
+        let before = self.running.processor()?;
+        let text = world.load(threads, self.port, &["-l", "1"], None)?;
+        let share = &mut self.fast;
+        share.processor += self.running.processor()?.saturating_sub(before);
+        let completed = sum(&text, "Queries completed:");
+        anyhow::ensure!(completed > 0.0, "dnsperf counts");
+        share.turns += 1.0;
+        share.completed += completed;
+        share.lost += sum(&text, "Queries lost:");
+        share.per_second += sum(&text, "Queries per second:");
+        Ok(())
+    }
+
+    /// A turn at 20,000 queries a second.
+    fn pace(&mut self, world: &World, threads: usize) -> anyhow::Result<()> {
+        let before = self.running.processor()?;
+        let text = world.load(threads, self.port, &["-l", "1", "-v"], Some(20_000))?;
+        let share = &mut self.paced;
+        share.processor += self.running.processor()?.saturating_sub(before);
+        share.latencies.extend(
+            text.lines()
+                .filter(|line| line.starts_with("> "))
+                .filter_map(|line| line.split_whitespace().next_back()?.parse::<f64>().ok()),
+        );
+        Ok(())
+    }
+
+    fn figures(self) -> anyhow::Result<Figures> {
+        let Self { running, fast, paced: Share { mut latencies, processor, .. }, .. } = self;
+        latencies.sort_by(f64::total_cmp);
+        let at = |part: f64| {
+            // Truncation is meant.
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a place in a list"
+            )]
+            let place = (latencies.len() as f64 * part) as usize;
+            latencies.get(place).copied().unwrap_or(f64::NAN) * 1e6
+        };
+        Ok(Figures {
+            micros: fast.processor.as_secs_f64() * 1e6 / fast.completed,
+            per_second: fast.per_second / fast.turns,
+            lost: fast.lost,
+            paced_p50: at(0.5),
+            paced_p99: at(0.99),
+            paced_micros: processor.as_secs_f64() * 1e6 / latencies.len() as f64,
+            rss: running.resident()?,
+        })
+    }
 }
 
 /// A program that answers; it ends with this value.
@@ -327,17 +402,19 @@ impl Running {
         bail!("it does not answer")
     }
 
-    /// Processor time of all its threads (proc(5): fields 14 and 15, in hundredths of a second).
+    /// Processor time of all its threads, as the scheduler counts it in nanoseconds (the first
+    /// field of `/proc/PID/task/TID/schedstat`): turns are short for ticks of 10 ms.
     fn processor(&self) -> anyhow::Result<Duration> {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        let (_, after) = text.rsplit_once(')').context("a line of proc")?;
-        let ticks: u64 = after
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|word| word.parse::<u64>().ok())
-            .sum();
-        Ok(Duration::from_millis(ticks * 10))
+        let mut nanos = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.0.id()))? {
+            // One that has ended meanwhile counts no more.
+            let text = std::fs::read_to_string(thread?.path().join("schedstat"));
+            nanos += text
+                .ok()
+                .and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+                .unwrap_or_default();
+        }
+        Ok(Duration::from_nanos(nanos))
     }
 
     fn resident(&self) -> anyhow::Result<f64> {
@@ -366,7 +443,7 @@ fn field(text: &str, words: &str) -> Option<f64> {
 
 fn page(rows: &[Row], seconds: u64) -> anyhow::Result<String> {
     let mut page = format!(
-        "# Resolvers compared, {}\n\n`cargo xtask bench dns`, {seconds} s for each figure, dnsperf with EDNS over 8 sockets (100,000 names: 13 of them side by side, a tenant each). 90 % of the queries\n\
+        "# Resolvers compared, {}\n\n`cargo xtask bench dns`, {seconds} s for each figure, a second each by turns, dnsperf with EDNS over 8 sockets (100,000 names: 13 of them side by side, a tenant each). 90 % of the queries\n\
          are allowed and cached, 10 % refused. CPU is the server's own time for each query, user and system.\n\
          `bare loop` sends datagrams back unread; `listeners alone` is Backstop's UDP path before a service\n\
          that answers at once, with neither policy nor cache nor record.\n\n\

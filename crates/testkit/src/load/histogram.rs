@@ -176,6 +176,18 @@ mod tests {
     }
 
     #[test]
+    fn another_process_reads_the_same_counts() {
+        let mut histogram = Histogram::default();
+        for nanos in [0, 63, 64, 1_000, 1_000, 987_654_321] {
+            histogram.add(Duration::from_nanos(nanos));
+        }
+        let read = Histogram::from_json(&histogram.to_json());
+        assert_eq!(read.counts, histogram.counts);
+        assert_eq!((read.total, read.largest), (6, Duration::from_nanos(987_654_321)));
+        assert_eq!(Histogram::from_json(&json!({ "counts": [[u64::MAX, 1], "x"] })).count(), 0);
+    }
+
+    #[test]
     fn percentiles_of_a_ramp() {
         let mut all = Histogram::default();
         let mut half = Histogram::default();

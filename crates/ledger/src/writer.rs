@@ -128,8 +128,13 @@ pub(crate) fn commit_here(place: &Place, shared: &Shared) -> bool {
     if writer.reduced.is_some() || !shared.is_writable() {
         return false;
     }
+    // Where another process is at the database, the thread waits for it, not who asks.
+    if !writer.store.begin_at_once() {
+        return false;
+    }
     let covered = writer.uncovered_since.is_none();
     writer.batch(shared.queue.take(BATCH));
+    writer.store.end_unused();
     let due = covered && writer.uncovered_since.is_some();
     drop(held);
     if due || shared.queue.len() > 0 {

@@ -272,6 +272,20 @@ impl Store {
             |row| rows::unsigned(row, 0),
         )
     }
+    /// Begins the transaction of the next [`Store::write`], unless another connection has one:
+    /// then `false`, at once. [`Store::end_unused`] must follow.
+    pub(crate) fn begin_at_once(&self) -> bool {
+        let _ = self.conn.busy_timeout(Duration::ZERO);
+        let begun = self.conn.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([]));
+        let _ = self.conn.busy_timeout(BUSY);
+        begun.is_ok()
+    }
+    /// Ends a transaction of [`Store::begin_at_once`] that nothing was written in.
+    pub(crate) fn end_unused(&self) {
+        if !self.conn.is_autocommit() {
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
     /// Begins the write-ahead log anew once all of it is in the database. Whatever is written first
     /// does that, and then waits for the disk (the log's new header is synced before its frames):
     /// nobody who waits for a commit should be that one. The version is written as it is.
@@ -297,8 +311,11 @@ struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
+    /// Goes on with the one of [`Store::begin_at_once`], if there is one.
     fn begin(conn: &'a Connection) -> rusqlite::Result<Self> {
-        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        if conn.is_autocommit() {
+            conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        }
         Ok(Self { conn, open: true })
     }
     fn commit(mut self) -> rusqlite::Result<()> {

@@ -9,6 +9,8 @@ use nix::sched::{CloneFlags, unshare};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 const NONE: Option<&str> = None;
 
@@ -145,4 +147,28 @@ fn a_read_only_directory_is_a_clear_fault() {
         // Reading needs no more than reading.
         Reader::open(&path).unwrap().verify(&VerifyOptions::default()).unwrap();
     });
+}
+
+/// The database's lock belongs to any process of the same user. Who asks then waits for the
+/// writer's thread, and its own thread goes on with other work.
+#[test]
+fn a_database_that_another_process_holds_locked_holds_up_no_thread_that_asks() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(config(dir.path()), Hand::new().as_fn()).unwrap();
+    let at = Timestamp::from_unix_micros(START);
+    wait(async {
+        ledger.commit(permit(1, at)).await.unwrap();
+        // A while of quiet: then whoever asks commits by itself.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let other = rusqlite::Connection::open(dir.path().join("ledger.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let began = Instant::now();
+        let mut asked = std::pin::pin!(ledger.commit(permit(1, at)));
+        let polled = std::future::poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx))).await;
+        assert!(polled.is_pending(), "nothing can be written yet");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        drop(other);
+        asked.await.unwrap();
+    });
+    assert_eq!(ledger.health().lost, 0);
 }

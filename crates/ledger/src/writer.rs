@@ -46,7 +46,7 @@ const PASSES: usize = 4;
 /// … and past which it is nudged if that has not been done for a while: a slow trickle of rows
 /// must not leave a long log behind, since each row alone rewrites whole pages.
 const SWEEP_LEAST: u64 = 128 << 10;
-const SWEEP_WITHIN: Duration = Duration::from_secs(5);
+const SWEEP_WITHIN: Duration = Duration::from_secs(1);
 /// What a transaction adds to the log at least: a page each of the table, its index and the nodes
 /// above them.
 const TRANSACTION: u64 = 4 * 4_096;

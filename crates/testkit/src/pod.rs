@@ -80,7 +80,8 @@ impl Pod {
         let mut command = world.command("nsenter");
         command
             .arg(format!("--target={}", self.holder.id()))
-            .args(["--net", "--mount", "--"])
+            // Its root too: a mount namespace alone would lead out of a chroot.
+            .args(["--net", "--mount", "--root", "--wd", "--"])
             .arg(program.as_ref());
         command
     }

@@ -33,7 +33,7 @@ pub const PREFIX_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2606, 0x2800, 0, 0, 0, 0,
 #[derive(Debug)]
 pub struct World {
     directory: TempDir,
-    home: (File, File, PathBuf),
+    home: (File, File, File, PathBuf),
     given: Cell<u16>,
     trusted: RefCell<Option<PathBuf>>,
     /// A world belongs to the thread that made it.
@@ -55,6 +55,7 @@ impl World {
         let home = (
             File::open("/proc/thread-self/ns/net").expect("open the thread's network namespace"),
             File::open("/proc/thread-self/ns/mnt").expect("open the thread's mount namespace"),
+            File::open("/").expect("open the root"),
             std::env::current_dir().expect("read the working directory"),
         );
         for name in ["hosts", "resolv.conf"] {
@@ -236,7 +237,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        let (net, mnt, directory) = &self.home;
+        let (net, mnt, root, directory) = &self.home;
         // Threads made here share their root and working directory with this one until it takes its
         // own; setns(2) asks for that.
         let back = unshare(CloneFlags::CLONE_FS)
@@ -244,7 +245,9 @@ impl Drop for World {
             .and_then(|()| setns(mnt, CloneFlags::CLONE_NEWNS));
         match back {
             Ok(()) => {
-                // Entering a mount namespace also changes the directory to its root.
+                // Entering a mount namespace also changes root and directory to its root; whoever was
+                // in a chroot goes back into it.
+                let _ = nix::unistd::fchdir(root).and_then(|()| nix::unistd::chroot("."));
                 let _ = std::env::set_current_dir(directory);
             }
             Err(Errno::EPERM) => {}

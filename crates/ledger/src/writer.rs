@@ -38,8 +38,8 @@ const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// How often a full disk is looked at while nobody asks.
 const RETRY: Duration = Duration::from_millis(500);
 /// Bytes in the log past which the sweeper is nudged at once: few enough that the log stays in
-/// pages that were used before, and that one sweep is short; enough that it is seldom.
-const SWEEP_EVERY: u64 = 4 << 20;
+/// pages that were used before, that one sweep is short, and that a flood leaves little behind.
+const SWEEP_EVERY: u64 = 512 << 10;
 /// Times that one sweep tries to reach the log's end: only a log that was moved whole begins anew,
 /// and a commit may come behind each try.
 const PASSES: usize = 4;

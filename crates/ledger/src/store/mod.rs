@@ -27,7 +27,7 @@ pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// Bytes of the write-ahead log's file that are kept for reuse: a file that is cut and grows again
 /// costs each commit the system's work for new pages. No more than a sweep is due after.
-const LOG_KEPT: i64 = 4 << 20;
+const LOG_KEPT: i64 = 512 << 10;
 
 /// One row before it has its place.
 pub(crate) struct NewRow<'a> {

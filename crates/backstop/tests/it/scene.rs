@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -232,9 +232,13 @@ impl Tunnel {
         begin.elapsed()
     }
 
-    /// Ends it in good order.
+    /// Ends it in good order: what the server still sends is read first. A socket that is closed
+    /// over unread bytes (TLS session tickets, say) resets the connection, and the flow has failed.
     pub(crate) fn close(mut self) {
         self.stream.conn.send_close_notify();
         let _ = self.stream.flush();
+        let _ = self.stream.sock.shutdown(Shutdown::Write);
+        let _ = self.stream.sock.set_read_timeout(Some(Duration::from_secs(5)));
+        let _ = std::io::copy(&mut self.stream.sock, &mut std::io::sink());
     }
 }

@@ -61,10 +61,23 @@ const TOGETHER: usize = 512;
 const COMPANY: Duration = Duration::from_millis(100);
 
 impl Soon {
-    fn wake(&self, list: &List) {
-        if list.next.len() + list.over.len() == 1 {
+    /// Adds to a list, if it has room.
+    fn put<T>(&self, list: impl FnOnce(&mut List) -> &mut Vec<T>, one: T) -> Result<(), T> {
+        let mut lists = lock(&self.list);
+        let list = list(&mut lists);
+        if list.len() >= MOST {
+            return Err(one);
+        }
+        list.push(one);
+        if lists.next.len() + lists.over.len() == 1 {
             self.wake.notify_one();
         }
+        Ok(())
+    }
+    /// All that waits. RACE: both lists at once: what is put in while these are written down finds
+    /// nothing there, and so wakes who writes once more.
+    fn take(&self) -> List {
+        std::mem::take(&mut lock(&self.list))
     }
 }
 
@@ -76,21 +89,14 @@ impl Inner {
             NameRow::Exact | NameRow::Cluster => {}
             NameRow::Wildcard(_) | NameRow::SearchSuffix | NameRow::None => return,
         }
-        let mut list = lock(&self.names.soon.list);
-        if list.next.len() < MOST {
-            list.next.push(Due { client: client.clone(), entry: Arc::clone(entry), qtype });
-            self.names.soon.wake(&list);
-        }
+        let due = Due { client: client.clone(), entry: Arc::clone(entry), qtype };
+        // Where there is no room it waits for its minute.
+        let _full = self.names.soon.put(|list| &mut list.next, due);
     }
 
     /// Notes a row whose minute is over.
     pub(super) fn ended(&self, entry: Arc<Entry>) {
-        let mut list = lock(&self.names.soon.list);
-        if list.over.len() < MOST {
-            list.over.push(entry);
-            self.names.soon.wake(&list);
-        } else {
-            drop(list);
+        if let Err(entry) = self.names.soon.put(|list| &mut list.over, entry) {
             self.resolved(&entry);
         }
     }
@@ -112,12 +118,12 @@ impl Inner {
                 () = self.names.soon.wake.notified() => {}
             }
             tokio::time::sleep(COMPANY).await;
-            let next = std::mem::take(&mut lock(&self.names.soon.list).next);
+            let List { next, over } = self.names.soon.take();
             let mut next = next.into_iter().peekable();
             while next.peek().is_some() {
                 self.record_next(next.by_ref().take(TOGETHER)).await;
             }
-            self.write_ended();
+            over.iter().for_each(|entry| self.resolved(entry));
         }
     }
 
@@ -157,5 +163,38 @@ impl Inner {
             && decision.reasons.iter().all(|reason| reason.ruling != Ruling::WouldDeny);
         let event = alike.then(|| self.permit_of_name(&session, &question, &judged, now))?;
         Some((event, Decided { due, at: now, session, judged }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::entry_for_tests;
+    use super::*;
+
+    /// What came while others were written down was left there, and nobody was woken for it: from then
+    /// on no name had its next row made.
+    #[tokio::test]
+    async fn whatever_is_put_in_while_others_are_written_down_wakes_once_more() {
+        let soon = Soon::default();
+        let woken = || tokio::time::timeout(Duration::from_millis(1), soon.wake.notified());
+        let over = || soon.put(|list| &mut list.over, entry_for_tests());
+        assert!(over().is_ok() && over().is_ok());
+        assert!(woken().await.is_ok());
+        assert!(woken().await.is_err(), "once for both");
+        let List { next, over: ended } = soon.take();
+        assert_eq!((next.len(), ended.len()), (0, 2));
+        assert!(over().is_ok());
+        assert!(woken().await.is_ok(), "the lists were empty");
+        assert!(over().is_ok());
+        assert!(woken().await.is_err(), "who writes is awake");
+    }
+
+    #[test]
+    fn a_full_list_gives_back() {
+        let (soon, entry) = (Soon::default(), entry_for_tests());
+        for _ in 0..MOST {
+            assert!(soon.put(|list| &mut list.over, Arc::clone(&entry)).is_ok());
+        }
+        assert!(soon.put(|list| &mut list.over, entry).is_err());
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Entry {
     pub(super) hash: u64,
     /// Its next minute is being put on record.
     ahead: AtomicBool,
+    /// What came of it is written down: nothing is counted under it any more.
+    closed: AtomicBool,
     pub(super) session: Arc<Session>,
     pub(super) receipt: ReceiptId,
     /// Its next minute, on record already.
@@ -87,6 +89,7 @@ impl Entry {
             pinned: AtomicU64::new(0),
             hash,
             ahead: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             session,
             receipt,
             next: OnceLock::new(),
@@ -122,6 +125,20 @@ impl Entry {
                 through.push(name);
             }
         }
+    }
+    /// What came of it is being written down.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+    /// Whether questions of this moment may still be answered under it by who has it at hand.
+    pub(super) fn is_open(&self, now: Timestamp) -> bool {
+        self.covers(now.unix_seconds()) && !self.closed.load(Ordering::Relaxed)
+    }
+    /// Reads what a question looks at, so that it is where the processor has it.
+    pub(super) fn warm(&self) -> u64 {
+        let hot = self.begins.cast_unsigned() ^ self.changes.load(Ordering::Relaxed);
+        let name = u64::from(self.name.as_wire().first().copied().unwrap_or(0));
+        hot ^ name ^ self.queries.load(Ordering::Relaxed) ^ self.hash
     }
     /// Whether its minute is the one of this second.
     const fn covers(&self, second: i64) -> bool {
@@ -264,3 +281,29 @@ const AHEAD: i64 = 15;
 /// Seconds after its row was made from which on a question shows that the name is in steady use; the
 /// types of one look-up come at once.
 const STEADY: i64 = 5;
+
+/// A row that says nothing, for tests of what keeps rows.
+#[cfg(test)]
+pub(super) fn entry_for_tests() -> Arc<Entry> {
+    use backstop_policy::{Library, LoadContext};
+    let now = Timestamp::from_unix_micros(0);
+    let subject = backstop_model::standing::Subject {
+        session: None,
+        tenant: backstop_model::id::TenantName::parse("research").unwrap(),
+        role: None,
+        skill: None,
+        ceiling: None,
+    };
+    let id = backstop_model::id::SessionId::draw(now, [0; 10]);
+    let session = Session { id, subject, token: None, expires: None, source: None };
+    let policy = Library::default().apply(&[], &LoadContext::at(now)).policy;
+    Arc::new(Entry::new(
+        (&QueryName::ROOT, 0),
+        ReceiptId::draw(now, [0; 10]),
+        Arc::new(session),
+        (0, now),
+        policy,
+        (NameRow::Exact, Arc::default()),
+        (0, i64::MAX),
+    ))
+}

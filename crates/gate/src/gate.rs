@@ -71,7 +71,6 @@ pub(crate) struct Inner {
     pub(crate) policy: watch::Receiver<Arc<Policy>>,
     pub(crate) changes: watch::Receiver<u64>,
     latest_policy: Latest<Arc<Policy>>,
-    latest_changes: Latest<u64>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) exit: Exit,
@@ -109,7 +108,6 @@ impl Gate {
         let changes = ledger.views().changes();
         let inner = Arc::new(Inner {
             latest_policy: Latest::new(&policy),
-            latest_changes: Latest::new(&changes),
             inspection,
             live: Arc::new(Live::new(&config)),
             recorder: Recorder::new(&config),
@@ -253,7 +251,7 @@ impl Inner {
     }
     /// How often anybody's standing may have changed.
     pub(crate) fn changes(&self) -> u64 {
-        self.latest_changes.look(|count| *count)
+        self.ledger.views().change_count()
     }
 
     async fn ask(

@@ -22,6 +22,7 @@ use backstop_model::standing::{Approval, Quarantined, Standing, Subject, Usage};
 use backstop_model::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 use state::{Live, State};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
@@ -32,12 +33,16 @@ pub struct Views {
     /// Where what has been evicted is still found.
     disk: Arc<Mutex<Connection>>,
     changes: Arc<watch::Sender<u64>>,
+    /// The same number, for who looks at it at each question: a look at the watch writes to memory that
+    /// all threads share.
+    count: Arc<AtomicU64>,
 }
 
 impl Views {
     pub(crate) fn new(state: State, disk: Arc<Mutex<Connection>>) -> Self {
         let state = Arc::new(RwLock::new(state));
-        Self { state, disk, changes: Arc::new(watch::Sender::new(0)) }
+        let changes = Arc::new(watch::Sender::new(0));
+        Self { state, disk, changes, count: Arc::default() }
     }
 
     /// The token with this hash, live or not.
@@ -178,6 +183,11 @@ impl Views {
         self.changes.subscribe()
     }
 
+    /// How often that was so far.
+    pub fn change_count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
     /// Folds a committed batch in, then tells the watchers.
     pub(crate) fn fold<'a>(&self, events: impl Iterator<Item = &'a Event>) {
         let changed = {
@@ -185,6 +195,8 @@ impl Views {
             events.fold(false, |changed, event| state.fold(event) | changed)
         };
         if changed {
+            // Who looks sees it no later than who is woken.
+            self.count.fetch_add(1, Ordering::AcqRel);
             self.changes.send_modify(|n| *n = n.wrapping_add(1));
         }
     }

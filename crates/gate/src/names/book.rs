@@ -40,15 +40,69 @@ pub(super) struct Book {
 #[derive(Default)]
 pub(super) struct Pinned {
     name: u64,
-    /// The newest first, each with the end of its use.
-    told: VecDeque<(IpAddr, Timestamp)>,
+    told: Pins,
+}
+
+/// Addresses, the newest first, each with the end of its use. Often it is one, which lies in place.
+enum Pins {
+    One((IpAddr, Timestamp)),
+    Many(VecDeque<(IpAddr, Timestamp)>),
+}
+
+impl Default for Pins {
+    fn default() -> Self {
+        Self::Many(VecDeque::new())
+    }
+}
+
+impl Pins {
+    fn iter(&self) -> impl Iterator<Item = &(IpAddr, Timestamp)> {
+        let (first, rest) = match self {
+            Self::One(one) => (std::slice::from_ref(one), [].as_slice()),
+            Self::Many(many) => many.as_slices(),
+        };
+        first.iter().chain(rest)
+    }
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut (IpAddr, Timestamp)> {
+        let (first, rest) = match self {
+            Self::One(one) => (std::slice::from_mut(one), [].as_mut_slice()),
+            Self::Many(many) => many.as_mut_slices(),
+        };
+        first.iter_mut().chain(rest)
+    }
+    fn retain(&mut self, mut stays: impl FnMut(&(IpAddr, Timestamp)) -> bool) {
+        match self {
+            Self::One(one) if stays(one) => {}
+            Self::One(_) => *self = Self::default(),
+            Self::Many(many) => many.retain(stays),
+        }
+    }
+    /// Puts these before the others.
+    fn put(&mut self, addresses: &[IpAddr], until: Timestamp) {
+        let mut many = match std::mem::take(self) {
+            Self::One(one) => VecDeque::from([one]),
+            Self::Many(many) => many,
+        };
+        *self = match addresses {
+            [one] if many.is_empty() => Self::One((*one, until)),
+            _ => {
+                for address in addresses.iter().rev() {
+                    many.push_front((*address, until));
+                }
+                many.truncate(ADDRESSES);
+                Self::Many(many)
+            }
+        };
+    }
 }
 
 impl Pinned {
     /// Told the same again, as mostly: only its end moves. What else is kept ends by itself.
     fn renew(&mut self, addresses: &[IpAddr], until: Timestamp) -> bool {
-        let same = self.told.len() >= addresses.len()
-            && self.told.iter().zip(addresses).all(|((known, _), told)| known == told);
+        let mut known = self.told.iter();
+        let same =
+            addresses.iter().all(|told| known.next().is_some_and(|(known, _)| known == told));
+        drop(known);
         if same {
             for (_, end) in self.told.iter_mut().take(addresses.len()) {
                 *end = until;
@@ -102,7 +156,7 @@ impl Book {
     pub(super) fn pinned(&mut self, name: u64, now: Timestamp) -> Option<&Pinned> {
         let pinned = self.pinned.get_mut(*self.pins.get(&name)?)?;
         pinned.told.retain(|(_, until)| now < *until);
-        (!pinned.told.is_empty()).then_some(pinned)
+        pinned.told.iter().next().is_some().then_some(&*pinned)
     }
     /// Whether this client was ever told an address of a name.
     pub(super) fn was_told(&self, name: u64) -> bool {
@@ -121,23 +175,20 @@ impl Book {
             return;
         }
         pinned.told.retain(|(known, end)| now < *end && !addresses.contains(known));
-        for address in addresses.iter().rev() {
-            pinned.told.push_front((*address, until));
-        }
-        pinned.told.truncate(ADDRESSES);
+        pinned.told.put(addresses, until);
     }
 
     /// Room for one more name; the oldest gives way if there is none.
     fn place(&mut self, name: u64) -> usize {
         let mut place = self.pinned.len();
         if place < NAMES {
-            self.pinned.push(Pinned { name, told: VecDeque::new() });
+            self.pinned.push(Pinned { name, told: Pins::default() });
         } else {
             place = self.oldest;
             self.oldest = (place + 1) % NAMES;
             self.forgotten += 1;
             if let Some(pinned) = self.pinned.get_mut(place) {
-                pinned.told.clear();
+                pinned.told = Pins::default();
                 let before = std::mem::replace(&mut pinned.name, name);
                 self.pins.remove(&before);
             }

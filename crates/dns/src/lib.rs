@@ -9,7 +9,7 @@
 //! ```
 //! Reading order: `wire` (sans-IO: what may be read, how answers are written), `refusal` (how a
 //! refusal looks on this wire), `body` (what stands between the server and what is behind it),
-//! `server`, `service` (policy first, for each question), `cache`, `forward`, `answer`, `resolve`;
+//! `server`, `desk` (what a thread has at hand), `service` (policy first, for each question), `cache`, `forward`, `answer`, `resolve`;
 //! besides these `export` (a policy's names for resolvers of others) and
 //! `transfer` (the same given to secondaries), `secondary` (response policy zones that come from
 //! primaries), `tap` (dnstap).
@@ -27,6 +27,8 @@ mod web;
 pub mod server;
 
 mod screening;
+
+mod desk;
 
 pub mod service;
 

@@ -4,6 +4,8 @@
 
 use crate::answer::{Answers, Screen, Screened as Seen, Told};
 use crate::body::Head;
+use crate::cache::Entry;
+use crate::desk::{Desk, Kept};
 use crate::refusal::{self, Scope};
 use crate::rpz::{self, Filter, Look};
 use crate::screening::{self, Asked, Screened};
@@ -74,7 +76,7 @@ impl Names {
         &self,
         client: &Client,
         permit: NamePermit<'_>,
-        query: &Query,
+        (query, entry): (&Query, Option<&Arc<Entry>>),
         at: Instant,
         out: &mut Vec<u8>,
     ) -> Now<Waiting> {
@@ -95,7 +97,7 @@ impl Names {
             }
         };
         let Some(filter) = filter else {
-            return match self.answers.tell_now(&permit, &question(query), at, None) {
+            return match self.answers.tell_now(&permit, &question(query), at, entry, None) {
                 Some(told) => Now::Reply(reply(told, query, out)),
                 None => Now::Later(Waiting::Permitted(permit.kept(), Look::First)),
             };
@@ -108,7 +110,7 @@ impl Names {
             if instead.is_some() { Seen::Withheld } else { Seen::Told }
         };
         let screen = Screen { filter, look: &mut look };
-        let told = self.answers.tell_now(&permit, &question(query), at, Some(screen));
+        let told = self.answers.tell_now(&permit, &question(query), at, entry, Some(screen));
         match (told, instead) {
             (_, Some(Screened::Reply(reply))) => Now::Reply(reply),
             (_, Some(Screened::Alias { .. })) => {
@@ -225,6 +227,7 @@ pub enum Waiting {
 impl Service for Names {
     type Client = Client;
     type Waiting = Waiting;
+    type Desk = Desk;
 
     fn client(&self, listener: SocketAddr, source: IpAddr) -> Option<Known<Client>> {
         let row = self.rows.iter().find(|row| {
@@ -242,13 +245,48 @@ impl Service for Names {
         Some(Known { client, source: Source::Named })
     }
 
-    fn now(&self, client: &Client, query: &Query, at: Instant, out: &mut Vec<u8>) -> Now<Waiting> {
-        match self.gate.ask_name_now(&client.names, &question(query)) {
-            None => Now::Later(Waiting::Unasked),
-            Some(answer) => match settle(answer, query, out) {
-                Ok(permit) => self.permitted(client, permit, query, at, out),
+    fn desk(&self) -> Desk {
+        Desk::open()
+    }
+
+    fn ahead<'q>(&self, desk: &mut Desk, questions: impl Iterator<Item = (&'q Client, &'q Query)>) {
+        desk.sweep(self.gate.now());
+        desk.warm(questions.map(|(client, query)| (&client.names, &query.name, query.qtype)));
+    }
+
+    fn now(
+        &self,
+        desk: &mut Desk,
+        client: &Client,
+        query: &Query,
+        at: Instant,
+        out: &mut Vec<u8>,
+    ) -> Now<Waiting> {
+        let asked = question(query);
+        let kept = desk.find(&client.names, (&query.name, query.qtype, query.class));
+        if let Some(kept) = kept.filter(|kept| kept.is_fresh(at))
+            && let Some(answer) = self.gate.ask_name_again(&client.names, &kept.row, &asked)
+        {
+            kept.answer.touch();
+            return match settle(answer, query, out) {
+                Ok(permit) => self.permitted(client, permit, (query, Some(&kept.answer)), at, out),
                 Err(reply) => Now::Reply(reply),
-            },
+            };
+        }
+        let answer = match self.gate.ask_name_now(&client.names, &asked) {
+            None => return Now::Later(Waiting::Unasked),
+            Some(answer) => answer,
+        };
+        match settle(answer, query, out) {
+            Ok(permit) => {
+                let entry = self.answers.find(&asked);
+                if let Some(answer) = &entry {
+                    let kept = Kept { row: permit.row(), answer: Arc::clone(answer) };
+                    desk.lay(&client.names, &query.name, query.qtype, kept);
+                }
+                self.permitted(client, permit, (query, entry.as_ref()), at, out)
+            }
+            Err(reply) => Now::Reply(reply),
         }
     }
 
@@ -298,7 +336,7 @@ fn settle<'a>(
     Err(Reply { head, why: Why::Refused(refused) })
 }
 
-fn reply(told: Told, query: &Query, out: &mut Vec<u8>) -> Reply {
+fn reply(told: Told<'_>, query: &Query, out: &mut Vec<u8>) -> Reply {
     match told {
         Told::Refused(refused) => {
             let head = refusal::records(out, &query.manner, &refused, Scope::Name);

@@ -32,6 +32,7 @@ use crate::rpz::{Declared, Filter, Seen};
 use backstop_gate::names::{NamePermit, Question, Route};
 use reading::{Found, Reading, read};
 use service::Ech;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,29 +102,35 @@ impl Answers {
         Arc::new(Self { cache: Cache::new(times.bytes), times, limits, forwarder, flights })
     }
 
-    /// The answer, if it is there already; may be called from any thread and never waits.
-    pub fn tell_now(
+    /// The answer that the cache has.
+    pub(crate) fn find(&self, question: &Question<'_>) -> Option<Arc<Entry>> {
+        self.cache.find(question.name, question.qtype, question.class)
+    }
+
+    /// This answer, that was found, if it is still fresh. May be called from any thread and never waits.
+    pub(crate) fn tell_now<'e>(
         self: &Arc<Self>,
         permit: &NamePermit<'_>,
         question: &Question<'_>,
         now: Instant,
+        entry: Option<&'e Arc<Entry>>,
         screen: Option<Screen<'_>>,
-    ) -> Option<Told> {
+    ) -> Option<Told<'e>> {
         if !self.is_reachable(question, reach(permit)) {
             return Some(Told::Failed(Failure::NoUpstream));
         }
-        let entry = self.cache.find(question.name, question.qtype, question.class)?;
+        let entry = entry?;
         let Age::Fresh(left) = entry.age(now) else { return None };
         let way = || Way::of_permit(permit, screen.as_ref());
         if entry.content().cut_off && !way().admits(entry.content()) {
             return None;
         }
-        if self.refresh_in_time(&entry, left, reach(permit), way) == Refresh::Begun {
+        if self.refresh_in_time(entry, left, reach(permit), way) == Refresh::Begun {
             permit.sent();
         }
         Some(match entry.failure() {
             Some(failure) => Told::Failed(failure),
-            None => judged(permit, entry, Age::Fresh(left), screen),
+            None => judged(permit, Cow::Borrowed(entry), Age::Fresh(left), screen),
         })
     }
 
@@ -134,13 +141,13 @@ impl Answers {
         question: &Question<'_>,
         source: IpAddr,
         screen: Option<Screen<'_>>,
-    ) -> Told {
+    ) -> Told<'static> {
         let key = Key { name: question.name.clone(), qtype: question.qtype, class: question.class };
         let way = Way::of_permit(permit, screen.as_ref());
         // Who comes here found nothing in the cache a moment ago.
         permit.sent();
         match self.look_up(key, reach(permit), Asker::Client(source), way).await {
-            Ok((entry, age)) => judged(permit, entry, age, screen),
+            Ok((entry, age)) => judged(permit, Cow::Owned(entry), age, screen),
             Err(failure) => Told::Failed(failure),
         }
     }
@@ -310,12 +317,12 @@ fn reach(permit: &NamePermit<'_>) -> Reach {
     }
 }
 
-fn judged(
+fn judged<'e>(
     permit: &NamePermit<'_>,
-    entry: Arc<Entry>,
+    entry: Cow<'e, Arc<Entry>>,
     age: Age,
     screen: Option<Screen<'_>>,
-) -> Told {
+) -> Told<'e> {
     let content = entry.content();
     if !content.chain().is_empty() {
         permit.through(content.chain());

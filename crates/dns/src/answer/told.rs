@@ -6,15 +6,16 @@ use crate::body::Head;
 use crate::cache::{Age, Entry, Image};
 use crate::forward::Failure;
 use backstop_model::refusal::Refusal;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a client is told.
 #[derive(Debug)]
-pub enum Told {
+pub enum Told<'e> {
     /// These records, or that there are none.
-    Body(Body),
+    Body(Body<'e>),
     /// The answer holds what this client may not be told (`ssrf.address`, `ssrf.rebind`).
     Refused(Refusal),
     /// It was looked at and is withheld: who withholds it knows what to say instead.
@@ -25,15 +26,15 @@ pub enum Told {
 
 /// The records of an answer.
 #[derive(Debug)]
-pub struct Body {
-    entry: Arc<Entry>,
+pub struct Body<'e> {
+    entry: Cow<'e, Arc<Entry>>,
     ech: Ech,
     ttl: Duration,
     age: Age,
 }
 
-impl Body {
-    pub(super) fn new(entry: Arc<Entry>, ech: Ech, age: Age) -> Self {
+impl<'e> Body<'e> {
+    pub(super) fn new(entry: Cow<'e, Arc<Entry>>, ech: Ech, age: Age) -> Self {
         let ttl = match age {
             // Never 0 for what may still be told: clients would ask again at once.
             Age::Fresh(left) => left.max(Duration::from_secs(1)),

@@ -220,7 +220,23 @@ impl Entry {
     /// Whether this asker should have it refreshed: the last tenth of its time has begun, and
     /// nobody has before him.
     pub(crate) fn should_refresh(&self, left: Duration) -> bool {
-        left < self.fresh / 10 && !self.refreshing.swap(true, Ordering::Relaxed)
+        self.is_ending(left) && !self.refreshing.swap(true, Ordering::Relaxed)
+    }
+    /// Whether the last tenth of its time has begun.
+    pub(crate) fn is_ending(&self, left: Duration) -> bool {
+        left < self.fresh / 10
+    }
+    /// Reads what a question looks at, so that it is where the processor has it.
+    pub(crate) fn warm(&self) -> u64 {
+        let name = u64::from(self.name.as_wire().first().copied().unwrap_or(0));
+        let octets = u64::try_from(self.content.image.length).unwrap_or(0);
+        let used = u64::from(self.used.load(Ordering::Relaxed));
+        let fresh = u64::from(self.fresh.subsec_nanos());
+        name ^ octets ^ used ^ fresh ^ self.put_off.load(Ordering::Relaxed)
+    }
+    /// The same of its records.
+    pub(crate) fn warm_records(&self) -> u64 {
+        u64::from(self.content.image.octets.first().copied().unwrap_or(0))
     }
     /// The refresh that was to be did not come about; somebody else may try.
     pub(crate) fn refresh_again(&self) {

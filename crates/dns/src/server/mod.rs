@@ -50,6 +50,22 @@ pub trait Service: Send + Sync + 'static {
     type Client: Clone + Send + Sync + 'static;
     /// What [`Service::now`] has found out already when it cannot answer without waiting.
     type Waiting: Send + 'static;
+    /// What a thread that receives has at hand for the next questions; the default keeps nothing.
+    type Desk: Default + Send + 'static;
+
+    /// What such a thread begins with.
+    fn desk(&self) -> Self::Desk {
+        Self::Desk::default()
+    }
+
+    /// Looks at the questions of a batch before they are asked one by one: what they will need of the
+    /// memory can be read for all of them at once.
+    fn ahead<'q>(
+        &self,
+        _desk: &mut Self::Desk,
+        _questions: impl Iterator<Item = (&'q Self::Client, &'q Query)>,
+    ) {
+    }
 
     /// Who asks from this address at this listener; `None`: nobody who is served.
     fn client(&self, listener: SocketAddr, source: IpAddr) -> Option<Known<Self::Client>>;
@@ -62,6 +78,7 @@ pub trait Service: Send + Sync + 'static {
     /// it may not block, and should not allocate.
     fn now(
         &self,
+        desk: &mut Self::Desk,
         client: &Self::Client,
         query: &Query,
         at: Instant,

@@ -102,6 +102,15 @@ impl Tapped {
     }
 }
 
+/// What a message asks.
+pub(super) fn read(message: &[u8], by: By) -> Result<Query, Unfit> {
+    let mut read = query::read(message);
+    if let Ok(query) = &mut read {
+        query.by = by;
+    }
+    read
+}
+
 const fn asked(message: &[u8], from: From, by: By) -> tap::Asked<'_> {
     let means = match by {
         By::Datagram => Means::Udp,
@@ -189,17 +198,26 @@ impl<S: Service> House<S> {
         by: By,
         out: &mut Vec<u8>,
     ) -> Turn<S> {
-        let query = match query::read(message) {
-            Ok(mut query) => {
-                query.by = by;
-                query
-            }
+        self.turn_of((message, &read(message, by)), known, from, (by, &mut S::Desk::default()), out)
+    }
+
+    /// The same for a message that was read, by who has something at hand.
+    pub(super) fn turn_of(
+        &self,
+        (message, read): (&[u8], &Result<Query, Unfit>),
+        known: Option<&Known<S::Client>>,
+        from: From,
+        (by, desk): (By, &mut S::Desk),
+        out: &mut Vec<u8>,
+    ) -> Turn<S> {
+        let query = match read {
+            Ok(query) => query,
             Err(unfit) => {
                 self.stats.unfit.add(1);
                 if let Some(turn) = self.aside(message, from.source, by, out) {
                     return turn;
                 }
-                let Unfit::Answer(rcode, manner) = unfit else { return Turn::Silence };
+                let Unfit::Answer(rcode, manner) = *unfit else { return Turn::Silence };
                 answer::begin(out, &manner, message);
                 let terms = self.terms(&manner, None, from, by);
                 close(out, &manner, bare(rcode), None, terms);
@@ -231,7 +249,7 @@ impl<S: Service> House<S> {
             close(out, &manner, bare(Rcode::Refused), Some(error), terms);
             return Turn::Answer;
         };
-        match self.service.now(&known.client, &query, from.at, out) {
+        match self.service.now(desk, &known.client, query, from.at, out) {
             Now::Reply(reply) => {
                 let terms =
                     if terms.limit == Limit::Unknown && out.len() > usize::from(manner.length) {
@@ -247,7 +265,7 @@ impl<S: Service> House<S> {
             }
             Now::Later(waiting) => {
                 self.stats.waited.add(1);
-                let client = known.client.clone();
+                let (client, query) = (known.client.clone(), query.clone());
                 let (out, terms) = (out.clone(), self.widened(terms, from));
                 let tapped = self.tap.as_ref().map(|tap| Tapped {
                     tap: Arc::clone(tap),

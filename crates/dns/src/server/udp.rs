@@ -7,14 +7,16 @@
 
 use super::later::{Job, To};
 use super::local::{self, Local};
-use super::turn::{By, House, Turn, Wait};
+use super::turn::{self, By, From, House, Turn, Wait};
 use super::{Known, Service};
+use crate::wire::query::{Query, Unfit};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::Socket;
 use std::collections::HashMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +34,22 @@ pub(super) struct Receiver<S: Service> {
 
 /// Handles of clients, looked up again after a while so that a change of who they are is seen.
 struct Clients<C> {
-    known: HashMap<IpAddr, Option<Known<C>>>,
+    known: Vec<Option<Known<C>>>,
+    places: HashMap<IpAddr, usize>,
+    /// The one that was looked up last.
+    last: Option<(IpAddr, usize)>,
     since: Instant,
+}
+
+/// A datagram that was read, by its number in the batch.
+struct Opened {
+    number: usize,
+    /// Where in it the message stands.
+    message: Range<usize>,
+    from: From,
+    /// Who asks, by the place among the handles.
+    client: usize,
+    read: Result<Query, Unfit>,
 }
 
 impl<S: Service> Receiver<S> {
@@ -46,7 +62,9 @@ impl<S: Service> Receiver<S> {
         let room = || local::room(self.listener);
         let mut arrivals = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, room());
         let mut departures = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, room());
-        let mut clients = Clients { known: HashMap::new(), since: Instant::now() };
+        let mut clients = Clients::new(Instant::now());
+        let mut opened: Vec<Opened> = Vec::with_capacity(BATCH);
+        let mut desk = self.house.service.desk();
         let mut letters: [Option<Letter>; BATCH] = [None; BATCH];
         let mut to: [Option<SockaddrStorage>; BATCH] = [None; BATCH];
         let mut by: [Option<Local>; BATCH] = [None; BATCH];
@@ -67,34 +85,36 @@ impl<S: Service> Receiver<S> {
             };
             let at = Instant::now();
             clients.age(at);
-            let (mut answers, mut read) = (0, 0);
-            for (octets, letter) in inbox.iter().zip(&letters).take(count) {
-                let (Some(letter), Some(out)) = (letter, outbox.get_mut(answers)) else { continue };
-                let Some(sender) = socket_address(&letter.from) else { continue };
-                let Some(message) = octets.get(..letter.length) else { continue };
-                read += 1;
-                let opened = self.house.opened(self.listener, sender, message, at);
-                let Some((from, message)) = opened else { continue };
-                let ip = from.source.ip();
-                let known = clients
-                    .known
-                    .entry(ip)
-                    .or_insert_with(|| self.house.service.client(self.listener, ip));
-                match self.house.turn(message, known.as_ref(), from, By::Datagram, out) {
+            opened.clear();
+            self.read(&mut clients, (&inbox, &letters), count, at, &mut opened);
+            let asked = opened.iter().filter_map(|opened| {
+                let known = clients.of(opened.client)?;
+                Some((&known.client, opened.read.as_ref().ok()?))
+            });
+            self.house.service.ahead(&mut desk, asked);
+            let mut answers = 0;
+            for Opened { number, message, from, client, read } in &opened {
+                let Some(out) = outbox.get_mut(answers) else { continue };
+                let letter = letters.get(*number).and_then(Option::as_ref);
+                let message = inbox.get(*number).and_then(|octets| octets.get(message.clone()));
+                let (Some(letter), Some(message)) = (letter, message) else { continue };
+                let (known, hand) = (clients.of(*client), (By::Datagram, &mut desk));
+                match self.house.turn_of((message, read), known, *from, hand, out) {
                     Turn::Silence | Turn::Unanswered | Turn::Parts(_) => continue,
                     Turn::Answer => {}
-                    Turn::Wait(wait) => match self.put_off(wait, sender, letter.at) {
-                        Some(wait) => *out = wait.turned_away(),
-                        None => continue,
-                    },
+                    Turn::Wait(wait) => {
+                        let Some(sender) = socket_address(&letter.from) else { continue };
+                        match self.put_off(wait, sender, letter.at) {
+                            Some(wait) => *out = wait.turned_away(),
+                            None => continue,
+                        }
+                    }
                 }
                 if let (Some(to), Some(by)) = (to.get_mut(answers), by.get_mut(answers)) {
                     (*to, *by) = (Some(letter.from), letter.at);
                     answers += 1;
                 }
             }
-            // Once a batch: all threads count here.
-            self.house.stats.datagrams.add(read);
             self.send(&outbox, &to, &by, answers, &mut departures);
         }
     }
@@ -123,6 +143,33 @@ impl<S: Service> Receiver<S> {
             count += 1;
         }
         Ok(count)
+    }
+
+    /// Reads what came, and looks up who sent it.
+    fn read(
+        &self,
+        clients: &mut Clients<S::Client>,
+        (inbox, letters): (&[[u8; LONGEST]; BATCH], &[Option<Letter>; BATCH]),
+        count: usize,
+        at: Instant,
+        opened: &mut Vec<Opened>,
+    ) {
+        let mut whole = 0;
+        for (number, (octets, letter)) in inbox.iter().zip(letters).take(count).enumerate() {
+            let Some(letter) = letter else { continue };
+            let Some(sender) = socket_address(&letter.from) else { continue };
+            let Some(datagram) = octets.get(..letter.length) else { continue };
+            whole += 1;
+            let known = self.house.opened(self.listener, sender, datagram, at);
+            let Some((from, message)) = known else { continue };
+            let ip = from.source.ip();
+            let client = clients.find(ip, || self.house.service.client(self.listener, ip));
+            let read = turn::read(message, By::Datagram);
+            let message = datagram.len() - message.len()..datagram.len();
+            opened.push(Opened { number, message, from, client, read });
+        }
+        // Once a batch: all threads count here.
+        self.house.stats.datagrams.add(whole);
     }
 
     /// Hands a question to the runtime; gives it back where no room is left.
@@ -184,11 +231,34 @@ struct Letter {
 }
 
 impl<C> Clients<C> {
+    fn new(since: Instant) -> Self {
+        Self { known: Vec::new(), places: HashMap::new(), last: None, since }
+    }
     fn age(&mut self, at: Instant) {
         if self.known.len() >= CLIENTS || at.saturating_duration_since(self.since) > AGE {
             self.known.clear();
+            self.places.clear();
+            self.last = None;
             self.since = at;
         }
+    }
+    /// The place of an address, which is asked for where it is not known.
+    fn find(&mut self, ip: IpAddr, ask: impl FnOnce() -> Option<Known<C>>) -> usize {
+        if let Some((last, place)) = self.last
+            && last == ip
+        {
+            return place;
+        }
+        let Self { known, places, .. } = self;
+        let place = *places.entry(ip).or_insert_with(|| {
+            known.push(ask());
+            known.len() - 1
+        });
+        self.last = Some((ip, place));
+        place
+    }
+    fn of(&self, place: usize) -> Option<&Known<C>> {
+        self.known.get(place)?.as_ref()
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod desk;
 mod exact;
 mod fronts;
 mod house;

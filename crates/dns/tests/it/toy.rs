@@ -52,6 +52,7 @@ impl Toy {
 impl Service for Toy {
     type Client = ();
     type Waiting = ();
+    type Desk = ();
 
     fn client(&self, _: SocketAddr, source: IpAddr) -> Option<Known<()>> {
         (Some(source) != self.stranger).then_some(Known { client: (), source: self.source })
@@ -61,7 +62,7 @@ impl Service for Toy {
         (identity == "known").then_some(Known { client: (), source: self.source })
     }
 
-    fn now(&self, (): &(), query: &Query, _: Instant, out: &mut Vec<u8>) -> Now<()> {
+    fn now(&self, (): &mut (), (): &(), query: &Query, _: Instant, out: &mut Vec<u8>) -> Now<()> {
         if query.name.labels().next() == Some(b"slow") {
             return Now::Later(());
         }

@@ -16,6 +16,7 @@
 
 use super::Question;
 use super::client::{Client, NameClient};
+use super::kept::KeptRow;
 use super::signs::shown;
 use super::table::Entry;
 use crate::fault::Faulted;
@@ -67,7 +68,7 @@ pub enum Route {
 pub struct NamePermit<'a> {
     pub(super) gate: Cow<'a, Arc<Inner>>,
     pub(super) client: Cow<'a, NameClient>,
-    pub(super) entry: Arc<Entry>,
+    pub(super) entry: Cow<'a, Arc<Entry>>,
     qtype: QueryType,
     /// When it was given or last judged, in microseconds.
     at: AtomicI64,
@@ -77,7 +78,7 @@ impl<'a> NamePermit<'a> {
     pub(super) fn new(
         gate: &'a Arc<Inner>,
         client: &'a NameClient,
-        entry: Arc<Entry>,
+        entry: Cow<'a, Arc<Entry>>,
         qtype: QueryType,
         now: Timestamp,
     ) -> Self {
@@ -87,8 +88,12 @@ impl<'a> NamePermit<'a> {
     /// The same permit, with handles of its own.
     pub fn kept(self) -> NamePermit<'static> {
         let Self { gate, client, entry, qtype, at } = self;
-        let (gate, client) = (gate.into_owned(), client.into_owned());
-        NamePermit { gate: Cow::Owned(gate), client: Cow::Owned(client), entry, qtype, at }
+        let (gate, client) = (Cow::Owned(gate.into_owned()), Cow::Owned(client.into_owned()));
+        NamePermit { gate, client, entry: Cow::Owned(entry.into_owned()), qtype, at }
+    }
+    /// The row under which it is recorded, to be kept at hand for the same question again.
+    pub fn row(&self) -> KeptRow {
+        KeptRow::new(Arc::clone(&self.entry), NameClient::clone(&self.client))
     }
     /// The id of the counter row under which it is recorded.
     pub fn receipt(&self) -> &ReceiptId {

@@ -3,6 +3,7 @@
 
 use super::answer::{NameAnswer, NamePermit};
 use super::client::NameClient;
+use super::kept::KeptRow;
 use super::table::{self, Entry};
 use super::{Question, signs};
 use crate::fault::Faulted;
@@ -20,6 +21,7 @@ use backstop_model::refusal::Refusal;
 use backstop_model::time::Timestamp;
 use backstop_model::verdict::{Duty, Obligation, Reason, Ruling, Verdict};
 use backstop_policy::{NameAsked, NameDecision, NameRow, NameTold, Policy, decide_name};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -74,6 +76,30 @@ impl Inner {
         if let Some(over) = over {
             self.ended(over);
         }
+        self.name_under(client, Cow::Owned(entry), question, now)
+    }
+
+    /// The answer under a row that somebody has at hand, if its minute is this one and it still
+    /// stands.
+    pub(super) fn name_again<'a>(
+        self: &'a Arc<Self>,
+        client: &'a NameClient,
+        row: &'a KeptRow,
+        question: &Question<'_>,
+    ) -> Option<NameAnswer<'a>> {
+        let now = self.now();
+        let entry = row.of(client, question.name, now)?;
+        client.asks(now);
+        self.name_under(client, Cow::Borrowed(entry), question, now)
+    }
+
+    fn name_under<'a>(
+        self: &'a Arc<Self>,
+        client: &'a NameClient,
+        entry: Cow<'a, Arc<Entry>>,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> Option<NameAnswer<'a>> {
         let stands = question.class == CLASS_IN
             && entry.terms_allow(question)
             && self.entry_stands(client, &entry, (&|| question.name.clone(), question.qtype), now);
@@ -195,7 +221,7 @@ impl Inner {
     fn on_record<'a>(
         self: &'a Arc<Self>,
         client: &'a NameClient,
-        entry: Arc<Entry>,
+        entry: Cow<'a, Arc<Entry>>,
         question: &Question<'_>,
         now: Timestamp,
     ) -> NameAnswer<'a> {
@@ -412,6 +438,7 @@ impl Inner {
     /// Writes down what came of a row, where it says more than the row itself: that the name was
     /// asked once.
     pub(super) fn resolved(&self, entry: &Entry) {
+        entry.close();
         let (queries, through) = (entry.queries.load(Ordering::Relaxed), entry.chain());
         if queries == 1 && through.is_empty() {
             return;

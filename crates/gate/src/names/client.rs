@@ -39,6 +39,10 @@ impl NameClient {
     pub fn source(&self) -> IpAddr {
         self.inner.source
     }
+    /// A number that no other client has as long as this one lives.
+    pub fn number(&self) -> u64 {
+        u64::try_from(Arc::as_ptr(&self.inner).addr()).unwrap_or(0)
+    }
     /// What this client was told for `name` and may still use, the newest first; `grace` is how
     /// long of its time it only stands in.
     pub(super) fn told(&self, name: &QueryName, now: Timestamp, grace: Duration) -> Option<Told> {

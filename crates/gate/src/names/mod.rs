@@ -7,6 +7,7 @@
 //!  signs     names that carry data        payload  budgets of a day
 //!  told      what a client was told, where it dials
 //!  filtered  what response policy zones say of a permitted name
+//!  kept      a row that somebody keeps at hand
 //!  ahead     names in steady use: their next minute, on record before this one is over
 //!  ask       question ─▶ decide ─▶ on record ─▶ answer (permit: addresses, chain, pins)
 //! ```
@@ -22,6 +23,7 @@ mod by_hash;
 mod client;
 mod filtered;
 mod identity;
+mod kept;
 mod payload;
 mod signs;
 mod table;
@@ -31,6 +33,7 @@ pub use answer::{NameAnswer, NamePermit, Route};
 pub use by_hash::{AsItIs, ByHash};
 pub use client::NameClient;
 pub use identity::{NameIdentity, NameSkill};
+pub use kept::KeptRow;
 pub use signs::NamesConfig;
 pub use told::{Hold, Told};
 
@@ -140,6 +143,17 @@ impl Gate {
         question: &Question<'_>,
     ) -> Option<NameAnswer<'a>> {
         self.inner.name_now(client, question)
+    }
+
+    /// The same for whom an earlier permit of this client gave the row that is on record
+    /// ([`NamePermit::row`]). `None`: use [`Gate::ask_name_now`].
+    pub fn ask_name_again<'a>(
+        &'a self,
+        client: &'a NameClient,
+        row: &'a KeptRow,
+        question: &Question<'_>,
+    ) -> Option<NameAnswer<'a>> {
+        self.inner.name_again(client, row, question)
     }
 
     /// The same, waiting for the record: its counter row (session, name, minute) is committed

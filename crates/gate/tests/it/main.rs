@@ -20,6 +20,7 @@ mod cutting;
 mod disk;
 mod house;
 mod inspecting;
+mod kept;
 mod living;
 mod naming;
 mod payload;

@@ -91,7 +91,7 @@ fn shown(entry: &Arc<Entry>, age: Age) -> String {
 }
 
 fn shown_as(entry: &Arc<Entry>, age: Age, ech: super::Ech) -> String {
-    let body = super::Body::new(Arc::clone(entry), ech, age);
+    let body = super::Body::new(std::borrow::Cow::Borrowed(entry), ech, age);
     let key = entry.key();
     let mut message = vec![0, 0, 0x81, 0x80 | body.head().rcode, 0, 1];
     message.extend(body.head().answers.to_be_bytes());

@@ -92,7 +92,8 @@ async fn an_old_answer_is_told_while_no_upstream_answers() {
         assert_eq!(look().await.unwrap().1, cache::Age::Stale);
     }
     assert_eq!(server.asked().len(), asked, "the next try is put off");
-    let body = crate::answer::Body::new(second, crate::answer::Ech::Strip, age);
+    let body =
+        crate::answer::Body::new(std::borrow::Cow::Owned(second), crate::answer::Ech::Strip, age);
     assert_eq!((body.is_stale(), body.ttl()), (true, Duration::from_secs(30)));
 }
 

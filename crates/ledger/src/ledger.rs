@@ -2,8 +2,9 @@
 
 use crate::queue::{Entry, Queue};
 use crate::store::{self, Store, rows};
+use crate::sweeper::{self, Pin};
 use crate::views::state::{LINGER, State};
-use crate::writer::{self, Abandon, Writer, sweep};
+use crate::writer::{self, Abandon, Writer};
 use crate::{Config, LedgerFault, Views, Witness, chain, record, witness};
 use backstop_model::event::Event;
 use backstop_model::id::{ByteCount, Digest, ReceiptId};
@@ -161,10 +162,13 @@ impl Ledger {
             tracing::error!(%what, "the ledger is behind its witness");
             shared.complain(what);
         }
-        let sweeping = Connection::open_with_flags(path.join(store::directory::DATABASE), {
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        })
-        .map_err(|e| store.fault(&e))?;
+        let open = || {
+            Connection::open_with_flags(path.join(store::directory::DATABASE), {
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            })
+            .map_err(|e| store.fault(&e))
+        };
+        let (sweeping, pin) = (open()?, Pin::new(open()?));
         let (sweeper, nudges) = mpsc::sync_channel(1);
         let writer = Writer {
             purging: store.base() > 0,
@@ -174,9 +178,12 @@ impl Ledger {
             retained: now(),
             now,
             sweeper,
+            pin: pin.clone(),
             uncovered_since: None,
             reduced,
             unswept: 0,
+            log: 0,
+            asked: 0,
             swept: Instant::now(),
             written: Instant::now(),
         };
@@ -189,8 +196,9 @@ impl Ledger {
             })
         };
         let of_sweeper = Arc::clone(&shared);
-        let sweeper =
-            spawn("ledger-sweeper", Box::new(move || sweep(&sweeping, &nudges, &of_sweeper)))?;
+        let sweeper = spawn("ledger-sweeper", {
+            Box::new(move || sweeper::run(&sweeping, &pin, &nudges, &of_sweeper))
+        })?;
         let (of_writer, its) = (Arc::clone(&shared), Arc::clone(&writer));
         let thread = spawn(
             "ledger-writer",

@@ -10,7 +10,7 @@
 //! ```
 //! It knows no policy and never judges. Reading order: `config` and `fault` (the border),
 //! [`record`] (an event's JSON), `chain`, `key` and `checkpoint` (why it can be believed), `store`,
-//! `queue`, `writer` (how it gets there), [`views`] (what stands), `ledger` and `reader` (the doors),
+//! `queue`, `writer`, `sweeper` (how it gets there), [`views`] (what stands), `ledger` and `reader` (the doors),
 //! [`verify`] and [`proof`].
 //!
 //! # What an answer promises
@@ -44,6 +44,7 @@ mod queue;
 mod reader;
 pub mod record;
 mod store;
+mod sweeper;
 pub mod verify;
 pub mod views;
 mod witness;

@@ -9,13 +9,14 @@
 //! When the disk is full the reserve is given up: refusals, alerts and whatever else takes
 //! something away are still recorded in it, while what opens something (permits, sessions,
 //! tokens, grants, approvals, releases) fails until the reserve can be filled again.
-//! Next: `ledger`.
+//! Next: `sweeper`.
 
 use crate::checkpoint::Checkpoint;
 use crate::ledger::{NowFn, Receipt, Recorded, Shared};
 use crate::queue::Entry;
 use crate::record;
-use crate::store::{Extra, NewRow, StandingRow, Store, Written};
+use crate::store::{Extra, LOG_KEPT, NewRow, StandingRow, Store, Written};
+use crate::sweeper::{Pin, Sweep};
 use crate::views::state::LINGER;
 use crate::witness;
 use crate::{Config, Durability, LedgerFault, Witness};
@@ -40,9 +41,9 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Bytes in the log past which the sweeper is nudged at once: few enough that the log stays in
 /// pages that were used before, that one sweep is short, and that a flood leaves little behind.
 const SWEEP_EVERY: u64 = 512 << 10;
-/// Times that one sweep tries to reach the log's end: only a log that was moved whole begins anew,
-/// and a commit may come behind each try.
-const PASSES: usize = 4;
+/// Commits that were waited for since the last sweep from which on the log is moved in pieces, and
+/// begins anew only when it is [`LOG_KEPT`] long: who asks at that moment waits for the disk.
+const ASKED: u64 = 16;
 /// … and past which it is nudged if that has not been done for a while: a slow trickle of rows
 /// must not leave a long log behind, since each row alone rewrites whole pages.
 const SWEEP_LEAST: u64 = 128 << 10;
@@ -58,7 +59,8 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) config: Config,
     pub(crate) now: NowFn,
-    pub(crate) sweeper: std::sync::mpsc::SyncSender<()>,
+    pub(crate) sweeper: std::sync::mpsc::SyncSender<Sweep>,
+    pub(crate) pin: Pin,
     /// Since when rows wait for a checkpoint.
     pub(crate) uncovered_since: Option<Instant>,
     /// When retention was last looked at, by the ledger's clock.
@@ -67,6 +69,10 @@ pub(crate) struct Writer {
     /// Why the reserve was given up.
     pub(crate) reduced: Option<LedgerFault>,
     pub(crate) unswept: u64,
+    /// Bytes in the log since it was last told to begin anew.
+    pub(crate) log: u64,
+    /// Commits that somebody waited for since the last sweep.
+    pub(crate) asked: u64,
     pub(crate) swept: Instant,
     /// When something was written last.
     pub(crate) written: Instant,
@@ -157,8 +163,15 @@ impl Writer {
         if self.store.uncovered() > 0 {
             self.checkpoint();
         }
-        self.store.truncate_log();
+        self.truncate_log();
         self.publish();
+    }
+
+    /// Moves and cuts the log, unless a reader still needs it.
+    fn truncate_log(&mut self) {
+        self.log = 0;
+        self.pin.release();
+        self.store.truncate_log();
     }
 
     fn patience(&self) -> Duration {
@@ -184,6 +197,7 @@ impl Writer {
             Ok(done) => self.done(batch, done),
             Err(fault @ LedgerFault::Full { .. }) if self.reduced.is_none() => {
                 tracing::error!(%fault, "the disk is full: permits are refused");
+                self.pin.release();
                 self.store.directory().release_reserve();
                 self.shared.fail(&fault);
                 self.reduced = Some(fault);
@@ -249,6 +263,7 @@ impl Writer {
             self.flushed();
         }
         self.unswept += TRANSACTION;
+        self.asked += u64::from(batch.iter().any(|entry| entry.answer.is_some()));
         let mut answers = Vec::with_capacity(batch.len());
         let mut recorded = Vec::with_capacity(batch.len());
         for (entry, place) in batch.into_iter().zip(done.places) {
@@ -286,13 +301,20 @@ impl Writer {
         }
         let overdue = self.unswept >= SWEEP_LEAST && self.swept.elapsed() >= SWEEP_WITHIN;
         if self.unswept >= SWEEP_EVERY || overdue {
-            self.unswept = 0;
+            self.log += self.unswept;
+            let sweep = if self.asked >= ASKED && self.log < LOG_KEPT {
+                Sweep::Piece
+            } else {
+                self.log = 0;
+                Sweep::Whole
+            };
+            (self.unswept, self.asked) = (0, 0);
             self.swept = Instant::now();
-            let _ = self.sweeper.try_send(());
+            let _ = self.sweeper.try_send(sweep);
         }
         if self.shared.log_pages.load(Ordering::Relaxed) > LOG_PAGES {
             self.shared.log_pages.store(0, Ordering::Relaxed);
-            self.store.truncate_log();
+            self.truncate_log();
         }
     }
 
@@ -516,37 +538,5 @@ fn opens(fact: &Fact) -> bool {
         | Fact::QuarantineImposed { .. }
         | Fact::AlertRaised { .. }
         | Fact::GrantRevoked { .. } => false,
-    }
-}
-
-/// The sweeper: moves the write-ahead log into the database off the writer's path.
-pub(crate) fn sweep(
-    conn: &rusqlite::Connection,
-    nudges: &std::sync::mpsc::Receiver<()>,
-    shared: &Shared,
-) {
-    while nudges.recv().is_ok() {
-        for _ in 0..PASSES {
-            let moved = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-                Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-            });
-            match moved {
-                Ok((pages, moved)) => {
-                    let pages = u64::try_from(pages).unwrap_or(0);
-                    shared.log_pages.store(pages, Ordering::Relaxed);
-                    if u64::try_from(moved).is_ok_and(|moved| moved >= pages) {
-                        if pages > 0 {
-                            shared.swept.store(true, Ordering::Release);
-                            shared.queue.nudge();
-                        }
-                        break;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the write-ahead log could not be moved");
-                    break;
-                }
-            }
-        }
     }
 }

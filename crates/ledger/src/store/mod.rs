@@ -27,7 +27,7 @@ pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// Bytes of the write-ahead log's file that are kept for reuse: a file that is cut and grows again
 /// costs each commit the system's work for new pages. No more than a sweep is due after.
-const LOG_KEPT: i64 = 512 << 10;
+pub(crate) const LOG_KEPT: u64 = 4 << 20;
 
 /// One row before it has its place.
 pub(crate) struct NewRow<'a> {
@@ -367,7 +367,7 @@ fn configure(conn: &Connection, durability: Durability) -> rusqlite::Result<()> 
     // The sweeper moves the log into the database, off the path of commits.
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     // After a burst the log's file shrinks again once it is written from its start.
-    conn.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT, |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "journal_size_limit", number(LOG_KEPT), |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -8_192)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.busy_timeout(BUSY)

@@ -109,11 +109,26 @@ fn opening_does_not_replay_the_past() {
         }
     }
     wait(ledger.commit(permit(1, at))).unwrap();
-    // As a kill would leave it, at the worst moment: up to 8,192 rows since the last flush.
+    // As a kill would leave it, at the worst moment: up to 8,192 rows since the last flush. A kill
+    // leaves all files as they are at one moment, so none may change while they are copied.
     let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(dir.path()).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    let files = || {
+        let entries = std::fs::read_dir(dir.path()).unwrap().map(Result::unwrap);
+        let mut files: Vec<_> = entries
+            .map(|entry| (entry.path(), entry.metadata().unwrap().modified().unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    loop {
+        let before = files();
+        for (path, _) in &before {
+            std::fs::copy(path, copy.path().join(path.file_name().unwrap())).unwrap();
+        }
+        if files() == before {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
     drop(ledger);
     let time = |path| {

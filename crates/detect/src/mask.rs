@@ -1,9 +1,11 @@
 //! Sixty-four bytes at a time: which of them are of a kind, one bit a byte.
 //!
-//! A text's kinds are worked out without a branch or a table, so that the compiler may do sixteen
-//! bytes in one instruction; whoever looks for words, runs or gaps then steps from border to border
-//! and not from byte to byte. Must not know what is looked for.
+//! A text's kinds are worked out sixteen bytes in one instruction, without a branch or a table; whoever
+//! looks for words, runs or gaps then steps from border to border and not from byte to byte. Must not
+//! know what is looked for.
 //! Next: `engine::outline`, `decode::bytes`.
+
+use wide::u8x16;
 
 /// Bytes of a block.
 pub(crate) const WIDTH: usize = 64;
@@ -29,34 +31,6 @@ pub(crate) struct Mask {
     pub(crate) signs: u8,
 }
 
-const ALNUM: u8 = 1;
-const DIGIT: u8 = 1 << 1;
-const JOINT: u8 = 1 << 2;
-const BLANK: u8 = 1 << 3;
-const WIDE: u8 = 1 << 4;
-const COLON: u8 = 1 << 5;
-const JOIN: u8 = 1 << 6;
-
-/// Kinds of one byte. No branch: see the head of the file.
-#[inline(always)]
-fn kinds(b: u8) -> u8 {
-    let letter = (b | 0x20).wrapping_sub(b'a') < 26;
-    let digit = b.wrapping_sub(b'0') < 10;
-    let joint = (b == b'_') | (b == b'+') | (b == b'/') | (b == b'=') | (b == b'-');
-    let blank = (b <= b' ') | (b == 127);
-    let wide = b >= 128;
-    let colon = b == b':';
-    let join = colon | (b == b'-') | (b == b'.');
-    let of = |is: bool, kind: u8| -> u8 { if is { kind } else { 0 } };
-    of(letter | digit, ALNUM)
-        | of(digit, DIGIT)
-        | of(joint, JOINT)
-        | of(blank, BLANK)
-        | of(wide, WIDE)
-        | of(colon, COLON)
-        | of(join, JOIN)
-}
-
 /// A bit for each sign that begins an escape (`%`, `&`, `\\`, `=`) or JSON (`{`, `[`, `"`). No branch
 /// either.
 #[inline(always)]
@@ -72,27 +46,12 @@ impl Mask {
     /// The kinds of so many bytes; whatever stands behind them in the block counts as blank.
     #[inline(always)]
     fn of<const N: usize>(bytes: &[u8; N]) -> Self {
-        let mut all = [BLANK; WIDTH];
-        let (mut any, mut signs) = (0, 0);
-        for (kind, b) in all.iter_mut().zip(bytes) {
-            *kind = kinds(*b);
-            any |= *kind;
-            signs |= sign(*b);
+        let mut mask =
+            Self { blank: if N < WIDTH { u64::MAX << (N % WIDTH) } else { 0 }, ..Self::default() };
+        for (number, lane) in bytes.as_chunks::<LANE>().0.iter().enumerate() {
+            mask.add(lane, LANE * number);
         }
-        let bits = |kind: u8| bits::<N>(&all, kind);
-        let rare = |kind: u8| if any & kind == 0 { 0 } else { bits(kind) };
-        let behind = if N < WIDTH { u64::MAX << (N % WIDTH) } else { 0 };
-        Self {
-            alnum: bits(ALNUM),
-            blank: bits(BLANK) | behind,
-            // Most blocks have none of these.
-            digit: rare(DIGIT),
-            joint: rare(JOINT),
-            wide: rare(WIDE),
-            colon: rare(COLON),
-            join: rare(JOIN),
-            signs,
-        }
+        mask
     }
     /// Letters, digits and what joins them: `[A-Za-z0-9_+/=-]`.
     pub(crate) const fn token(&self) -> u64 {
@@ -104,16 +63,39 @@ impl Mask {
     }
 }
 
-/// One bit of each of the first bytes, side by side.
+/// Bytes of a part of a block.
+const LANE: usize = 16;
+
+/// A bit for each of the bytes that are all ones.
 #[inline(always)]
-fn bits<const N: usize>(all: &[u8; WIDTH], kind: u8) -> u64 {
-    let mut out = 0;
-    for (at, eight) in all.as_chunks::<8>().0.iter().take(N / 8).enumerate() {
-        let ones = (u64::from_le_bytes(*eight) >> kind.trailing_zeros()) & 0x0101_0101_0101_0101;
-        // The product gathers the eight bits in its highest byte; no two of its terms meet.
-        out |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
+fn bits(of: u8x16, at: usize) -> u64 {
+    u64::from(of.to_bitmask()) << at
+}
+
+impl Mask {
+    /// Adds the kinds of bytes that stand at this place in the block.
+    #[inline(always)]
+    fn add(&mut self, bytes: &[u8; LANE], at: usize) {
+        let bytes = u8x16::new(*bytes);
+        let is = |b: u8| bytes.simd_eq(u8x16::splat(b));
+        let up_to = |of: u8x16, most: u8| of.min(u8x16::splat(most)).simd_eq(of);
+        let from = |of: u8x16, first: u8| of - u8x16::splat(first);
+
+        let letter = up_to(from(bytes | u8x16::splat(0x20), b'a'), 25);
+        let digit = up_to(from(bytes, b'0'), 9);
+        let (dash, equals, colon) = (is(b'-'), is(b'='), is(b':'));
+        self.alnum |= bits(letter | digit, at);
+        self.digit |= bits(digit, at);
+        self.joint |= bits(is(b'_') | is(b'+') | is(b'/') | equals | dash, at);
+        self.blank |= bits(up_to(bytes, b' ') | is(127), at);
+        self.wide |= bits(bytes, at);
+        self.colon |= bits(colon, at);
+        self.join |= bits(colon | dash | is(b'.'), at);
+        let opens = is(b'{') | is(b'[') | is(b'"');
+        for (bit, sign) in [is(b'%'), is(b'&'), is(b'\\'), equals, opens].into_iter().enumerate() {
+            self.signs |= u8::from(sign.to_bitmask() != 0) << bit;
+        }
     }
-    out
 }
 
 /// The kinds of each block of a text, the last one filled up with blanks.

@@ -32,22 +32,19 @@ pub(crate) struct Run<'t> {
 /// Tells of all runs of a text that are long enough: first of those put together from parts, then
 /// of the parts themselves. `ground` are the kinds of its bytes.
 pub(crate) fn runs<'t>(text: &'t [u8], ground: &Ground, mut tell: impl FnMut(Run<'t>)) {
-    let mut group: Option<Group> = None;
-    let mut take = |start, end| {
-        let span = start..end;
-        match &mut group {
-            Some(open) if open.goes_on(text, &span) => open.take(&span),
-            open => {
-                let done = open.replace(Group::of(&span));
-                if let Some(done) = done.filter(Group::is_long) {
-                    done.close(text, &mut tell);
-                }
-            }
+    let mut group = Group::of(0, 0);
+    ground.runs(text.len(), Mask::token, |start, end| {
+        if group.goes_on(text, start, end) {
+            group.take(start, end);
+            return;
         }
-    };
-    ground.runs(text.len(), Mask::token, &mut take);
-    if let Some(done) = group.filter(Group::is_long) {
-        done.close(text, &mut tell);
+        if group.is_long() {
+            group.close(text, &mut tell);
+        }
+        group = Group::of(start, end);
+    });
+    if group.is_long() {
+        group.close(text, &mut tell);
     }
 }
 
@@ -64,29 +61,38 @@ struct Group {
 }
 
 impl Group {
-    const fn of(span: &Range<usize>) -> Self {
-        let length = span.end - span.start;
-        Self { span: span.start..span.end, first: length, last: length, parts: 1, whole: length }
+    #[inline(always)]
+    const fn of(start: usize, end: usize) -> Self {
+        let length = end - start;
+        Self { span: start..end, first: length, last: length, parts: 1, whole: length }
     }
     /// Whether there is anything to tell.
+    #[inline(always)]
     const fn is_long(&self) -> bool {
         self.whole >= MIN_RUN
     }
-    fn goes_on(&self, text: &[u8], next: &Range<usize>) -> bool {
-        if self.first != self.last || next.len() > self.first || self.first < 2 {
-            return false;
-        }
-        let gap = text.get(self.span.end..next.start).unwrap_or_default();
-        let padded = || text.get(self.span.end - 1) == Some(&b'=');
-        gap.len() <= 6 && gap.iter().all(|b| is(*b, BLANK)) && !padded()
+    /// Whether a run is one more part. Most follow a longer one, or a comma.
+    #[inline(always)]
+    fn goes_on(&self, text: &[u8], start: usize, end: usize) -> bool {
+        self.first == self.last
+            && self.first >= 2
+            && end - start <= self.first
+            && start - self.span.end <= 6
+            && self.is_next(text, start)
     }
-    fn take(&mut self, span: &Range<usize>) {
-        self.span.end = span.end;
-        self.last = span.len();
+    fn is_next(&self, text: &[u8], start: usize) -> bool {
+        let gap = text.get(self.span.end..start).unwrap_or_default();
+        gap.iter().all(|b| is(*b, BLANK)) && text.get(self.span.end - 1) != Some(&b'=')
+    }
+    #[inline(always)]
+    const fn take(&mut self, start: usize, end: usize) {
+        self.span.end = end;
+        self.last = end - start;
         self.parts += 1;
-        self.whole += span.len();
+        self.whole += self.last;
     }
-    fn close<'t>(self, text: &'t [u8], tell: &mut impl FnMut(Run<'t>)) {
+    #[inline(never)]
+    fn close<'t>(&self, text: &'t [u8], tell: &mut impl FnMut(Run<'t>)) {
         let covered = text.get(self.span.clone()).unwrap_or_default();
         if self.parts > 1 && self.whole >= MIN_JOINED {
             let digits = covered.iter().copied().filter(|b| is(*b, RUN)).collect();
@@ -198,7 +204,12 @@ fn straight(run: &[u8], shape: &Shape) -> Vec<Decoded> {
     }
     in_base64(run, shape, &mut out);
     // Nearly every run of base58 is noise in base64.
-    if !has_whole(&out) && run.len() <= base58::MAX_DIGITS && shape.mixed() && shape.only(ALNUM) {
+    if !has_whole(&out)
+        && run.len() <= base58::MAX_DIGITS
+        && shape.mixed()
+        && shape.only(ALNUM)
+        && !shape.word_like()
+    {
         whole(Transform::BASE58, base58::decode(run), &mut out);
     }
     out

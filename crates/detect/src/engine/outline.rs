@@ -12,6 +12,7 @@
 //! Next: `needs` (who asks), `shapes`.
 
 use crate::mask::{self, Mask, WIDTH, low, pair};
+use std::ops::Range;
 
 /// A shape shows a digit among this many bytes after its first.
 pub(super) const DIGIT_WITHIN: usize = 9;
@@ -102,22 +103,38 @@ impl Outline {
             let starts = mask.alnum & !(mask.alnum << 1 | carry);
             carry = mask.alnum >> 63;
             wide |= mask.wide;
-            let mut blanks = mask.blank;
-            while blanks != 0 {
-                let at = base + blanks.trailing_zeros() as usize;
-                blanks &= blanks - 1;
-                self.stretch = self.stretch.max(at.saturating_sub(solid));
-                solid = at + 1;
-            }
-            if is_plain(mask, &next) {
+            self.solid(mask.blank, base, &mut solid);
+            let long = long_tokens(mask, &next);
+            if long == 0 && is_plain(mask, &next) {
                 self.plain(&mut words, base, mask, &next, starts);
             } else {
-                self.closely(&mut words, base, mask, starts);
+                self.closely(&mut words, base, (mask, long), starts);
             }
         }
         self.stretch = self.stretch.max(text.len().saturating_sub(solid));
         self.row = if wide == 0 { self.row.max(words.row) } else { usize::MAX };
         self.masks = masks;
+    }
+
+    /// The stretches without blanks that end in a block. `solid` is where the last one began. Most
+    /// blocks hold none that is longer than the longest so far.
+    #[inline(always)]
+    fn solid(&mut self, blanks: u64, base: usize, solid: &mut usize) {
+        if blanks == 0 {
+            return;
+        }
+        let first = base + blanks.trailing_zeros() as usize;
+        self.stretch = self.stretch.max(first.saturating_sub(*solid));
+        if has_run_over(self.stretch, !blanks) {
+            let (mut rest, mut start) = (blanks & (blanks - 1), first + 1);
+            while rest != 0 {
+                let at = base + rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                self.stretch = self.stretch.max(at - start);
+                start = at + 1;
+            }
+        }
+        *solid = base + WIDTH - blanks.leading_zeros() as usize;
     }
 
     /// The words that begin in a block without digits and long tokens near: all that is to be known
@@ -154,7 +171,13 @@ impl Outline {
     }
 
     /// The words that begin in any other block, one by one, and `::` between them.
-    fn closely(&mut self, words: &mut Words<'_>, base: usize, mask: &Mask, mut starts: u64) {
+    fn closely(
+        &mut self,
+        words: &mut Words<'_>,
+        base: usize,
+        (mask, long): (&Mask, u64),
+        mut starts: u64,
+    ) {
         let mut colons = mask.colon;
         loop {
             let word = starts.trailing_zeros();
@@ -170,21 +193,20 @@ impl Outline {
             }
             starts &= starts - 1;
             let start = base + word as usize;
-            self.word(words, start, words.end(start));
+            self.word(words, start..words.end(start), long >> word & 1 == 1);
         }
     }
 
-    fn word(&mut self, words: &mut Words<'_>, start: usize, end: usize) {
+    /// One word; `long` says that a run of token characters from its start on is long enough.
+    #[inline(always)]
+    fn word(&mut self, words: &mut Words<'_>, Range { start, end }: Range<usize>, long: bool) {
         let text = words.text;
         let length = end - start;
         let digit = words.digit(start, end);
         let near = digit.is_some_and(|digit| {
             digit <= start + DIGIT_WITHIN || (digit < end && length >= LONG_WORD)
         });
-        if near
-            || is_long_token(text, start, end, &mut words.token_end)
-            || (length <= 4 && joins(text, start, end))
-        {
+        if near || (long && words.begins_token(start)) || (length <= 4 && joins(text, start, end)) {
             self.before_word(text, start);
             self.places.push(start);
         }
@@ -237,20 +259,43 @@ impl Outline {
     }
 }
 
-/// Whether no digit stands in this block or the next, no token is long, and no `::` begins.
+/// Whether more bits than this stand in a row.
+#[inline(always)]
+const fn has_run_over(most: usize, mut bits: u64) -> bool {
+    if most >= WIDTH {
+        return false;
+    }
+    // A bit stays where so many follow it that are set.
+    let mut behind = 0;
+    while behind < most {
+        let by = if behind + 1 < most - behind { behind + 1 } else { most - behind };
+        bits &= bits >> by;
+        behind += by;
+    }
+    bits != 0
+}
+
+/// Where in a block [`LONG_TOKEN`] token characters or more stand in a row from there on.
+#[inline(always)]
+const fn long_tokens(mask: &Mask, next: &Mask) -> u64 {
+    const fn twice(run: u128, by: u32) -> u128 {
+        run & run >> by
+    }
+    low(twice(twice(twice(twice(pair(mask.token(), next.token()), 1), 2), 4), 8))
+}
+
+/// Whether no digit stands in this block or the next, and no `::` begins.
 #[inline(always)]
 fn is_plain(mask: &Mask, next: &Mask) -> bool {
-    let twice = |run: u128, by: u32| run & run >> by;
-    let token = twice(twice(twice(twice(pair(mask.token(), next.token()), 1), 2), 4), 8);
     let colons = pair(mask.colon, next.colon);
-    mask.digit | next.digit == 0 && low(token) == 0 && low(colons & colons >> 1) == 0
+    mask.digit | next.digit == 0 && low(colons & colons >> 1) == 0
 }
 
 /// How far the words of a text were looked at.
 struct Words<'t> {
     text: &'t [u8],
     masks: &'t [Mask],
-    /// The end of the last run of token characters.
+    /// The end of the last long run of token characters.
     token_end: usize,
     /// Words of listed lengths in a row, so far.
     row: usize,
@@ -260,8 +305,21 @@ impl Words<'_> {
     /// Where the word ends that starts here.
     #[inline(always)]
     fn end(&self, start: usize) -> usize {
+        self.end_of(start, |mask| mask.alnum)
+    }
+    /// Whether a word begins its run of token characters, which is a long one.
+    fn begins_token(&mut self, start: usize) -> bool {
+        if start < self.token_end {
+            return false;
+        }
+        self.token_end = self.end_of(start, Mask::token);
+        true
+    }
+    /// Where the run of one kind ends that goes on from here.
+    #[inline(always)]
+    fn end_of(&self, start: usize, kind: impl Fn(&Mask) -> u64) -> usize {
         let (block, bit) = (start / WIDTH, start % WIDTH);
-        let letters = |block: usize| self.masks.get(block).map_or(0, |mask| mask.alnum);
+        let letters = |block: usize| self.masks.get(block).map_or(0, &kind);
         let here = (letters(block) >> bit).trailing_ones() as usize;
         if bit + here < WIDTH {
             return start + here;
@@ -298,19 +356,6 @@ fn colons_start(text: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| text.get(before));
     text.get(at + 1) == Some(&b':')
         && !before.is_some_and(|byte| *byte == b':' || byte.is_ascii_alphanumeric())
-}
-
-/// Whether the word starts a run of token characters that is long enough.
-fn is_long_token(text: &[u8], start: usize, word_end: usize, token_end: &mut usize) -> bool {
-    if start < *token_end {
-        return false;
-    }
-    let mut end = word_end;
-    while token(class(text, end)) {
-        end += 1;
-    }
-    *token_end = end;
-    end - start >= LONG_TOKEN
 }
 
 /// Whether the word is a group of hexadecimal digits that another follows.
@@ -355,6 +400,15 @@ mod tests {
         }
     }
 
+    fn is_long_token(text: &[u8], start: usize, token_end: &mut usize) -> bool {
+        if start < *token_end {
+            return false;
+        }
+        let length = text[start..].iter().take_while(|b| in_token(**b)).count();
+        *token_end = start + length;
+        length >= LONG_TOKEN
+    }
+
     /// The same from byte to byte.
     fn plainly(text: &[u8]) -> Outline {
         let mut outline = Outline::default();
@@ -380,7 +434,7 @@ mod tests {
             let digit = digit.map_or(usize::MAX, |ahead| start + ahead);
             let near = digit <= start + DIGIT_WITHIN || (digit < at && word.len() >= LONG_WORD);
             if near
-                || is_long_token(text, start, at, &mut token_end)
+                || is_long_token(text, start, &mut token_end)
                 || (word.len() <= 4 && joins(text, start, at))
             {
                 outline.before_word(text, start);

@@ -14,6 +14,9 @@ const WORDS: usize = 1 << (BITS - 6);
 /// Places of the hash table, as a power of two.
 const SLOTS: u32 = 13;
 
+/// How many places are asked before any of them is looked at.
+const STRIDE: usize = 8;
+
 /// Keywords, ready to be sought.
 #[derive(Debug)]
 pub(super) struct Sieve {
@@ -141,14 +144,18 @@ impl Sieve {
                 }
             }
         }
-        for (at, window) in text.windows(4).enumerate() {
-            let &[one, two, three, four] = window else { continue };
-            let four = fold(u32::from_le_bytes([one, two, three, four]));
-            let three = four & TRIPLE;
-            if self.bits.may_have(three) && (self.long.may_have(four) || self.short.may_have(three))
-            {
-                self.compare((text, at), four, (most, counts), &mut call);
+        let mut at = 0;
+        while let Some(stretch) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+            let mut places = self.places(stretch);
+            while places != 0 {
+                let place = at + places.trailing_zeros() as usize;
+                places &= places - 1;
+                self.place(text, place, (most, counts), &mut call);
             }
+            at += STRIDE;
+        }
+        for at in at..text.len().saturating_sub(3) {
+            self.place(text, at, (most, counts), &mut call);
         }
         // Behind the last four bytes no long keyword begins, and none has these zeros within.
         for at in text.len().saturating_sub(3)..text.len() {
@@ -157,6 +164,32 @@ impl Sieve {
             if self.short.may_have(three) {
                 self.compare((text, at), three, (most, counts), &mut call);
             }
+        }
+    }
+
+    /// At which of the first places three bytes stand that a keyword has; one bit each.
+    #[inline(always)]
+    fn places(&self, stretch: &[u8; STRIDE + 3]) -> u32 {
+        let mut places = 0;
+        for (at, window) in stretch.array_windows::<4>().enumerate() {
+            let three = fold(u32::from_le_bytes(*window)) & TRIPLE;
+            places |= u32::from(self.bits.may_have(three)) << at;
+        }
+        places
+    }
+
+    #[inline(always)]
+    fn place(
+        &self,
+        text: &[u8],
+        at: usize,
+        (most, counts): (u32, &mut [u32]),
+        call: &mut impl FnMut(usize, usize),
+    ) {
+        let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk()) else { return };
+        let four = fold(u32::from_le_bytes(*bytes));
+        if self.long.may_have(four) || self.short.may_have(four & TRIPLE) {
+            self.compare((text, at), four, (most, counts), call);
         }
     }
 

@@ -51,10 +51,20 @@ pub(super) struct Lists {
     places: Vec<Place>,
     /// Where hashes with these highest bits begin, and one end more.
     starts: Vec<u32>,
+    /// A bit for the highest bits of each hash: most words of a text are in no list.
+    known: Vec<u64>,
 }
 
 /// Highest bits of a hash that choose where to look.
 const BITS: u32 = 12;
+/// Highest bits of a hash that choose a bit of `known`: 64 KiB, of which one bit in twelve is set.
+const KNOWN: u32 = 19;
+
+/// Where the bit of a hash stands in `known`.
+fn known_at(hash: u64) -> (usize, u32) {
+    let bit = hash >> (64 - KNOWN);
+    (usize::try_from(bit / 64).unwrap_or(usize::MAX), u32::try_from(bit % 64).unwrap_or(0))
+}
 
 /// FNV-1a, spread to the highest bits.
 fn hash(word: &str) -> u64 {
@@ -76,6 +86,10 @@ impl Lists {
         } else {
             hash(&word.to_lowercase())
         };
+        let (word, bit) = known_at(hash);
+        if self.known.get(word).is_none_or(|known| known >> bit & 1 == 0) {
+            return &[];
+        }
         let bucket = usize::try_from(hash >> (64 - BITS)).unwrap_or(usize::MAX - 1);
         let start = |bucket: usize| self.starts.get(bucket).map_or(0, |start| *start as usize);
         let range = start(bucket)..start(bucket + 1);
@@ -132,8 +146,15 @@ pub(super) fn lists() -> &'static Lists {
             u32::try_from(spelt.partition_point(before)).unwrap_or(u32::MAX)
         });
         let starts = starts.collect();
+        let mut known = vec![0; 1 << (KNOWN - 6)];
+        for (hash, _) in &spelt {
+            let (word, bit) = known_at(*hash);
+            if let Some(known) = known.get_mut(word) {
+                *known |= 1 << bit;
+            }
+        }
         let (hashes, places) = spelt.into_iter().unzip();
-        Lists { all, hashes, places, starts }
+        Lists { all, hashes, places, starts, known }
     })
 }
 

@@ -226,10 +226,14 @@ fn lane<'a>(
 impl Inner {
     /// Answers a refusal at once; how it is recorded is decided here.
     pub(crate) fn refuse(&self, refused: Refused) -> Refusal {
-        let now = self.now();
+        self.refuse_at(refused, self.now())
+    }
+
+    /// The same at a moment that was looked up just now.
+    pub(crate) fn refuse_at(&self, refused: Refused, now: Timestamp) -> Refusal {
         let verdict = if refused.hold.is_some() { Verdict::Hold } else { Verdict::Deny };
         self.counters.answer(refused.asked.plane, Some(refused.control), verdict);
-        let receipt = self.receipt();
+        let receipt = ReceiptId::draw(now, self.ten());
         let alert = self.alerts.see(&refused, Outcome::Refused, &receipt, now, || self.ten());
         if let Some(alert) = alert {
             self.owe(refused.subject.clone(), alert);

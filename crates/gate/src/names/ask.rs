@@ -357,20 +357,20 @@ impl Inner {
             || (Control::Fault, "it is refused, and no control says why".to_owned()),
             |reason| (reason.control, reason.text.clone()),
         );
-        let asked = asked(question);
+        let looks = signs::Looks::of(question.name);
+        let asked = asked_as(question, looks.shown(question.name));
         if decision.row == NameRow::None {
             let hash = self.names.hash(question.name);
-            let seen =
-                signs::of_undeclared(&mut lock(&client.inner.book), question.name, hash, now);
+            let seen = signs::of_undeclared(&mut lock(&client.inner.book), &looks, hash, now);
             for sign in &seen {
                 reason.push_str("; ");
                 reason.push_str(&sign.text);
             }
             self.sign_alerts(session, &asked, &seen, now);
         }
-        reason.push_str(&format!(" (asked by {})", client.source()));
+        reason.push_str(client.asked_by());
         let refused = Refused::new(Some(&session.subject), asked, control, reason);
-        let refusal = self.refuse(refused);
+        let refusal = self.refuse_at(refused, now);
         match decision.told {
             NameTold::Empty => NameAnswer::Empty(refusal),
             NameTold::Ask | NameTold::Nothing | NameTold::Refused => NameAnswer::Refusal(refusal),
@@ -485,11 +485,9 @@ impl Entry {
 }
 
 fn asked(question: &Question<'_>) -> Asked {
-    Asked {
-        plane: Plane::Dns,
-        host: signs::shown(question.name),
-        port: 0,
-        act: question.qtype.to_string(),
-        path: String::new(),
-    }
+    asked_as(question, signs::shown(question.name))
+}
+
+fn asked_as(question: &Question<'_>, host: String) -> Asked {
+    Asked { plane: Plane::Dns, host, port: 0, act: question.qtype.to_string(), path: String::new() }
 }

@@ -24,6 +24,8 @@ pub struct NameClient {
 pub(super) struct Client {
     pub(super) standing: Arc<Standing>,
     pub(super) source: IpAddr,
+    /// The same in words, as the reason of a refusal ends.
+    asked_by: Box<str>,
     /// As [`super::Names`] has it.
     hasher: RandomState,
     pub(super) book: Mutex<Book>,
@@ -48,6 +50,10 @@ impl NameClient {
     pub(super) fn told(&self, name: &QueryName, now: Timestamp, grace: Duration) -> Option<Told> {
         let name = self.inner.hasher.hash_one(name.as_wire());
         lock(&self.inner.book).pinned(name, now).map(|pinned| pinned.told(now, grace))
+    }
+    /// ` (asked by ADDRESS)`.
+    pub(super) fn asked_by(&self) -> &str {
+        &self.inner.asked_by
     }
     pub(super) fn standing(&self) -> &Arc<Standing> {
         &self.inner.standing
@@ -100,6 +106,7 @@ impl Clients {
             inner: Arc::new(Client {
                 standing: Arc::clone(standing),
                 source,
+                asked_by: format!(" (asked by {source})").into(),
                 hasher: hasher.clone(),
                 book: Mutex::default(),
                 forgotten: AtomicU64::new(0),

@@ -69,19 +69,39 @@ impl Default for NamesConfig {
     }
 }
 
+/// What a name looks like. A refusal looks at it twice, for its signs and for what is kept of it.
+pub(super) struct Looks {
+    domain: QueryName,
+    /// Of what stands left of its registered domain.
+    shape: Option<Shape>,
+}
+
+impl Looks {
+    pub(super) fn of(name: &QueryName) -> Self {
+        let domain = registered_domain(name);
+        let shape = name.below(&domain).map(Shape::of);
+        Self { domain, shape }
+    }
+    /// The name as it may be kept: where its labels carry data, only how many octets they have.
+    pub(super) fn shown(&self, name: &QueryName) -> String {
+        match self.shape.as_ref().filter(|shape| shape.carries()) {
+            Some(shape) => format!("[{} octets].{}", shape.octets, self.domain),
+            None => crate::gate::clean(&name.to_string(), 255),
+        }
+    }
+}
+
 /// The signs of a name that stands under no row.
 pub(super) fn of_undeclared(
     book: &mut Book,
-    name: &QueryName,
+    Looks { domain, shape }: &Looks,
     hash: u64,
     now: Timestamp,
 ) -> Vec<NameSign> {
-    let domain = registered_domain(name);
-    let Some(labels) = name.below(&domain) else { return Vec::new() };
-    let shape = Shape::of(labels);
+    let Some(shape) = shape else { return Vec::new() };
     let mut signs = Vec::new();
-    of_shape(&shape, &mut signs);
-    of_rate(book, &domain, hash, now, &mut signs);
+    of_shape(shape, &mut signs);
+    of_rate(book, domain, hash, now, &mut signs);
     if shape.strange > 0 {
         let text = format!("{} octets of it stand in no host name", shape.strange);
         signs.push(NameSign { control: Control::DnsPayload, text, acts: Acts::Note });
@@ -173,12 +193,7 @@ fn is_wide(qtype: QueryType) -> bool {
 
 /// A name as it may be kept: where its labels carry data, only how many octets they have.
 pub(super) fn shown(name: &QueryName) -> String {
-    let domain = registered_domain(name);
-    let shape = name.below(&domain).map(Shape::of);
-    match shape.filter(Shape::carries) {
-        Some(shape) => format!("[{} octets].{domain}", shape.octets),
-        None => crate::gate::clean(&name.to_string(), 255),
-    }
+    Looks::of(name).shown(name)
 }
 
 /// Whether a sign flags the client whose name showed it, beside these others. The shape of one name

@@ -37,7 +37,7 @@ const APART: u16 = 10;
 
 /// Runs everything and writes `docs/bench/dns-DATE.md`.
 pub(crate) fn dns(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
-    let (mut seconds, mut only) = (5, None);
+    let (mut seconds, mut only, mut built) = (5, None, None);
     let mut words = rest.iter();
     while let Some(word) = words.next() {
         match (*word, words.next()) {
@@ -45,12 +45,17 @@ pub(crate) fn dns(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
                 seconds = value.parse().context("`--seconds` takes a number")?
             }
             ("--only", Some(value)) => only = Some(*value),
-            _ => bail!("usage: cargo xtask bench dns [--seconds N] [--only NAME]"),
+            // The example `measure` as it was built for an experiment.
+            ("--measure", Some(value)) => built = Some(PathBuf::from(value)),
+            _ => bail!("usage: cargo xtask bench dns [--seconds N] [--only NAME] [--measure FILE]"),
         }
     }
     setup::packages(setup::For::Benchmarks)?;
     let example = dist::What::Example("backstop-dns", "measure");
-    let measure = dist::build(project, dist::Profile::Taken, example)?;
+    let measure = match built {
+        Some(built) => built,
+        None => dist::build(project, dist::Profile::Taken, example)?,
+    };
     let folder = project.temporary()?.join("bench-dns");
     let mut rows = Vec::new();
     for (names, threads) in [(1_000, 1), (1_000, 2), (100_000, 1)] {

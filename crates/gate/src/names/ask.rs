@@ -20,7 +20,7 @@ use backstop_model::name::{CLASS_IN, NameSign, QueryName, QueryType};
 use backstop_model::refusal::Refusal;
 use backstop_model::time::Timestamp;
 use backstop_model::verdict::{Duty, Obligation, Reason, Ruling, Verdict};
-use backstop_policy::{NameAsked, NameDecision, NameRow, NameTold, Policy, decide_name};
+use backstop_policy::{NameAsked, NameDecision, NameRow, NameTerms, NameTold, Policy, decide_name};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -213,7 +213,9 @@ impl Inner {
         judged: Judged,
     ) -> Entry {
         let Judged { decision, policy, changes, until } = judged;
-        let terms = (decision.row, self.names.terms(decision.terms));
+        let plain = decision.grant.is_none()
+            && decision.reasons.iter().all(|reason| reason.ruling != Ruling::WouldDeny);
+        let terms = (decision.row, self.names.terms(decision.terms), plain);
         Entry::new(name, receipt, session, begins, policy, terms, (changes, until))
     }
 
@@ -296,6 +298,33 @@ impl Inner {
         same
     }
 
+    /// What a row of the same name would be decided now, where nothing that it depends on has changed
+    /// since this one was: the deciding function is pure.
+    pub(super) fn judged_alike(
+        &self,
+        entry: &Entry,
+        session: &Arc<Session>,
+        now: Timestamp,
+    ) -> Option<Judged> {
+        let changes = self.changes();
+        let until = entry.until.load(Ordering::Relaxed);
+        let alike = entry.plain
+            && Arc::ptr_eq(&entry.session, session)
+            && self.is_in_force(&entry.policy)
+            && entry.changes.load(Ordering::Acquire) == changes
+            && now.unix_micros() < until;
+        alike.then(|| {
+            let decision = NameDecision {
+                told: NameTold::Ask,
+                row: entry.row.clone(),
+                reasons: Vec::new(),
+                terms: NameTerms::clone(&entry.terms),
+                grant: None,
+            };
+            Judged { decision, policy: Arc::clone(&entry.policy), changes, until }
+        })
+    }
+
     /// Whether the policy of this moment permits the same by the same row.
     pub(super) fn is_permitted_alike(
         &self,
@@ -328,7 +357,7 @@ impl Inner {
                 told: NameTold::Refused,
                 row: NameRow::None,
                 reasons,
-                terms: backstop_policy::NameTerms::default(),
+                terms: NameTerms::default(),
                 grant: None,
             };
             return Judged { decision, policy, changes, until: i64::MAX };

@@ -46,6 +46,8 @@ pub(super) struct Entry {
     pub(super) pinned: AtomicU64,
     /// Its keyed hash.
     pub(super) hash: u64,
+    /// It leans on no grant, and nothing is noted against it.
+    pub(super) plain: bool,
     /// Its next minute is being put on record.
     ahead: AtomicBool,
     /// What came of it is written down: nothing is counted under it any more.
@@ -72,7 +74,7 @@ impl Entry {
         session: Arc<Session>,
         (begins, made): (i64, Timestamp),
         policy: Arc<Policy>,
-        (row, terms): (NameRow, Arc<NameTerms>),
+        (row, terms, plain): (NameRow, Arc<NameTerms>, bool),
         (changes, until): (u64, i64),
     ) -> Self {
         Self {
@@ -88,6 +90,7 @@ impl Entry {
             answered: AtomicU64::new(0),
             pinned: AtomicU64::new(0),
             hash,
+            plain,
             ahead: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             session,
@@ -303,7 +306,7 @@ pub(super) fn entry_for_tests() -> Arc<Entry> {
         Arc::new(session),
         (0, now),
         policy,
-        (NameRow::Exact, Arc::default()),
+        (NameRow::Exact, Arc::default(), true),
         (0, i64::MAX),
     ))
 }

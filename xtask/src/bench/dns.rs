@@ -35,7 +35,7 @@ const MODES: &[&str] = &[
 /// Between the ports of two servers.
 const APART: u16 = 10;
 
-/// Runs everything and writes `docs/bench/dns-DATE.md`.
+/// Runs everything and adds it to `docs/bench/dns-DATE.md`.
 pub(crate) fn dns(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
     let (mut seconds, mut only, mut built) = (5, None, None);
     let mut words = rest.iter();
@@ -69,7 +69,10 @@ pub(crate) fn dns(project: &Project, rest: &[&str]) -> anyhow::Result<()> {
     }
     let page = page(&rows, seconds)?;
     let path = project.root().join(format!("docs/bench/dns-{}.md", super::dlp::today()?));
-    std::fs::write(&path, &page)?;
+    // What was written of earlier runs of the day stays.
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let behind = if before.is_empty() { page.clone() } else { format!("{before}\n#{page}") };
+    std::fs::write(&path, behind)?;
     println!("{page}\n{}", path.display());
     Ok(())
 }

@@ -142,7 +142,8 @@ pub(crate) struct Survey {
     pub(crate) singles: usize,
     /// The most runs of equal length in a row (`QUtJ QUlP U0ZP`), less one.
     pub(crate) equals: usize,
-    /// The most characters of three or more runs of equal length in a row.
+    /// The most characters of three or more runs of equal length in a row, with a few blanks alone
+    /// between.
     pub(crate) joined: usize,
     /// Digits in all.
     pub(crate) digits: usize,
@@ -185,7 +186,7 @@ pub(crate) fn survey_of(text: &[u8], from: usize, masks: &[Mask], stretch: usize
         let token = mask.token() & inside;
         numbers += (token & mask.digit & !(token << 1 | carry)).count_ones();
         carry = token >> 63;
-        runs.step(token, base, |start, end| counts.run(end - start));
+        runs.step(token, base, |start, end| counts.run(text, start, end));
         if stretch >= LONG_WORD {
             let next = mask.graph() & inside;
             long |= has_long_word(graph, next);
@@ -194,7 +195,7 @@ pub(crate) fn survey_of(text: &[u8], from: usize, masks: &[Mask], stretch: usize
         base += WIDTH;
     }
     if let Some(start) = runs.end() {
-        counts.run(text.len() - start);
+        counts.run(text, start, text.len());
     }
     long |= has_long_word(graph, 0);
     let mut out = counts.survey;
@@ -228,22 +229,41 @@ fn has_long_word(block: u64, next: u64) -> bool {
 #[derive(Default)]
 struct Counts {
     survey: Survey,
-    /// The length of the last run, and how many before it were as long.
+    /// The length of the last run and its end, and how many before it were as long.
     last: usize,
+    end: usize,
     equals: usize,
+    /// Those among them that blanks alone stand between.
+    parted: usize,
 }
+
+/// LIMIT: the most blanks between two runs that may belong together.
+pub(crate) const MAX_GAP: usize = 6;
 
 impl Counts {
     #[inline(always)]
-    fn run(&mut self, run: usize) {
+    fn run(&mut self, text: &[u8], start: usize, end: usize) {
+        let run = end - start;
+        self.survey.run = self.survey.run.max(run);
+        if run == self.last {
+            self.equal(text, start, run);
+        } else {
+            (self.equals, self.parted) = (0, 0);
+        }
+        (self.last, self.end) = (run, end);
+    }
+    fn equal(&mut self, text: &[u8], start: usize, run: usize) {
         let out = &mut self.survey;
-        out.run = out.run.max(run);
-        self.equals = if run == self.last { self.equals + 1 } else { 0 };
-        self.last = run;
+        self.equals += 1;
         out.equals = out.equals.max(self.equals);
+        let gap = text.get(self.end..start).unwrap_or_default();
+        let parted = gap.len() <= MAX_GAP && gap.iter().all(|b| is(*b, BLANK));
+        self.parted = if parted { self.parted + 1 } else { 0 };
         if self.equals >= 2 {
-            out.joined = out.joined.max(run * (self.equals + 1));
             out.singles = out.singles.max(if run == 1 { self.equals + 1 } else { 0 });
+        }
+        if self.parted >= 2 {
+            out.joined = out.joined.max(run * (self.parted + 1));
         }
     }
 }
@@ -338,6 +358,13 @@ mod tests {
         let equal = runs.chunk_by(|a, b| a.len() == b.len());
         for same in equal {
             out.equals = out.equals.max(same.len() - 1);
+        }
+        let place = |run: &[u8]| run.as_ptr().addr() - text.as_ptr().addr();
+        let parted = |a: &[u8], b: &[u8]| {
+            let gap = &text[place(a) + a.len()..place(b)];
+            gap.len() <= MAX_GAP && gap.iter().all(|b| is(*b, BLANK))
+        };
+        for same in runs.chunk_by(|a, b| a.len() == b.len() && parted(a, b)) {
             if same.len() > 2 {
                 out.joined = out.joined.max(same.len() * same[0].len());
             }

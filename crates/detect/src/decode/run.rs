@@ -3,7 +3,7 @@
 //! A run of 12 characters or more is tried in every alphabet that it fits. What decodes to no text,
 //! no compressed stream and no readable stretch is dropped. Next: `encoded`.
 
-use super::bytes::{ALNUM, BLANK, CONTROL, DIGIT, HEX, LOWER, RUN, UPPER, is};
+use super::bytes::{ALNUM, BLANK, CONTROL, DIGIT, HEX, LOWER, MAX_GAP, RUN, UPPER, is};
 use super::nature::{Nature, nature, said, stretches};
 use super::{base32, base58, base64, hex, mirror};
 use crate::decode::Transform;
@@ -77,7 +77,7 @@ impl Group {
         self.first == self.last
             && self.first >= 2
             && end - start <= self.first
-            && start - self.span.end <= 6
+            && start - self.span.end <= MAX_GAP
             && self.is_next(text, start)
     }
     fn is_next(&self, text: &[u8], start: usize) -> bool {

@@ -101,7 +101,7 @@ const fn asking(find: fn(&str, &mut Worth<'_>, &mut Vec<Candidate>)) -> Kind {
     Kind::Asking(find)
 }
 
-const NOTHING: Needs = Needs { digits: 0, stretch: 0, row: 0 };
+const NOTHING: Needs = Needs { digits: 0, stretch: 0, row: 0, sign: None };
 /// The fewest digits of a telephone number.
 const PHONE: Needs = Needs { digits: 7, ..NOTHING };
 

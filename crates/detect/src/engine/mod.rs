@@ -268,7 +268,7 @@ impl Scan<'_> {
                 Route::Shaped => {}
                 Route::Placed(lead) => self.placed(number, (planned, routed), at, lead, scratch),
                 Route::Everywhere => {
-                    if planned.is_plausible(text, &scratch.outline) {
+                    if routed.needs.sign_in(text) && planned.is_plausible(text, &scratch.outline) {
                         self.range(number, planned, at, 0..text.len(), scratch);
                     }
                 }

@@ -1,5 +1,5 @@
 //! What a text must hold before a pattern can match at all, worked out from the pattern: so many
-//! digits, a stretch so long without blanks. Compared with the text's outline, it spares most
+//! digits, a stretch so long without blanks, a sign such as `@`. Compared with the text's outline, it spares most
 //! detectors that a common word has opened. Next: `form`.
 
 use super::outline::Outline;
@@ -14,16 +14,47 @@ pub(crate) struct Needs {
     pub(super) stretch: usize,
     /// Words in a row (see [`Outline::row`]).
     pub(super) row: usize,
+    /// A sign that few texts hold.
+    pub(super) sign: Option<u8>,
 }
+
+/// Signs, the rarest first, that are worth a look of their own: not those of prose and paths.
+const SIGNS: &[u8] = b"@$~^`|\\#%&*;=<>!?{}[]()";
 
 impl Needs {
     /// What a pattern needs.
     pub(super) fn of(hir: &Hir) -> Self {
-        Self { digits: digits(hir), stretch: stretch(hir).longest, row: 0 }
+        let signs = signs(hir);
+        let sign = SIGNS.iter().copied().find(|sign| signs & bit(*sign) != 0);
+        Self { digits: digits(hir), stretch: stretch(hir).longest, row: 0, sign }
     }
     /// Whether a text has that.
     pub(super) const fn met_by(&self, outline: &Outline) -> bool {
         self.digits <= outline.digits && self.stretch <= outline.stretch && self.row <= outline.row
+    }
+    /// Whether the sign stands in a text: asked where all of it would be searched otherwise.
+    pub(super) fn sign_in(&self, text: &str) -> bool {
+        self.sign.is_none_or(|sign| memchr::memchr(sign, text.as_bytes()).is_some())
+    }
+}
+
+/// One bit for a byte of ASCII.
+const fn bit(byte: u8) -> u128 {
+    if byte.is_ascii() { 1 << byte } else { 0 }
+}
+
+/// The bytes of ASCII that stand in every match, but for letters that may be of either case.
+fn signs(hir: &Hir) -> u128 {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => 0,
+        HirKind::Literal(literal) => literal.0.iter().fold(0, |all, byte| all | bit(*byte)),
+        HirKind::Repetition(repetition) if repetition.min == 0 => 0,
+        HirKind::Repetition(repetition) => signs(&repetition.sub),
+        HirKind::Capture(capture) => signs(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().fold(0, |all, part| all | signs(part)),
+        HirKind::Alternation(branches) => {
+            branches.iter().map(signs).reduce(|all, one| all & one).unwrap_or(0)
+        }
     }
 }
 
@@ -139,6 +170,17 @@ mod tests {
     fn needs(pattern: &str) -> (usize, usize) {
         let needs = Needs::of(&regex_syntax::parse(pattern).unwrap());
         (needs.digits, needs.stretch)
+    }
+
+    #[test]
+    fn a_sign_of_every_match_is_needed() {
+        let sign = |pattern: &str| Needs::of(&regex_syntax::parse(pattern).unwrap()).sign;
+        assert_eq!(sign("https?://[^@]+@[a-z.]+"), Some(b'@'));
+        assert_eq!(sign("(?:a=|b=&)(?P<value>[0-9]+)"), Some(b'='));
+        assert_eq!(sign("(?:a@|b#)x"), None);
+        assert_eq!(sign("a@?(?:~x)*"), None);
+        let needs = Needs { sign: Some(b'@'), ..Needs::default() };
+        assert!(needs.sign_in("a@b") && !needs.sign_in("a.b") && Needs::default().sign_in(""));
     }
 
     #[test]

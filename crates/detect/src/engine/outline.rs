@@ -395,6 +395,7 @@ mod tests {
             ("fe80::1 ::1", "^ ^   ^ ^ ^"),
             ("abcdefghijklmnop", "^"),
             ("1a", "^"),
+            ("/a1-abcdefghijklmnop", " ^^ ^"),
         ] {
             assert_eq!(asked(text), expected, "{text}");
         }

@@ -41,15 +41,15 @@ pub(super) struct Sieve {
 struct Bits([u64; WORDS]);
 
 impl Bits {
-    fn set(&mut self, number: u32) {
-        let bit = hash(number, BITS);
+    fn set(&mut self, number: u32, spread: u32) {
+        let bit = hash_by(number, BITS, spread);
         if let Some(word) = self.0.get_mut(bit / 64) {
             *word |= 1 << (bit % 64);
         }
     }
     #[inline]
-    fn may_have(&self, number: u32) -> bool {
-        let bit = hash(number, BITS);
+    fn may_have(&self, number: u32, spread: u32) -> bool {
+        let bit = hash_by(number, BITS, spread);
         self.0.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
     }
 }
@@ -85,29 +85,29 @@ impl Sieve {
                     pairs.push((pair, number));
                     for three in 0..=u8::MAX {
                         let three = fold(u32::from_le_bytes([*one, *two, three, 0])) & TRIPLE;
-                        bits.set(three);
-                        short.set(three);
+                        bits.set(three, FIRST);
+                        short.set(three, OTHER);
                     }
                 }
                 [one, two, three] => {
                     let bytes = fold(u32::from_le_bytes([*one, *two, *three, 0])) & TRIPLE;
-                    bits.set(bytes);
-                    short.set(bytes);
+                    bits.set(bytes, FIRST);
+                    short.set(bytes, OTHER);
                     let keyword = narrow(number);
                     entries.push(Entry { bytes, mask: TRIPLE, keyword, offset: 0 });
                 }
                 // `in 4`: `in ` stands in every text, ` 4` behind a letter does not.
                 &[_, two, b' ', digit @ b'0'..=b'9'] => {
                     let bytes = fold(u32::from_le_bytes([two, b' ', digit, 0])) & TRIPLE;
-                    bits.set(bytes);
-                    short.set(bytes);
+                    bits.set(bytes, FIRST);
+                    short.set(bytes, OTHER);
                     let keyword = narrow(number);
                     entries.push(Entry { bytes, mask: TRIPLE, keyword, offset: 1 });
                 }
                 longer => {
                     let Some((offset, bytes)) = rarest(longer) else { continue };
-                    bits.set(bytes & TRIPLE);
-                    long.set(bytes);
+                    bits.set(bytes & TRIPLE, FIRST);
+                    long.set(bytes, OTHER);
                     let (keyword, offset) = (narrow(number), narrow(offset));
                     entries.push(Entry { bytes, mask: u32::MAX, keyword, offset });
                 }
@@ -161,7 +161,7 @@ impl Sieve {
         for at in text.len().saturating_sub(3)..text.len() {
             let byte = |ahead: usize| text.get(at + ahead).copied().unwrap_or(0);
             let three = fold(u32::from_le_bytes([byte(0), byte(1), byte(2), 0])) & TRIPLE;
-            if self.short.may_have(three) {
+            if self.short.may_have(three, OTHER) {
                 self.compare((text, at), three, (most, counts), &mut call);
             }
         }
@@ -173,7 +173,7 @@ impl Sieve {
         let mut places = 0;
         for (at, window) in stretch.array_windows::<4>().enumerate() {
             let three = fold(u32::from_le_bytes(*window)) & TRIPLE;
-            places |= u32::from(self.bits.may_have(three)) << at;
+            places |= u32::from(self.bits.may_have(three, FIRST)) << at;
         }
         places
     }
@@ -188,7 +188,7 @@ impl Sieve {
     ) {
         let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk()) else { return };
         let four = fold(u32::from_le_bytes(*bytes));
-        if self.long.may_have(four) || self.short.may_have(four & TRIPLE) {
+        if self.long.may_have(four, OTHER) || self.short.may_have(four & TRIPLE, OTHER) {
             self.compare((text, at), four, (most, counts), call);
         }
     }
@@ -245,8 +245,16 @@ const fn fold(bytes: u32) -> u32 {
 
 /// The top bits of a product spread what is alike.
 const fn hash(bytes: u32, bits: u32) -> usize {
-    (bytes.wrapping_mul(0x9E37_79B1) >> (32 - bits)) as usize
+    hash_by(bytes, bits, FIRST)
 }
+
+const fn hash_by(bytes: u32, bits: u32, spread: u32) -> usize {
+    (bytes.wrapping_mul(spread) >> (32 - bits)) as usize
+}
+
+/// What the tables are spread by: two, or what collides in the first would do so in the next.
+const FIRST: u32 = 0x9E37_79B1;
+const OTHER: u32 = 0x85EB_CA77;
 
 /// The four bytes of a keyword that are least common in prose and JSON, and where they stand.
 fn rarest(keyword: &[u8]) -> Option<(usize, u32)> {

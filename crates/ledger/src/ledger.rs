@@ -170,7 +170,7 @@ impl Ledger {
         };
         let (sweeping, pin) = (open()?, Pin::new(open()?));
         let (sweeper, nudges) = mpsc::sync_channel(1);
-        let writer = Writer {
+        let mut writer = Writer {
             purging: store.base() > 0,
             store,
             shared: Arc::clone(&shared),
@@ -187,6 +187,7 @@ impl Ledger {
             swept: Instant::now(),
             written: Instant::now(),
         };
+        let patience = writer.begin();
         let writer = Arc::new(Mutex::new(Some(writer)));
         let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
@@ -205,7 +206,7 @@ impl Ledger {
             Box::new(move || {
                 // Dropped last: who waits for the end finds the lock released.
                 let _abandon = Abandon(Arc::clone(&of_writer));
-                writer::run(&its, &of_writer);
+                writer::run(&its, &of_writer, patience);
             }),
         )?;
         let threads = Mutex::new(vec![thread, sweeper]);

@@ -85,8 +85,7 @@ pub(crate) type Place = Mutex<Option<Writer>>;
 ///
 /// INVARIANT: entries are taken while the writer is held, so that the rows of one lane keep their
 /// order whoever writes them.
-pub(crate) fn run(place: &Place, shared: &Shared) {
-    let Some(mut patience) = hold(place, Writer::begin) else { return };
+pub(crate) fn run(place: &Place, shared: &Shared, mut patience: Duration) {
     loop {
         let finished = shared.queue.wait(patience);
         let turn = hold(place, |writer| {
@@ -150,7 +149,9 @@ pub(crate) fn commit_here(place: &Place, shared: &Shared) -> bool {
 }
 
 impl Writer {
-    fn begin(&mut self) -> Duration {
+    /// Signs what an earlier run left unsigned, and removes what is too old. Before anyone commits, or
+    /// rows of this run would be signed as if they had been left.
+    pub(crate) fn begin(&mut self) -> Duration {
         if self.store.uncovered() > 0 {
             self.checkpoint();
         }

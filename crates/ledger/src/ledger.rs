@@ -183,6 +183,7 @@ impl Ledger {
             reduced,
             unswept: 0,
             log: 0,
+            kept: store::LOG_LEAST,
             asked: 0,
             swept: Instant::now(),
             written: Instant::now(),

@@ -15,7 +15,7 @@ use crate::checkpoint::Checkpoint;
 use crate::ledger::{NowFn, Receipt, Recorded, Shared};
 use crate::queue::Entry;
 use crate::record;
-use crate::store::{Extra, LOG_KEPT, NewRow, StandingRow, Store, Written};
+use crate::store::{Extra, LOG_KEPT, LOG_LEAST, NewRow, StandingRow, Store, Written};
 use crate::sweeper::{Pin, Sweep};
 use crate::views::state::LINGER;
 use crate::witness;
@@ -40,9 +40,9 @@ const RETENTION_EVERY: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_millis(500);
 /// Bytes in the log past which the sweeper is nudged at once: few enough that the log stays in
 /// pages that were used before, that one sweep is short, and that a flood leaves little behind.
-const SWEEP_EVERY: u64 = 512 << 10;
-/// Commits that were waited for since the last sweep from which on the log is moved in pieces, and
-/// begins anew only when it is [`LOG_KEPT`] long: who asks at that moment waits for the disk.
+const SWEEP_EVERY: u64 = LOG_LEAST;
+/// Commits of permits since the last sweep from which on the log is moved in pieces, and begins anew
+/// only when it is [`LOG_KEPT`] long: who asks at that moment waits for the disk.
 const ASKED: u64 = 16;
 /// … and past which it is nudged if that has not been done for a while: a slow trickle of rows
 /// must not leave a long log behind, since each row alone rewrites whole pages.
@@ -71,7 +71,9 @@ pub(crate) struct Writer {
     pub(crate) unswept: u64,
     /// Bytes in the log since it was last told to begin anew.
     pub(crate) log: u64,
-    /// Commits that somebody waited for since the last sweep.
+    /// Bytes of its file that are kept when it begins anew.
+    pub(crate) kept: u64,
+    /// Commits of permits, and of whatever else opens something, since the last sweep.
     pub(crate) asked: u64,
     pub(crate) swept: Instant,
     /// When something was written last.
@@ -97,7 +99,7 @@ pub(crate) fn run(place: &Place, shared: &Shared, mut patience: Duration) {
                 writer.end();
             } else {
                 if shared.swept.swap(false, Ordering::AcqRel) {
-                    writer.store.begin_log_anew();
+                    writer.store.begin_log_anew(writer.kept);
                 }
                 writer.chores();
             }
@@ -264,7 +266,7 @@ impl Writer {
             self.flushed();
         }
         self.unswept += TRANSACTION;
-        self.asked += u64::from(batch.iter().any(|entry| entry.answer.is_some()));
+        self.asked += u64::from(batch.iter().any(|entry| opens(&entry.event.fact)));
         let mut answers = Vec::with_capacity(batch.len());
         let mut recorded = Vec::with_capacity(batch.len());
         for (entry, place) in batch.into_iter().zip(done.places) {
@@ -303,10 +305,12 @@ impl Writer {
         let overdue = self.unswept >= SWEEP_LEAST && self.swept.elapsed() >= SWEEP_WITHIN;
         if self.unswept >= SWEEP_EVERY || overdue {
             self.log += self.unswept;
-            let sweep = if self.asked >= ASKED && self.log < LOG_KEPT {
+            let loaded = self.asked >= ASKED;
+            let sweep = if loaded && self.log < LOG_KEPT {
                 Sweep::Piece
             } else {
                 self.log = 0;
+                self.kept = if loaded { LOG_KEPT } else { LOG_LEAST };
                 Sweep::Whole
             };
             (self.unswept, self.asked) = (0, 0);

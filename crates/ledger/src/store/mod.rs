@@ -25,9 +25,11 @@ use std::time::Duration;
 /// How long a statement waits for another connection's lock.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
-/// Bytes of the write-ahead log's file that are kept for reuse: a file that is cut and grows again
-/// costs each commit the system's work for new pages. No more than a sweep is due after.
+/// Bytes of the write-ahead log's file that are kept for reuse under load: a file that is cut and grows
+/// again costs each commit the system's work for new pages. No more than the log begins anew after.
 pub(crate) const LOG_KEPT: u64 = 4 << 20;
+/// … and where nobody waits for commits: a flood of refusals should leave little behind.
+pub(crate) const LOG_LEAST: u64 = 512 << 10;
 
 /// One row before it has its place.
 pub(crate) struct NewRow<'a> {
@@ -288,9 +290,12 @@ impl Store {
     }
     /// Begins the write-ahead log anew once all of it is in the database. Whatever is written first
     /// does that, and then waits for the disk (the log's new header is synced before its frames):
-    /// nobody who waits for a commit should be that one. The version is written as it is.
-    pub(crate) fn begin_log_anew(&self) {
+    /// nobody who waits for a commit should be that one. The version is written as it is. Of a longer
+    /// file `kept` bytes are kept for reuse.
+    pub(crate) fn begin_log_anew(&self, kept: u64) {
         let _ = self.conn.busy_timeout(Duration::ZERO);
+        let _ =
+            self.conn.pragma_update_and_check(None, "journal_size_limit", number(kept), |_| Ok(()));
         let _ = self.conn.pragma_update(None, "user_version", schema::VERSION);
         let _ = self.conn.busy_timeout(BUSY);
     }
@@ -367,7 +372,7 @@ fn configure(conn: &Connection, durability: Durability) -> rusqlite::Result<()> 
     // The sweeper moves the log into the database, off the path of commits.
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     // After a burst the log's file shrinks again once it is written from its start.
-    conn.pragma_update_and_check(None, "journal_size_limit", number(LOG_KEPT), |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "journal_size_limit", number(LOG_LEAST), |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -8_192)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.busy_timeout(BUSY)
@@ -442,7 +447,7 @@ mod tests {
         let swept = store.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         swept.unwrap();
         assert_eq!(begun(directory.path()), before);
-        store.begin_log_anew();
+        store.begin_log_anew(LOG_LEAST);
         assert_eq!(begun(directory.path()), before + 1);
         write(&mut store, "b");
         assert_eq!(begun(directory.path()), before + 1);

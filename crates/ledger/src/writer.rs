@@ -304,18 +304,19 @@ impl Writer {
         }
         let overdue = self.unswept >= SWEEP_LEAST && self.swept.elapsed() >= SWEEP_WITHIN;
         if self.unswept >= SWEEP_EVERY || overdue {
-            self.log += self.unswept;
-            let loaded = self.asked >= ASKED;
-            let sweep = if loaded && self.log < LOG_KEPT {
-                Sweep::Piece
-            } else {
-                self.log = 0;
-                self.kept = if loaded { LOG_KEPT } else { LOG_LEAST };
-                Sweep::Whole
-            };
-            (self.unswept, self.asked) = (0, 0);
-            self.swept = Instant::now();
-            let _ = self.sweeper.try_send(sweep);
+            let (loaded, log) = (self.asked >= ASKED, self.log + self.unswept);
+            let sweep = if loaded && log < LOG_KEPT { Sweep::Piece } else { Sweep::Whole };
+            // One that waits for a sweep at work is not forgotten: the next commit tells it again.
+            if self.sweeper.try_send(sweep).is_ok() {
+                (self.unswept, self.asked, self.swept) = (0, 0, Instant::now());
+                self.log = match sweep {
+                    Sweep::Piece => log,
+                    Sweep::Whole => {
+                        self.kept = if loaded { LOG_KEPT } else { LOG_LEAST };
+                        0
+                    }
+                };
+            }
         }
         if self.shared.log_pages.load(Ordering::Relaxed) > LOG_PAGES {
             self.shared.log_pages.store(0, Ordering::Relaxed);
